@@ -1,0 +1,54 @@
+"""The schema of ``params.yaml``: one class per section, every key with its type, range and meaning.
+
+The descriptions are the single source of the parameter reference in the documentation. Types are strict:
+the text ``"1e-3"`` is no number and ``yes`` is no boolean, because a hyperparameter that was silently
+converted is one that was silently misread.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from ae_pretrained.params.base import Section
+from ae_pretrained.params.data import DataParams
+from ae_pretrained.params.evaluation import EvalAEParams, EvalSegParams, RobustnessParams
+from ae_pretrained.params.model import ModelParams, RuntimeParams
+from ae_pretrained.params.training import TrainAEParams, TrainSegParams
+
+
+class Params(Section):
+    """Everything in ``params.yaml``."""
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(description="Seed of every random draw.")
+    data: DataParams
+    model: ModelParams
+    runtime: RuntimeParams
+    train_ae: TrainAEParams
+    train_seg: TrainSegParams
+    eval_ae: EvalAEParams
+    eval_seg: EvalSegParams
+    robustness: RobustnessParams
+
+    @model_validator(mode="after")
+    def _check(self) -> Params:
+        stages = len(self.model.features)
+        if self.data.image_size < 2**stages:
+            raise ValueError(
+                f"model.features: {stages} stages reduce {self.data.image_size} px (data.image_size) to less "
+                f"than 2 px; use at most {int(math.log2(self.data.image_size))} stages or at least "
+                f"{2**stages} px"
+            )
+        if isinstance(self.train_ae.skips, int) and self.train_ae.skips >= stages:
+            raise ValueError(
+                f"train_ae.skips: {self.train_ae.skips} levels cannot be dropped, {stages} stages have "
+                f"{stages - 1} skip connections; use 'none' to drop all"
+            )
+        if self.train_ae.corruption.mask_block > self.data.image_size:
+            raise ValueError(
+                f"train_ae.corruption.mask_block: {self.train_ae.corruption.mask_block} px is larger than "
+                f"data.image_size, {self.data.image_size} px"
+            )
+        return self
