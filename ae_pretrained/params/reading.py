@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.schema import Params
 
 
-class ParamsError(ValueError):
+class ParamsError(PipelineError):
     """``params.yaml`` holds something that the pipeline cannot use; the text names every key at fault."""
 
 

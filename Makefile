@@ -1,0 +1,44 @@
+# make repro   set up, run the whole pipeline, print the metrics
+# make test    set up, run every check
+# make lock    pin the packages anew (needs uv)
+# make deps    write the modules that each stage imports into dvc.yaml
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: setup repro test lint lock deps clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, found " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+repro: setup
+	dvc repro
+	@ae-pretrained summary
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: setup lint
+	python -m pytest
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-annotate --no-header \
+		--constraint constraints.txt pyproject.toml \
+		| grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
+
+deps: setup
+	python -m tools.stage_deps --write
+
+clean:
+	rm -rf $(VENV) .checkpoints

@@ -1,0 +1,90 @@
+"""From arrays on disk through a model, batch by batch: memory stays bounded whatever the size of a split."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ae_pretrained.data.arrays import Split
+from ae_pretrained.data.batches import to_float
+from ae_pretrained.training.precision import resolve_accelerator
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and in which number format a model is evaluated.
+
+    Attributes:
+        device: the device that the model is moved to.
+        autocast: ``torch.bfloat16`` or ``torch.float16`` for mixed precision, None for float32.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    autocast: torch.dtype | None = None
+
+    def precision(self) -> contextlib.AbstractContextManager[object]:
+        if self.autocast is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.autocast)
+
+
+def best_compute(accelerator: str) -> Compute:
+    """The device that ``runtime.accelerator`` (auto, cpu or gpu) stands for, in float32.
+
+    Evaluation takes a small part of a run; rounding to 16 bits would show in the figures.
+
+    Raises:
+        PipelineError: when a GPU is asked for and none is there.
+    """
+    kind = resolve_accelerator(accelerator)
+    return Compute(torch.device("cuda" if kind == "gpu" else "cpu"))
+
+
+def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Consecutive pieces of ``rows``, ``size`` at a time."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def load_images(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
+    """Pictures as (n, 3, H, W) float32 in [0, 1]."""
+    pictures = torch.from_numpy(np.ascontiguousarray(split.images[np.asarray(rows)]))
+    return to_float(pictures.to(device).permute(0, 3, 1, 2)).contiguous()
+
+
+def load_masks(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
+    """Masks as (n, H, W) uint8.
+
+    Raises:
+        PipelineError: when the split has no masks.
+    """
+    if split.masks is None:
+        raise ValueError(
+            "the split holds no masks (masks.npy); a segmenter is evaluated on labelled pictures"
+        )
+    return torch.from_numpy(np.ascontiguousarray(split.masks[np.asarray(rows)])).to(device)
+
+
+def class_probabilities(model: nn.Module, images: Tensor, flip_averaging: bool, compute: Compute) -> Tensor:
+    """Probability of every class in every pixel.
+
+    Args:
+        model: gives logits (N, C, H, W); in evaluation mode and on the device.
+        images: (N, 3, H, W) in [0, 1].
+        flip_averaging: average with the prediction for the mirror image, mirrored back.
+
+    Returns:
+        (N, C, H, W) float32, summing to 1 over C.
+    """
+    with compute.precision():
+        logits = model(images)
+        mirrored = model(images.flip(-1)) if flip_averaging else None
+    probabilities = logits.float().softmax(dim=1)
+    if mirrored is not None:
+        probabilities = (probabilities + mirrored.float().softmax(dim=1).flip(-1)) / 2
+    return probabilities

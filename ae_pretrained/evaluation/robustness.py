@@ -1,0 +1,167 @@
+"""How a segmenter bears distorted pictures: mean IoU and Dice by distortion and strength."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from ae_pretrained.data.arrays import Split, open_split
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
+from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_masks
+from ae_pretrained.evaluation.segmentation import check_outputs, check_segmenter
+from ae_pretrained.evaluation.selection import spread
+from ae_pretrained.evaluation.writing import write_metrics, write_table
+from ae_pretrained.metrics.segmentation import (
+    confusion_per_image,
+    dice_per_class,
+    iou_per_class,
+    mean_over_present,
+)
+from ae_pretrained.models.unet import UNet
+from ae_pretrained.params.evaluation import RobustnessParams
+from ae_pretrained.plotting.curves import RobustnessCurve, robustness_curves
+from ae_pretrained.plotting.style import save_png
+
+CLEAN = "none"
+
+
+def evaluate_robustness(
+    model: UNet,
+    processed: Path,
+    classes: list[str],
+    params: RobustnessParams,
+    seed: int,
+    metrics_file: Path,
+    table: Path,
+    plots: Path,
+    *,
+    batch_size: int = 64,
+    flip_averaging: bool = False,
+    compute: Compute | None = None,
+    trained: tuple[list[str], int] | None = None,
+) -> None:
+    """Evaluate a segmenter on distorted test pictures.
+
+    Writes ``metrics_file`` with ``mean_iou_clean`` and ``mean_dice_clean`` over the pictures used,
+    ``mean_iou`` and ``mean_dice`` (mean over distortions of the mean over strengths) and the same per
+    distortion; ``table`` with columns corruption, strength, level (1 is the mildest), mean_iou, mean_dice,
+    whose first row is the clean score (corruption ``none``, level 0); and the curves into ``plots``. A
+    distortion whose list of strengths is empty is left out.
+
+    Args:
+        params: section ``robustness``.
+        seed: of the distortions.
+        flip_averaging: as for ``eval_seg``, at twice the time.
+        compute, trained: as for ``evaluate_segmenter``.
+
+    Raises:
+        PipelineError: when model and data do not fit, no strength is given, or nothing is labelled.
+    """
+    compute = compute or Compute()
+    split = open_split(processed, "test")
+    check_segmenter(split, classes, trained)
+    rows = spread(len(split), params.max_images)
+    strengths: dict[str, list[float]] = {name: list(getattr(params, name)) for name in DISTORTIONS}
+    strengths = {name: values for name, values in strengths.items() if values}
+    if not strengths:
+        raise PipelineError(
+            "robustness: every list of strengths is empty; give at least one corruption a strength"
+        )
+    model.to(compute.device).eval()
+    passes = 1 + sum(len(values) for values in strengths.values())
+    lines: list[tuple[str, float, int, float, float]] = []
+    with tqdm(total=passes * len(rows), desc="robustness", unit="picture") as bar:
+
+        def score(name: str, strength: float, level: int) -> None:
+            pooled = _pooled_confusion(
+                model,
+                split,
+                rows,
+                (name, strength),
+                seed,
+                len(classes),
+                batch_size,
+                flip_averaging,
+                compute,
+                bar,
+            )
+            iou, dice = mean_over_present(iou_per_class(pooled)), mean_over_present(dice_per_class(pooled))
+            lines.append((name, strength, level, float(iou), float(dice)))
+
+        score(CLEAN, 0.0, 0)
+        for name, values in strengths.items():
+            for level, strength in enumerate(values, start=1):
+                score(name, float(strength), level)
+    write_table(table, ("corruption", "strength", "level", "mean_iou", "mean_dice"), lines)
+    write_metrics(metrics_file, _summarise(lines, len(rows)))
+    curves = [
+        RobustnessCurve(
+            name.replace("_", " ").replace("jpeg", "JPEG"),
+            DISTORTIONS[name].unit,
+            DISTORTIONS[name].neutral,
+            [(strength, iou) for other, strength, _, iou, _ in lines if other == name],
+        )
+        for name in strengths
+    ]
+    save_png(robustness_curves(curves, lines[0][3]), plots / "robustness.png")
+
+
+@torch.inference_mode()
+def _pooled_confusion(
+    model: nn.Module,
+    split: Split,
+    rows: np.ndarray,
+    distortion: tuple[str, float],
+    seed: int,
+    num_classes: int,
+    batch_size: int,
+    flip_averaging: bool,
+    compute: Compute,
+    bar: tqdm,
+) -> np.ndarray:
+    name, strength = distortion
+    pooled = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for chosen in batches(rows, batch_size):
+        pictures = np.ascontiguousarray(split.images[chosen])
+        values = (
+            pictures.astype(np.float32) / 255
+            if name == CLEAN
+            else distort_batch(pictures, chosen, name, strength, seed)
+        )
+        images = torch.from_numpy(values).to(compute.device).permute(0, 3, 1, 2).contiguous()
+        probabilities = class_probabilities(model, images, flip_averaging, compute)
+        check_outputs(probabilities.shape[1], num_classes)
+        truth = load_masks(split, chosen, compute.device)
+        counts = confusion_per_image(probabilities.argmax(dim=1), truth, num_classes)
+        pooled += counts.sum(dim=0).cpu().numpy()
+        bar.update(len(chosen))
+    if not pooled.any():
+        raise PipelineError(
+            "no pixel of the test masks is labelled (all are 255), so nothing can be measured"
+        )
+    return pooled
+
+
+def _summarise(lines: list[tuple[str, float, int, float, float]], num_images: int) -> dict[str, Any]:
+    names = list(dict.fromkeys(line[0] for line in lines[1:]))
+    per_corruption = {
+        name: {
+            "mean_iou": float(np.mean([line[3] for line in lines if line[0] == name])),
+            "mean_dice": float(np.mean([line[4] for line in lines if line[0] == name])),
+        }
+        for name in names
+    }
+    return {
+        "mean_iou_clean": lines[0][3],
+        "mean_dice_clean": lines[0][4],
+        "mean_iou": float(np.mean([scores["mean_iou"] for scores in per_corruption.values()])),
+        "mean_dice": float(np.mean([scores["mean_dice"] for scores in per_corruption.values()])),
+        "num_images": num_images,
+        "per_corruption": per_corruption,
+    }

@@ -1,0 +1,1 @@
+"""Losses of reconstruction and of segmentation."""

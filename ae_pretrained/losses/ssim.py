@@ -1,0 +1,81 @@
+"""Structural similarity, differentiable (Wang et al., IEEE TIP 13(4), 2004).
+
+11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, data range 1, population covariance: the settings of
+the original paper, and of ``skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
+use_sample_covariance=False, data_range=1)``. Only windows that lie within the picture count, as there.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ae_pretrained.errors import PipelineError
+
+WINDOW, SIGMA = 11, 1.5
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+def _window_means(x: Tensor) -> Tensor:
+    """Gaussian means over all windows within the picture: (N, C, H, W) to (N, C, H - 10, W - 10)."""
+    offsets = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
+    kernel = torch.exp(-0.5 * (offsets / SIGMA) ** 2)
+    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, WINDOW)
+    x = F.conv2d(x, kernel.unsqueeze(-1), groups=x.shape[1])
+    return F.conv2d(x, kernel.unsqueeze(-2), groups=x.shape[1])
+
+
+def ssim_map(x: Tensor, y: Tensor) -> Tensor:
+    """SSIM of every window.
+
+    Args:
+        x, y: (N, C, H, W) in [0, 1]; H and W at least 11.
+
+    Returns:
+        (N, C, H - 10, W - 10), in [-1, 1].
+
+    Raises:
+        PipelineError: when the pictures are smaller than the window.
+    """
+    if min(x.shape[-2:]) < WINDOW:
+        raise PipelineError(
+            f"SSIM needs pictures of at least {WINDOW} x {WINDOW} px, found {x.shape[-1]} x {x.shape[-2]}"
+        )
+    # Differences of squares lose all their digits in bf16.
+    with torch.autocast(x.device.type, enabled=False):
+        x = x if x.dtype == torch.float64 else x.float()
+        y = y.to(x.dtype)
+        n = x.shape[0]
+        means = _window_means(torch.cat([x, y, x * x, y * y, x * y]))
+        mean_x, mean_y, square_x, square_y, product = means.split(n)
+        variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
+        covariance = product - mean_x * mean_y
+        above = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
+        below = (mean_x**2 + mean_y**2 + _C1) * (variance_x + variance_y + _C2)
+        return above / below
+
+
+def image_ssim(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Mean SSIM of each picture over its windows.
+
+    Args:
+        x, y: (N, C, H, W) in [0, 1].
+        valid: (N, 1, H, W) booleans; windows that touch an invalid pixel (padding) do not count.
+
+    Returns:
+        (N,); 1 where no window counts, as there is nothing to differ.
+    """
+    values = ssim_map(x, y).mean(dim=1)
+    if valid is None:
+        return values.mean(dim=(1, 2))
+    outside = F.max_pool2d((~valid).to(values.dtype), WINDOW, stride=1).squeeze(1)
+    weight = 1.0 - outside
+    total = weight.sum(dim=(1, 2))
+    mean = (values * weight).sum(dim=(1, 2)) / total.clamp(min=1.0)
+    return torch.where(total > 0, mean, torch.ones_like(mean))
+
+
+def ssim(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Mean of :func:`image_ssim` over the batch, a scalar."""
+    return image_ssim(x, y, valid).mean()

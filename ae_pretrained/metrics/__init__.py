@@ -1,0 +1,1 @@
+"""Measures of reconstruction and segmentation, each over a whole split."""

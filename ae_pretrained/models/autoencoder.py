@@ -1,0 +1,45 @@
+"""The UNet-style convolutional autoencoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.decoder import Decoder
+from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.layers import make_head
+
+Skips = Literal["full", "none"] | int
+
+
+class Autoencoder(nn.Module):
+    """Encoder, decoder with skip connections, and a sigmoid output.
+
+    With every skip open, copying the input is the easy solution and the deep stages learn little. Dropped
+    skips are *zeroed*, not removed: the decoder keeps its shapes, so that its weights fit the U-Net whose
+    skips are all open.
+
+    Args:
+        config: the architecture; its encoder is ``convolutional``.
+        skips: ``full``, ``none``, or how many of the top levels (highest resolutions) are dropped.
+    """
+
+    def __init__(self, config: ModelConfig, skips: Skips = "full") -> None:
+        super().__init__()
+        self.config, self.skips = config, skips
+        self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)
+        self.decoder = Decoder(
+            self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
+        )
+        self.head = make_head(self.decoder.out_channels, 3)
+        levels = len(self.encoder.channels) - 1
+        self._dropped = {"full": 0, "none": levels}[skips] if isinstance(skips, str) else skips
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruct pictures (N, 3, H, W) in [0, 1]; the output has their shape and range."""
+        features = self.encoder(x)
+        kept = [torch.zeros_like(f) if level < self._dropped else f for level, f in enumerate(features)]
+        return torch.sigmoid(self.head(self.decoder(kept, (x.shape[-2], x.shape[-1]))))

@@ -1,0 +1,50 @@
+"""The architecture of a network as plain values that travel with its weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from ae_pretrained.params.model import ModelParams
+
+Norm = Literal["instance", "batch", "group"]
+EncoderKind = Literal["convolutional", "efficientnet_lite0"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What it takes to build a network of the same shape.
+
+    Attributes:
+        features: channels per encoder stage.
+        encoder_dropout: spatial dropout per encoder stage.
+        decoder_dropout: spatial dropout per decoder stage, deepest first.
+        norm: normalisation layer.
+        encoder: which encoder; ``features`` and ``encoder_dropout`` are those of ``convolutional``.
+    """
+
+    features: tuple[int, ...]
+    encoder_dropout: tuple[float, ...]
+    decoder_dropout: tuple[float, ...]
+    norm: Norm = "instance"
+    encoder: EncoderKind = "convolutional"
+
+    @classmethod
+    def from_params(cls, params: ModelParams) -> ModelConfig:
+        return cls(
+            tuple(params.features),
+            tuple(params.encoder_dropout),
+            tuple(params.decoder_dropout),
+            params.norm,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelConfig:
+        values = json.loads(text)
+        for key in ("features", "encoder_dropout", "decoder_dropout"):
+            values[key] = tuple(values[key])
+        return cls(**values)

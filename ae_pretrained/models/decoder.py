@@ -1,0 +1,60 @@
+"""The decoder that the autoencoder and the U-Net share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ae_pretrained.models.config import Norm
+from ae_pretrained.models.layers import Stage
+
+
+def _enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+class Decoder(nn.Module):
+    """From the deepest feature map back to the size of the picture, fusing a skip connection per level.
+
+    Each level enlarges bilinearly to the size of the next shallower feature map, concatenates that map, and
+    applies two convolutions. An encoder whose first map is already smaller than the picture gets one more
+    level without a skip.
+
+    Args:
+        channels: channels of the encoder's feature maps, shallow to deep.
+        strides: their strides.
+        dropout: spatial dropout per level, deepest first; a decoder of more levels repeats the last value.
+        norm: normalisation layer.
+
+    Attributes:
+        out_channels: channels of the output.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], strides: Sequence[int], dropout: Sequence[float], norm: Norm
+    ) -> None:
+        super().__init__()
+        rates = [*dropout, *[dropout[-1]] * len(channels)]
+        deep_first = list(channels)[::-1]
+        self.stages = nn.ModuleList(
+            Stage(deep_first[level] + deep_first[level + 1], deep_first[level + 1], norm, rates[level])
+            for level in range(len(deep_first) - 1)
+        )
+        self.out_channels = deep_first[-1]
+        self.last: Stage | None = None
+        if strides[0] > 1:
+            self.last = Stage(self.out_channels, self.out_channels, norm, rates[len(deep_first) - 1])
+
+    def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """(N, out_channels, H, W) from the encoder's maps, shallow to deep, and the picture's (H, W)."""
+        x = features[-1]
+        for level, stage in enumerate(self.stages):
+            skip = features[-2 - level]
+            x = _enlarge(x, (skip.shape[-2], skip.shape[-1]))
+            x = stage(torch.cat([x, skip.to(x.dtype)], dim=1))
+        if self.last is not None:
+            x = self.last(_enlarge(x, size))
+        return x

@@ -1,0 +1,66 @@
+"""The one convolutional encoder that the autoencoder and the U-Net share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.models.config import Norm
+from ae_pretrained.models.layers import Stage
+
+
+class ImageSizeError(PipelineError):
+    """A picture is too small for the depth of a network."""
+
+
+class Encoder(nn.Module):
+    """Stages of two convolutions; every stage after the first halves the size.
+
+    Args:
+        features: channels per stage, shallow to deep.
+        dropout: spatial dropout per stage.
+        norm: ``instance``, ``batch`` or ``group``.
+        in_channels: channels of the picture.
+
+    Attributes:
+        channels: channels of every feature map, shallow to deep; decoders read them.
+        strides: how many input pixels one pixel of every feature map stands for.
+    """
+
+    def __init__(
+        self, features: Sequence[int], dropout: Sequence[float], norm: Norm, in_channels: int = 3
+    ) -> None:
+        super().__init__()
+        self.channels = tuple(features)
+        self.strides = tuple(2**level for level in range(len(features)))
+        inputs = [in_channels, *features[:-1]]
+        self.stages = nn.ModuleList(
+            Stage(inputs[level], features[level], norm, dropout[level], stride=1 if level == 0 else 2)
+            for level in range(len(features))
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Feature maps of a batch of pictures.
+
+        Args:
+            x: (N, 3, H, W); H and W need not be multiples of the strides.
+
+        Returns:
+            One map per stage, shallow to deep: (N, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
+
+        Raises:
+            ImageSizeError: when the deepest map would be a single row or column, which a norm cannot use.
+        """
+        height, width = x.shape[-2:]
+        if min(height, width) <= self.strides[-1]:
+            raise ImageSizeError(
+                f"pictures of {width} x {height} px are too small for {len(self.channels)} stages (model.features): "
+                f"both sides must be above {self.strides[-1]} px"
+            )
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features

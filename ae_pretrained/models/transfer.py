@@ -1,0 +1,99 @@
+"""From a pretrained encoder to a segmenter: what is carried over, what is frozen, how fast the rest moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
+from ae_pretrained.models.unet import UNet
+from ae_pretrained.models.weights import WeightsError, load_strictly, read_weights
+
+Init = Literal["scratch", "autoencoder", "random_frozen", "imagenet"]
+Transfer = Literal["encoder", "encoder_decoder"]
+
+
+def build_segmenter(
+    init: Init, transfer: Transfer, config: ModelConfig, num_classes: int, autoencoder: Path | None = None
+) -> UNet:
+    """A U-Net with the weights to start from.
+
+    Args:
+        init: ``scratch``; ``autoencoder``; ``random_frozen``, which starts like ``scratch`` (freezing it is
+            the training's matter); ``imagenet``, an EfficientNet-Lite0 encoder with its published weights.
+        transfer: what ``autoencoder`` carries over: the encoder, or the decoder too. The head is always new.
+        config: the architecture; ``imagenet`` replaces its encoder.
+        num_classes: channels of the logits.
+        autoencoder: weights file of the pretrained autoencoder.
+
+    Raises:
+        WeightsError: when the autoencoder's architecture is another than ``config``.
+    """
+    if init == "imagenet":
+        model = UNet(dataclasses.replace(config, encoder="efficientnet_lite0"), num_classes)
+        assert isinstance(model.encoder, EfficientNetLiteEncoder)
+        model.encoder.load_imagenet_weights()
+        return model
+    model = UNet(config, num_classes)
+    if init == "autoencoder":
+        if autoencoder is None:
+            raise WeightsError("init 'autoencoder' needs the weights file of a pretrained autoencoder")
+        _carry_over(model, autoencoder, transfer)
+    return model
+
+
+def _carry_over(model: UNet, path: Path, transfer: Transfer) -> None:
+    tensors, metadata = read_weights(path, "autoencoder")
+    found = ModelConfig.from_json(metadata["config"])
+    for key in ("features", "norm", "encoder"):
+        there, here = getattr(found, key), getattr(model.config, key)
+        if there != here:
+            raise WeightsError(
+                f"{path}: the autoencoder has {key} {there}, the segmenter {here}; pretrain again with the "
+                "same model parameters"
+            )
+    parts = ("encoder",) if transfer == "encoder" else ("encoder", "decoder")
+    for part in parts:
+        prefix = f"{part}."
+        own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        load_strictly(getattr(model, part), own, f"{path} ({part})")
+
+
+def freeze_encoder(model: UNet) -> None:
+    """Stop the encoder's weights, norm statistics and dropout, until :func:`thaw_encoder`."""
+    model.encoder_frozen = True
+    model.encoder.requires_grad_(False)
+    model.encoder.eval()
+
+
+def thaw_encoder(model: UNet) -> None:
+    """Let the encoder take part in training again."""
+    model.encoder_frozen = False
+    model.encoder.requires_grad_(True)
+    model.encoder.train(model.training)
+
+
+def parameter_groups(
+    model: Autoencoder | UNet, lr: float, encoder_lr_scale: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """Optimiser groups: encoder and rest, each split into what decays and what does not.
+
+    Norm weights and biases are not decayed: pulling them to zero regularises nothing.
+
+    Returns:
+        Dictionaries with ``params``, ``lr``, ``weight_decay`` and ``name``; none is empty.
+    """
+    rest = nn.ModuleList([model.decoder, model.head])
+    groups = []
+    for name, module, rate in (("encoder", model.encoder, lr * encoder_lr_scale), ("decoder", rest, lr)):
+        parameters = list(module.parameters())
+        decayed = [p for p in parameters if p.ndim > 1]
+        kept = [p for p in parameters if p.ndim <= 1]
+        groups.append({"params": decayed, "lr": rate, "weight_decay": weight_decay, "name": name})
+        groups.append({"params": kept, "lr": rate, "weight_decay": 0.0, "name": f"{name}_norm"})
+    return [group for group in groups if group["params"]]

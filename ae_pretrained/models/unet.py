@@ -1,0 +1,50 @@
+"""The U-Net that segments: the same encoder and decoder as the autoencoder, and a head of logits."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.decoder import Decoder
+from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
+from ae_pretrained.models.layers import make_head
+
+
+class UNet(nn.Module):
+    """A U-Net (Ronneberger et al., arXiv 1505.04597) over a shared encoder.
+
+    Args:
+        config: the architecture.
+        num_classes: channels of the logits.
+    """
+
+    encoder: Encoder | EfficientNetLiteEncoder
+
+    def __init__(self, config: ModelConfig, num_classes: int) -> None:
+        super().__init__()
+        self.config, self.num_classes = config, num_classes
+        if config.encoder == "convolutional":
+            self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)
+        else:
+            self.encoder = EfficientNetLiteEncoder()
+        self.decoder = Decoder(
+            self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
+        )
+        self.head = make_head(self.decoder.out_channels, num_classes)
+        self.encoder_frozen = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes, H, W) of pictures (N, 3, H, W) in [0, 1]."""
+        return self.head(self.decoder(self.encoder(x), (x.shape[-2], x.shape[-1])))
+
+    def train(self, mode: bool = True) -> UNet:
+        """As usual, but a frozen encoder stays in evaluation mode.
+
+        Otherwise its dropout would go on and its batch statistics would move with every batch, however
+        frozen its weights are.
+        """
+        super().train(mode)
+        if self.encoder_frozen:
+            self.encoder.eval()
+        return self

@@ -1,0 +1,158 @@
+"""Weights on disk: safetensors with the architecture in the header, loaded whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.unet import UNet
+
+_FORMAT = "1"
+Kind = Literal["autoencoder", "segmenter"]
+
+
+class WeightsError(PipelineError):
+    """A weights file does not hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class SegmenterInfo:
+    """What a user of a segmenter has to know.
+
+    Attributes:
+        classes: class names by mask value, background first.
+        image_size: side of the square pictures that it was trained on, px.
+        resize: how pictures were brought to that size, ``stretch`` or ``pad``.
+    """
+
+    classes: tuple[str, ...]
+    image_size: int
+    resize: str
+
+
+def save_model(
+    model: Autoencoder | UNet,
+    path: Path,
+    info: SegmenterInfo | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write weights and architecture; the same weights give the same bytes.
+
+    Args:
+        model: an autoencoder, or a U-Net together with ``info``.
+        path: file to write, under a temporary name first.
+        info: classes and size of a segmenter.
+        dtype: number format of floating-point weights on disk; half precision for shipping.
+    """
+    metadata = {"format": _FORMAT, "config": model.config.to_json()}
+    if isinstance(model, Autoencoder):
+        metadata |= {"kind": "autoencoder", "skips": json.dumps(model.skips)}
+    else:
+        if info is None:
+            raise ValueError("a segmenter is saved with its SegmenterInfo")
+        metadata |= {
+            "kind": "segmenter",
+            "classes": json.dumps(list(info.classes), ensure_ascii=False),
+            "image_size": str(info.image_size),
+            "resize": info.resize,
+        }
+    tensors = {
+        name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors (floats as float32) and header of a weights file.
+
+    Raises:
+        WeightsError: when the file is absent, damaged, of another format, or of another kind.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; expected a {kind} saved by this pipeline")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        with path.open("rb") as raw:
+            head = raw.read(4)
+        looks = "a PyTorch pickle (.pt, .pth)" if head[:2] in (b"PK", b"\x80\x02") else "damaged or truncated"
+        raise WeightsError(
+            f"{path}: not a readable safetensors file ({error}); it looks {looks}. Expected a {kind} saved by "
+            "this pipeline: restore it with `dvc checkout`, or train again"
+        ) from None
+    if metadata.get("format") != _FORMAT or "config" not in metadata:
+        raise WeightsError(
+            f"{path}: a safetensors file without this pipeline's header (found {sorted(metadata) or 'none'}); "
+            f"expected a {kind} saved by this pipeline"
+        )
+    if metadata.get("kind") != kind:
+        raise WeightsError(f"{path}: holds a {metadata.get('kind')!r}, expected a {kind!r}")
+    floats = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    return floats, metadata
+
+
+def load_strictly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Copy tensors into a module of exactly these names and shapes.
+
+    Raises:
+        WeightsError: naming what does not fit on either side; nothing has been copied then.
+    """
+    own = module.state_dict()
+    problems = [f"missing {name} {tuple(own[name].shape)}" for name in own if name not in tensors]
+    problems += [f"unknown {name} {tuple(tensors[name].shape)}" for name in tensors if name not in own]
+    problems += [
+        f"{name}: file {tuple(tensors[name].shape)}, model {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise WeightsError(f"{source}: weights do not fit the model: {'; '.join(problems[:5])}{more}")
+    module.load_state_dict(tensors, strict=True)
+
+
+def load_autoencoder(path: Path) -> Autoencoder:
+    """Build the autoencoder that a file describes, in evaluation mode.
+
+    Raises:
+        WeightsError: see :func:`read_weights` and :func:`load_strictly`.
+    """
+    tensors, metadata = read_weights(path, "autoencoder")
+    model = Autoencoder(ModelConfig.from_json(metadata["config"]), json.loads(metadata["skips"]))
+    load_strictly(model, tensors, str(path))
+    return model.eval()
+
+
+def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
+    """Build the segmenter that a file describes, in evaluation mode, and what its user has to know.
+
+    Raises:
+        WeightsError: see :func:`read_weights` and :func:`load_strictly`.
+    """
+    tensors, metadata = read_weights(path, "segmenter")
+    info = SegmenterInfo(
+        tuple(json.loads(metadata["classes"])), int(metadata["image_size"]), metadata["resize"]
+    )
+    model = UNet(ModelConfig.from_json(metadata["config"]), len(info.classes))
+    load_strictly(model, tensors, str(path))
+    return model.eval(), info

@@ -1,0 +1,1 @@
+"""The training engine: Lightning tasks, resuming, determinism."""

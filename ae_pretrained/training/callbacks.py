@@ -1,0 +1,188 @@
+"""What happens between epochs: freezing, averaging, keeping the best weights, and telling the user."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from ae_pretrained.models.transfer import freeze_encoder, thaw_encoder
+from ae_pretrained.models.unet import UNet
+
+
+class FreezeEncoder(L.Callback):
+    """Keeps the encoder frozen for the first epochs (-1: for all of them)."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        model = pl_module.network
+        assert isinstance(model, UNet)
+        if self.epochs < 0 or trainer.current_epoch < self.epochs:
+            freeze_encoder(model)
+        else:
+            thaw_encoder(model)
+
+
+class MovingAverage(L.Callback):
+    """An exponential moving average of the weights, which takes their place during validation.
+
+    Stands last in the list of callbacks, so that the others meet the averaged weights at the end of
+    validation.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.average: AveragedModel | None = None
+        self._restored: dict[str, Any] | None = None
+        self._trained: dict[str, torch.Tensor] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        network = pl_module.network
+        assert isinstance(network, torch.nn.Module)
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True)
+        if self._restored is not None:
+            self.average.load_state_dict(self._restored)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        assert self.average is not None
+        network = pl_module.network
+        assert isinstance(network, torch.nn.Module)
+        self.average.update_parameters(network)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        network = pl_module.network
+        assert self.average is not None
+        assert isinstance(network, torch.nn.Module)
+        self._trained = {name: value.clone() for name, value in network.state_dict().items()}
+        network.load_state_dict(self.average.module.state_dict())
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        network = pl_module.network
+        assert isinstance(network, torch.nn.Module)
+        network.load_state_dict(self._trained)
+        self._trained = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.average is None else {"average": self.average.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = state_dict.get("average")
+
+
+class BestWeights(L.Callback):
+    """Keeps the weights of the epoch with the best validation score, inside the checkpoint itself.
+
+    One file then holds the whole state of a run, and a kill between two files cannot tear it apart.
+    """
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        self.monitor, self.mode = monitor, mode
+        self.score: float | None = None
+        self.epoch = -1
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        score = float(trainer.callback_metrics[self.monitor])
+        better = self.score is None or (score < self.score if self.mode == "min" else score > self.score)
+        if not better:
+            return
+        network = pl_module.network
+        assert isinstance(network, torch.nn.Module)
+        self.score, self.epoch = score, trainer.current_epoch
+        self.weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.score, self.epoch = state_dict["score"], state_dict["epoch"]
+        self.weights = state_dict["weights"]
+
+
+class EpochLog(L.Callback):
+    """One row per epoch in a CSV, one line per epoch on the terminal, a bar within the epoch.
+
+    Args:
+        path: the CSV.
+        title: what stands before every line.
+        shown: (column, label) of the figures that matter, in order.
+    """
+
+    def __init__(self, path: Path, title: str, shown: Sequence[tuple[str, str]]) -> None:
+        self.path, self.title, self.shown = path, title, shown
+        self.rows: list[dict[str, float]] = []
+        self._bar: tqdm[Any] | None = None
+        self._rates: dict[str, float] = {}
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            label = f"{self.title} {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            # disable=None: no bar where nobody watches, such as in a log file.
+            self._bar = tqdm(total=int(trainer.num_training_batches), desc=label, leave=False, disable=None)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        groups = trainer.optimizers[0].param_groups
+        self._rates = {str(group["name"]): float(group["lr"]) for group in groups}
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._close()
+
+    def on_exception(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        row = {"epoch": trainer.current_epoch + 1, **_learning_rates(self._rates)}
+        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        row |= dict(sorted(metrics.items(), key=lambda item: (item[0].startswith("val"), item[0])))
+        self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
+        self._write()
+        figures = "  ".join(f"{label} {row[key]:.4g}" for key, label in self.shown if key in row)
+        print(f"{self.title} epoch {row['epoch']}/{trainer.max_epochs}  {figures}", flush=True)
+
+    def _write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(self.rows[0]), lineterminator="\n")
+            writer.writeheader()
+            for row in self.rows:
+                writer.writerow(
+                    {key: value if key == "epoch" else f"{value:.6g}" for key, value in row.items()}
+                )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+def _learning_rates(rates: dict[str, float]) -> dict[str, float]:
+    """``lr`` of the decoder and head, and ``encoder_lr`` where the encoder's differs."""
+    encoder = [rate for name, rate in rates.items() if name.startswith("encoder")]
+    others = [rate for name, rate in rates.items() if not name.startswith("encoder")]
+    lr = others[0] if others else encoder[0]
+    return {"lr": lr, "encoder_lr": encoder[0] if encoder else lr}

@@ -1,0 +1,85 @@
+"""Where an interrupted run goes on, and when it must not.
+
+A checkpoint belongs to one combination of parameters, code, data and libraries: their fingerprint is the
+name of its folder. A run looks in the folder of its own fingerprint only, so that a checkpoint of other
+parameters, other code or other data is never resumed; such left-overs are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+CHECKPOINT_NAME = "last"
+_LIBRARIES = ("torch", "lightning", "numpy")
+_BLOCK = 1 << 22
+
+
+def fingerprint(settings: dict[str, Any], code: Path, data: Iterable[Path]) -> str:
+    """Digest of everything that decides the outcome of a training run.
+
+    Args:
+        settings: JSON-like values: the parameters.
+        code: folder whose Python files are the code.
+        data: files the run learns from.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    libraries = {name: metadata.version(name) for name in _LIBRARIES}
+    head = {"settings": settings, "python": platform.python_version(), **libraries}
+    digest.update(json.dumps(head, sort_keys=True).encode())
+    for path in sorted(code.rglob("*.py")):
+        digest.update(str(path.relative_to(code)).encode() + b"\0")
+        digest.update(path.read_bytes())
+    for path in data:
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+class CheckpointFolder:
+    """The folder of one run's checkpoint below a folder that a stage has for itself.
+
+    Args:
+        parent: the stage's folder.
+        name: the run's fingerprint.
+    """
+
+    def __init__(self, parent: Path, name: str) -> None:
+        self.parent, self.path = parent, parent / name
+
+    @property
+    def file(self) -> Path:
+        return self.path / f"{CHECKPOINT_NAME}.ckpt"
+
+    def open(self) -> Path | None:
+        """Make the folder, remove those of other runs, and return the checkpoint to go on from, if any."""
+        if is_main_process():
+            self.path.mkdir(parents=True, exist_ok=True)
+            for other in self.parent.iterdir():
+                if other != self.path:
+                    shutil.rmtree(other) if other.is_dir() else other.unlink()
+        return self.file if self.file.is_file() else None
+
+    def remove(self) -> None:
+        """Leave nothing behind: the run has succeeded."""
+        if is_main_process():
+            shutil.rmtree(self.path, ignore_errors=True)
+            if self.parent.is_dir() and not any(self.parent.iterdir()):
+                self.parent.rmdir()
+
+
+def is_main_process() -> bool:
+    """Whether this process is the first of a distributed run, or alone."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"

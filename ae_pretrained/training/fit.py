@@ -1,0 +1,208 @@
+"""Run a training task to its end with Lightning: loaders, callbacks, resuming."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ae_pretrained.data.batches import (
+    ArrayBatches,
+    Batch,
+    EvaluationOrder,
+    TrainingOrder,
+    make_loader,
+)
+from ae_pretrained.params.model import RuntimeParams
+from ae_pretrained.params.training import TrainingParams
+from ae_pretrained.training.base import TrainingTask
+from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage
+from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
+from ae_pretrained.training.precision import resolve_accelerator, resolve_precision
+
+LineFigures = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The outcome of a run.
+
+    Attributes:
+        weights: state dict of the best epoch, on the CPU.
+        best_epoch: that epoch, counted from 1.
+        best_score: its value of the monitored figure.
+        best_row: every figure logged in that epoch.
+        epochs: epochs trained.
+        updates: updates made.
+        is_main: whether this process is the one that writes results.
+    """
+
+    weights: dict[str, Tensor]
+    best_epoch: int
+    best_score: float
+    best_row: dict[str, float]
+    epochs: int
+    updates: int
+    is_main: bool
+
+
+class Feeding(L.LightningDataModule):
+    """Loaders for training and validation, aware of the processes of a distributed run."""
+
+    def __init__(
+        self,
+        train: ArrayBatches,
+        val: ArrayBatches,
+        params: TrainingParams,
+        seed: int,
+        workers: int,
+        weights: np.ndarray | None,
+    ) -> None:
+        super().__init__()
+        self.train, self.val = train, val
+        self.params, self.seed, self.workers, self.weights = params, seed, workers, weights
+
+    def _processes(self) -> dict[str, int]:
+        assert self.trainer is not None
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        order = TrainingOrder(
+            len(self.train),
+            self.params.batch_size,
+            updates_per_epoch=self.params.updates_per_epoch,
+            seed=self.seed,
+            weights=self.weights,
+            **self._processes(),
+        )
+        return make_loader(self.train, order, self.workers)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        order = EvaluationOrder(len(self.val), self.params.batch_size, **self._processes())
+        return make_loader(self.val, order, self.workers)
+
+
+def fit(
+    task: TrainingTask,
+    train: ArrayBatches,
+    val: ArrayBatches,
+    *,
+    runtime: RuntimeParams,
+    checkpoint: CheckpointFolder,
+    curve: Path,
+    monitor: str,
+    mode: str,
+    shown: LineFigures,
+    sampling_weights: np.ndarray | None = None,
+    callbacks: Sequence[L.Callback] = (),
+    on_built: Callable[[L.Trainer], None] | None = None,
+) -> FitResult:
+    """Train to the end, going on from an interrupted run of the same fingerprint.
+
+    Args:
+        task: model, loss and optimiser.
+        train, val: the data.
+        runtime: accelerator, devices, loader workers.
+        checkpoint: where the state after each epoch is kept; removed on success.
+        curve: CSV of the figures of every epoch.
+        monitor: figure that decides which epoch is best, and when to stop.
+        mode: ``min`` or ``max``.
+        shown: (column, label) pairs of the line printed per epoch.
+        sampling_weights: relative frequency of each training picture.
+        callbacks: further callbacks.
+        on_built: called with the trainer before it starts.
+
+    Raises:
+        TrainingDivergedError: when a loss or gradient is not finite.
+        BatchSizeError: when the data do not fill a batch.
+    """
+    params = task.params
+    accelerator = resolve_accelerator(runtime.accelerator)
+    precision = resolve_precision(params.precision, accelerator)
+    distributed = runtime.devices * runtime.num_nodes > 1
+    if precision == "32-true" and accelerator == "cpu":
+        # Measured on CPUs without bf16: half as fast again in fp32, no gain and some loss under autocast.
+        task.to(memory_format=torch.channels_last)
+    best = BestWeights(monitor, mode)
+    log = EpochLog(curve, task.section, shown)
+    own: list[L.Callback] = [log, best]
+    if params.patience > 0:
+        own.append(EarlyStopping(monitor, mode=mode, patience=params.patience, check_finite=False))
+    if params.ema_decay > 0:
+        own.append(MovingAverage(params.ema_decay))
+    own.append(
+        ModelCheckpoint(
+            checkpoint.path,
+            CHECKPOINT_NAME,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+    )
+    resume = checkpoint.open()
+    _quieten()
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=runtime.devices,
+        num_nodes=runtime.num_nodes,
+        # Freezing changes which parameters take part, and thawing happens after the processes were joined.
+        strategy="ddp_find_unused_parameters_true" if distributed else "auto",
+        precision=precision,
+        max_epochs=params.epochs,
+        callbacks=[*callbacks, *own],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        deterministic="warn",
+        benchmark=False,
+    )
+    if runtime.compile:
+        task.network.compile()
+    if on_built is not None:
+        on_built(trainer)
+    if resume is not None and trainer.is_global_zero:
+        print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
+    feeding = Feeding(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
+    trainer.fit(task, feeding, ckpt_path=resume, weights_only=False)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    checkpoint.remove()
+    row: dict[str, Any] = log.rows[best.epoch]
+    assert best.score is not None
+    return FitResult(
+        weights=best.weights,
+        best_epoch=best.epoch + 1,
+        best_score=best.score,
+        best_row=row,
+        epochs=len(log.rows),
+        updates=trainer.global_step,
+        is_main=trainer.is_global_zero,
+    )
+
+
+def _quieten() -> None:
+    """Lightning's advice is for people who write their own training script."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*litlogger.*",
+        ".*You have overridden `on_after_batch_transfer`.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*Found .* module.* in eval mode.*",
+        ".*find_unused_parameters=True was specified.*",
+        ".*number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message)

@@ -1,0 +1,1 @@
+"""One thin script a stage; everything they do is in ae_pretrained."""

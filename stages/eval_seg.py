@@ -1,0 +1,29 @@
+"""Stage eval_seg: segmentation figures and pictures on the test split."""
+
+from pathlib import Path
+
+from ae_pretrained.evaluation.inference import best_compute
+from ae_pretrained.evaluation.segmentation_report import evaluate_segmenter
+from ae_pretrained.models.weights import load_unet
+from ae_pretrained.params import load_params
+from stages.run import run_stage
+
+
+def main() -> None:
+    params = load_params(Path("params.yaml"))
+    model, info = load_unet(Path("models/segmenter.safetensors"))
+    evaluate_segmenter(
+        model,
+        Path("data/processed"),
+        params.data.classes,
+        params.eval_seg,
+        params.seed,
+        metrics_file=Path("metrics/eval_seg.json"),
+        plots=Path("plots/eval_seg"),
+        compute=best_compute(params.runtime.accelerator),
+        trained=(list(info.classes), info.image_size),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,17 @@
+"""Stage fetch: draw, download or link the data set into data/raw."""
+
+from pathlib import Path
+
+from ae_pretrained.data.fetch import fetch
+
+from ae_pretrained.params import load_params
+from stages.run import run_stage
+
+
+def main() -> None:
+    params = load_params(Path("params.yaml"))
+    fetch(params.data, params.seed, Path("data/raw"))
+
+
+if __name__ == "__main__":
+    run_stage(main)

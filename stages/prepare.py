@@ -1,0 +1,24 @@
+"""Stage prepare: clean, split and resize into arrays."""
+
+from pathlib import Path
+
+from ae_pretrained.data.prepare import prepare
+
+from ae_pretrained.params import load_params
+from stages.run import run_stage
+
+
+def main() -> None:
+    params = load_params(Path("params.yaml"))
+    prepare(
+        Path("data/raw"),
+        Path("data/processed"),
+        params.data,
+        params.seed,
+        metrics_file=Path("metrics/prepare.json"),
+        plots=Path("plots/prepare"),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,29 @@
+"""Stage robustness: segmentation figures on corrupted test pictures."""
+
+from pathlib import Path
+
+from ae_pretrained.evaluation.inference import best_compute
+from ae_pretrained.evaluation.robustness import evaluate_robustness
+from ae_pretrained.models.weights import load_unet
+from ae_pretrained.params import load_params
+from stages.run import run_stage
+
+
+def main() -> None:
+    params = load_params(Path("params.yaml"))
+    model, _ = load_unet(Path("models/segmenter.safetensors"))
+    evaluate_robustness(
+        model,
+        Path("data/processed"),
+        params.data.classes,
+        params.robustness,
+        params.seed,
+        metrics_file=Path("metrics/robustness.json"),
+        table=Path("plots/robustness.csv"),
+        plots=Path("plots/robustness"),
+        compute=best_compute(params.runtime.accelerator),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,15 @@
+"""How every stage starts and fails: a sentence for what the user can mend, a traceback for what is our bug."""
+
+import sys
+from collections.abc import Callable
+
+from ae_pretrained.errors import PipelineError
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except PipelineError as error:
+        sys.exit(f"\nERROR: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. Run the same command again to go on from the last finished epoch.")

@@ -1,0 +1,33 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# The real pictures lie beside the repository; another place can be named.
+REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared" / "data"))
+
+
+def _real(name: str) -> Path:
+    folder = REAL_DATA / name
+    if not (folder / "annotations" / "list.txt").is_file():
+        pytest.skip(
+            f"no real pictures at {folder}; set AE_PRETRAINED_REAL_DATA to the folder that holds {name}"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oxford_128() -> Path:
+    """All official pairs of Oxford-IIIT Pet at 128 px, in the official layout."""
+    return _real("oxford-iiit-pet-128")
+
+
+@pytest.fixture(scope="session")
+def oxford_sample() -> Path:
+    """50 pairs of Oxford-IIIT Pet at their original size, with the archive's own oddities."""
+    return _real("oxford-iiit-pet-sample")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ae_pretrained.params import ParamsError, load_params, read_params, validate_params
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    return copy.deepcopy(read_params(ROOT / "params.yaml"))
+
+
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[name] = value
+
+
+def test_committed_params_are_valid() -> None:
+    assert load_params(ROOT / "params.yaml").data.source == "synthetic"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train_seg.lr", "abc", "found 'abc' (str)"),
+        ("train_seg.lr", "1e-3", "found '1e-3' (str)"),
+        ("train_seg.lr", True, "found True (bool)"),
+        ("train_seg.lr", -1.0, "greater than 0"),
+        ("train_seg.lr", float("nan"), "train_seg.lr"),
+        ("train_seg.epochs", 0, "greater than or equal to 1"),
+        ("train_seg.epochs", 2.5, "train_seg.epochs"),
+        ("train_seg.lrr", 1, "unknown key"),
+        ("extra", 1, "extra: unknown key"),
+        ("train_seg.init", "imagnet", "'imagenet'"),
+        ("data.val_fraction", 1.5, "less than 1"),
+        ("data.classes", ["background", "pet"], "3 classes"),
+        ("data.classes", ["background", "cat", "cat"], "names must differ"),
+        ("data.ignore_index", 1, "also the value of class 'cat'"),
+        ("model.encoder_dropout", [0.0], "6 features need 6 values, found 1"),
+        ("model.norm", None, "model.norm"),
+        ("data.image_size", 32, "use at most 5 stages or at least 64 px"),
+        ("train_ae.skips", 6, "6 levels cannot be dropped"),
+        ("train_ae.corruption.mask_block", 65, "larger than data.image_size"),
+        ("train_ae.corruption.kind", "none", "needs a corruption.kind"),
+        ("robustness.jpeg", [0], "robustness.jpeg.0"),
+    ],
+)
+def test_bad_value_is_named(values: dict[str, Any], key: str, value: Any, said: str) -> None:
+    set_key(values, key, value)
+    with pytest.raises(ParamsError) as error:
+        validate_params(values)
+    assert said in str(error.value)
+
+
+def test_every_fault_is_named_at_once(values: dict[str, Any]) -> None:
+    values["train_seg"]["lr"] = "abc"
+    del values["data"]["root"]
+    with pytest.raises(ParamsError, match=r"(?s)data.root: missing.*train_seg.lr"):
+        validate_params(values)
+
+
+def test_whole_numbers_are_numbers(values: dict[str, Any]) -> None:
+    values["train_seg"]["lr"] = 1
+    values["robustness"]["contrast_up"] = [2]
+    params = validate_params(values)
+    assert params.train_seg.lr == 1.0
+    assert params.robustness.contrast_up == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: 1\nseed: 2\n", "duplicate"),
+        ("data:\n\tsource: x\n", "tabs"),
+        ("<<<<<<< HEAD\nseed: 1\n=======\nseed: 2\n>>>>>>> main\n", "merge conflict"),
+        ("", "expected a mapping"),
+        ("- 1\n", "expected a mapping"),
+    ],
+)
+def test_unreadable_file(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=said):
+        load_params(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    """DVC reads YAML 1.2: `1e-4` is a number and `no` a word; PyYAML would say the opposite."""
+    path = tmp_path / "params.yaml"
+    path.write_text("a: 1e-4\nb: no\n")
+    assert read_params(path) == {"a": 1e-4, "b": "no"}

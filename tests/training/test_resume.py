@@ -1,0 +1,130 @@
+"""A run that was killed ends as if it had not been; another run's checkpoint is never used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ae_pretrained.params import Params
+from tests.conftest import ROOT
+from tests.processed import tiny_params
+from tests.training.conftest import run_finetune, run_pretrain
+
+CHILD = """
+import sys, time
+from pathlib import Path
+import lightning as L
+from tests.processed import tiny_params
+from tests.training import conftest
+import ae_pretrained.training.callbacks as callbacks
+
+# An epoch this long can be hit by a kill in its middle; what is computed stays the same.
+start = callbacks.EpochLog.on_train_batch_end
+def slow(self, *words):
+    time.sleep(0.15)
+    start(self, *words)
+callbacks.EpochLog.on_train_batch_end = slow
+run = getattr(conftest, sys.argv[1])
+changes = eval(sys.argv[4])
+run(Path(sys.argv[2]), Path(sys.argv[3]), tiny_params(**changes))
+"""
+STAGES = {"run_pretrain": run_pretrain, "run_finetune": run_finetune}
+# Dropout, augmentation, momentum, schedule, moving average, freezing: all the state there is.
+CHANGES = {
+    "train_ae__epochs": 4,
+    "train_ae__ema_decay": 0.9,
+    "train_seg__epochs": 4,
+    "train_seg__freeze_epochs": 2,
+    "train_seg__ema_decay": 0.9,
+}
+
+
+def kill_after_epoch(stage: str, processed: Path, out: Path, epoch: int) -> None:
+    """Start a run in a process of its own and kill -9 it within the epoch after the given one."""
+    command = [sys.executable, "-c", CHILD, stage, str(processed), str(out), repr(CHANGES)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f"epoch {epoch}/" in line:
+            break
+    time.sleep(0.4)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "weights", "curve"),
+    [
+        ("run_pretrain", "autoencoder.safetensors", "train_ae.csv"),
+        ("run_finetune", "segmenter.safetensors", "train_seg.csv"),
+    ],
+)
+def test_killed_run_ends_with_the_same_bytes(
+    processed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str, weights: str, curve: str
+) -> None:
+    params = tiny_params(**CHANGES)
+    STAGES[stage](processed, tmp_path / "whole", params)
+    capsys.readouterr()
+    killed = tmp_path / "killed"
+    kill_after_epoch(stage, processed, killed, 2)
+    assert list((killed / "checkpoints").rglob("*.ckpt")), "the kill left a checkpoint"
+    assert not (killed / weights).exists()
+    STAGES[stage](processed, killed, params)
+    said = capsys.readouterr().out
+    assert "going on from the checkpoint" in said
+    assert "epoch 1/4" not in said
+    for name in (weights, curve):
+        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert not (killed / "checkpoints").exists(), "nothing is left after success"
+
+
+def interrupted(processed: Path, out: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the checkpoint of an unfinished run behind."""
+    from ae_pretrained.training.checkpoints import CheckpointFolder
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointFolder, "remove", lambda _: None)
+        run_finetune(processed, out, params)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"train_seg__lr": 0.001}, {"seed": 1}, {"data__label_fraction": 0.5}, {"model__norm": "batch"}],
+)
+def test_checkpoint_of_other_parameters_is_not_used(
+    processed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, object],
+) -> None:
+    short = {"train_seg__epochs": 1}
+    interrupted(processed, tmp_path, tiny_params(**short), monkeypatch)
+    capsys.readouterr()
+    run_finetune(processed, tmp_path, tiny_params(**short, **change))
+    said = capsys.readouterr().out
+    assert "going on" not in said
+    assert "epoch 1/1" in said
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_checkpoint_of_other_data_or_code_is_not_used(tmp_path: Path) -> None:
+    from ae_pretrained.training.checkpoints import fingerprint
+
+    code, data = tmp_path / "code", tmp_path / "data.npy"
+    code.mkdir()
+    (code / "a.py").write_text("x = 1\n")
+    data.write_bytes(b"1")
+    first = fingerprint({"lr": 1}, code, [data])
+    assert fingerprint({"lr": 1}, code, [data]) == first
+    assert fingerprint({"lr": 2}, code, [data]) != first
+    (code / "a.py").write_text("x = 2\n")
+    second = fingerprint({"lr": 1}, code, [data])
+    assert second != first
+    data.write_bytes(b"2")
+    assert fingerprint({"lr": 1}, code, [data]) not in (first, second)

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ae_pretrained.data.arrays import open_split
+from ae_pretrained.data.batches import ArrayBatches, BatchSizeError
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.unet import UNet
+from ae_pretrained.training.base import TrainingDivergedError
+from ae_pretrained.training.checkpoints import CheckpointFolder
+from ae_pretrained.training.fit import fit
+from ae_pretrained.training.segmentation import SegmentationTask
+from tests.conftest import ROOT
+from tests.processed import tiny_params
+from tests.training.conftest import run_finetune, run_pretrain
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_both_stages_write_weights_curves_and_metrics(processed: Path, tmp_path: Path) -> None:
+    params = tiny_params(
+        train_seg__init="autoencoder", train_seg__transfer="encoder_decoder", train_seg__freeze_epochs=1
+    )
+    autoencoder = run_pretrain(processed, tmp_path, params)
+    run_finetune(processed, tmp_path, params, autoencoder)
+    ae, seg = rows(tmp_path / "train_ae.csv"), rows(tmp_path / "train_seg.csv")
+    assert [row["epoch"] for row in ae] == ["1", "2", "3"]
+    assert {"lr", "train_loss", "train_mse", "val_loss", "val_mse", "val_psnr", "val_ssim"} <= set(ae[0])
+    assert {"encoder_lr", "train_dice", "train_cross_entropy", "val_mean_iou", "val_dice_cat"} <= set(seg[0])
+    metrics = json.loads((tmp_path / "train_seg.json").read_text())
+    scores = [float(row["val_mean_foreground_dice"]) for row in seg]
+    assert metrics["best_epoch"] == 1 + int(np.argmax(scores))
+    assert metrics["val_mean_foreground_dice"] == pytest.approx(max(scores), abs=1e-5)
+    assert json.loads((tmp_path / "train_ae.json").read_text())["val_loss"] == pytest.approx(
+        min(float(row["val_loss"]) for row in ae), abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_same_parameters_give_the_same_bytes(processed: Path, tmp_path: Path, workers: int) -> None:
+    params = tiny_params(train_seg__epochs=2)
+    one = run_finetune(processed, tmp_path / "one", params)
+    two = run_finetune(
+        processed, tmp_path / "two", tiny_params(train_seg__epochs=2, runtime__loader_workers=workers)
+    )
+    assert one.read_bytes() == two.read_bytes()
+    assert (tmp_path / "one/train_seg.csv").read_bytes() == (tmp_path / "two/train_seg.csv").read_bytes()
+    other = run_finetune(processed, tmp_path / "three", tiny_params(train_seg__epochs=2, seed=1))
+    assert one.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_frozen_encoder_does_not_move_and_thaws(processed: Path, tmp_path: Path, norm: str) -> None:
+    common = {"train_seg__init": "autoencoder", "model__norm": norm, "train_ae__epochs": 1}
+    autoencoder = run_pretrain(processed, tmp_path, tiny_params(**common))
+    start = {name: value for name, value in load_file(autoencoder).items() if name.startswith("encoder.")}
+    assert start
+    for freeze, moved in ((-1, False), (1, True)):
+        params = tiny_params(**common, train_seg__epochs=2, train_seg__freeze_epochs=freeze)
+        weights = load_file(run_finetune(processed, tmp_path / str(freeze), params, autoencoder))
+        same = [torch.equal(weights[name], value) for name, value in start.items()]
+        # Weights and the statistics of batch norm alike.
+        assert not any(same) if moved else all(same)
+
+
+def test_random_frozen_control_never_trains_its_encoder(processed: Path, tmp_path: Path) -> None:
+    short = load_file(
+        run_finetune(
+            processed, tmp_path / "a", tiny_params(train_seg__init="random_frozen", train_seg__epochs=1)
+        )
+    )
+    long = load_file(
+        run_finetune(
+            processed, tmp_path / "b", tiny_params(train_seg__init="random_frozen", train_seg__epochs=3)
+        )
+    )
+    for name, value in short.items():
+        assert torch.equal(value, long[name]) == name.startswith("encoder."), name
+
+
+def test_one_batch_is_learnt_by_heart(processed: Path, tmp_path: Path) -> None:
+    params = tiny_params(
+        train_seg__epochs=1,
+        train_seg__updates_per_epoch=250,
+        train_seg__lr=0.005,
+        model__features=[8, 16, 16],
+        model__encoder_dropout=[0.0, 0.0, 0.0],
+        model__decoder_dropout=[0.0, 0.0],
+        train_seg__augmentation=dict.fromkeys(tiny_params().train_seg.augmentation.model_dump(), 0.0),
+    )
+    train = open_split(processed, "train")
+    assert train.masks is not None
+    data = ArrayBatches(train.images, train.masks, np.arange(8))
+    torch.manual_seed(0)
+    task = SegmentationTask(
+        UNet(ModelConfig.from_params(params.model), 3), params.train_seg, 0, ["a", "b", "c"], None
+    )
+    result = fit(
+        task,
+        data,
+        data,
+        runtime=params.runtime,
+        checkpoint=CheckpointFolder(tmp_path / "c", "x"),
+        curve=tmp_path / "curve.csv",
+        monitor="val_mean_foreground_dice",
+        mode="max",
+        shown=(),
+    )
+    assert result.best_score > 0.95
+
+
+@pytest.mark.parametrize("lr", [1e30])
+def test_divergence_stops_the_run_and_says_where(processed: Path, tmp_path: Path, lr: float) -> None:
+    params = tiny_params(train_seg__lr=lr, train_seg__optimizer="sgd", train_seg__gradient_clip=0.0)
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1, step \d+, learning rate .*train_seg.lr"):
+        run_finetune(processed, tmp_path, params)
+    assert not (tmp_path / "segmenter.safetensors").exists()
+
+
+def test_divergence_keeps_the_last_good_checkpoint(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SegmentationTask.training_step
+
+    def fails_in_epoch_three(self: SegmentationTask, batch: object, batch_idx: int) -> torch.Tensor:
+        loss = original(self, batch, batch_idx)  # type: ignore[arg-type]
+        if self.current_epoch == 2:
+            loss = loss * float("nan")
+        return loss
+
+    monkeypatch.setattr(SegmentationTask, "training_step", fails_in_epoch_three)
+    with pytest.raises(TrainingDivergedError, match="epoch 3, step 1,"):
+        run_finetune(processed, tmp_path, tiny_params(train_seg__epochs=4))
+    (checkpoint,) = (tmp_path / "checkpoints").rglob("*.ckpt")
+    state = torch.load(checkpoint, weights_only=False)
+    assert state["epoch"] == 1
+    assert all(torch.isfinite(value).all() for value in state["state_dict"].values())
+
+
+def test_early_stopping(processed: Path, tmp_path: Path) -> None:
+    # A rate too small to change anything: no epoch is better than the first.
+    params = tiny_params(train_seg__epochs=8, train_seg__patience=2, train_seg__lr=1e-30)
+    run_finetune(processed, tmp_path, params)
+    assert len(rows(tmp_path / "train_seg.csv")) == 3
+    assert json.loads((tmp_path / "train_seg.json").read_text())["best_epoch"] == 1
+
+
+def test_batch_larger_than_the_labelled_data(processed: Path, tmp_path: Path) -> None:
+    params = tiny_params(data__label_fraction=0.2)
+    with pytest.raises(BatchSizeError, match=r"batch_size: 8 is more than the \d training pictures"):
+        run_finetune(processed, tmp_path, params)
+
+
+@pytest.mark.parametrize("change", [{"train_seg__balanced_sampler": True}, {"train_seg__ema_decay": 0.5}])
+def test_options_change_the_outcome(processed: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    plain = run_finetune(processed, tmp_path / "plain", tiny_params(train_seg__epochs=1))
+    changed = run_finetune(processed, tmp_path / "changed", tiny_params(train_seg__epochs=1, **change))
+    assert plain.read_bytes() != changed.read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(processed: Path, tmp_path: Path) -> None:
+    """DDP on two CPU processes, started by the parameters alone, from a script as a stage is one."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tests.processed import tiny_params\nfrom tests.training.conftest import run_finetune\n"
+        "if __name__ == '__main__':\n"
+        "    params = tiny_params(runtime__devices=2, runtime__accelerator='cpu', train_seg__epochs=3,\n"
+        "        train_seg__batch_size=4, train_seg__freeze_epochs=1)\n"
+        f"    run_finetune(Path({str(processed)!r}), Path({str(tmp_path)!r}), params)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch 3/3") == 1, "one process speaks"
+    metrics = json.loads((tmp_path / "train_seg.json").read_text())
+    assert metrics["updates"] == 3 * (metrics["num_images"] // 8), "each update sees batches of both"
+    assert len(rows(tmp_path / "train_seg.csv")) == 3
+    assert not (tmp_path / "checkpoints").exists()
