@@ -70,6 +70,13 @@ def load_masks(split: Split, rows: Sequence[int] | np.ndarray, device: torch.dev
     return torch.from_numpy(np.ascontiguousarray(split.masks[np.asarray(rows)])).to(device)
 
 
+def load_valid(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
+    """(n, 1, H, W) boolean, False on padding; never the masks of the whole split at once."""
+    boxes = split.column("box")
+    part = Split(split.images[np.asarray(rows)], None, {"box": [boxes[row] for row in rows]})
+    return torch.from_numpy(part.valid()).unsqueeze(1).to(device)
+
+
 def class_probabilities(model: nn.Module, images: Tensor, flip_averaging: bool, compute: Compute) -> Tensor:
     """Probability of every class in every pixel.
 

@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ae_pretrained.data.arrays import Split
-from ae_pretrained.evaluation.inference import Compute, batches, load_images
+from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.metrics.probes import knn_accuracy, linear_probe_accuracy
 
 _FEWEST_FOR_TSNE = 5
@@ -34,13 +34,12 @@ def pooled_features(
         (N, K) float32 with K channels of the deepest stage.
     """
     encoder.to(compute.device).eval()
-    kept = split.valid()
     features = []
     with tqdm(total=len(split), desc=words, unit="picture") as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             with compute.precision():
                 deepest = encoder(load_images(split, rows, compute.device))[-1].float()
-            valid = torch.from_numpy(kept[rows]).to(compute.device).unsqueeze(1).float()
+            valid = load_valid(split, rows, compute.device).float()
             # A cell of the feature map counts by the share of its pixels that is no padding.
             weight = F.adaptive_avg_pool2d(valid, deepest.shape[-2:])
             pooled = (deepest * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp(min=1e-6)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ae_pretrained.data.arrays import Split
 from ae_pretrained.data.corruption import corrupt
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.evaluation.inference import Compute, batches, load_images
+from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.metrics.reconstruction import psnr, squared_error, ssim_per_image
 from ae_pretrained.params.training import CorruptionParams
 
@@ -91,13 +91,12 @@ def measure_autoencoder(
     if len(split) == 0:
         raise PipelineError("the split holds no picture, there is nothing to evaluate; check data.source")
     model.to(compute.device).eval()
-    kept = split.valid()
     columns: list[list[np.ndarray]] = [[] for _ in range(5)]
     words = "reconstruction" if corruption is None else "reconstruction of corrupted pictures"
     with tqdm(total=len(split), desc=words, unit="picture") as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             images = load_images(split, rows, compute.device)
-            valid = torch.from_numpy(kept[rows]).to(compute.device).unsqueeze(1)
+            valid = load_valid(split, rows, compute.device)
             shown, changed = images, torch.zeros_like(valid)
             if corruption is not None:
                 shown, changed = corrupt_one_by_one(images, rows, corruption, seed)

@@ -102,7 +102,7 @@ def evaluate_robustness(
     write_metrics(metrics_file, _summarise(lines, len(rows)))
     curves = [
         RobustnessCurve(
-            name.replace("_", " ").replace("jpeg", "JPEG"),
+            name.replace("_", " ").replace("jpeg", "JPEG").replace("gaussian", "Gaussian"),
             DISTORTIONS[name].unit,
             DISTORTIONS[name].neutral,
             [(strength, iou) for other, strength, _, iou, _ in lines if other == name],

@@ -112,8 +112,8 @@ def scores_from_confusion(pooled: np.ndarray, classes: Sequence[str]) -> dict[st
         classes: C names, background first.
 
     Returns:
-        ``pixel_accuracy``, ``mean_iou``, ``mean_dice``, ``mean_foreground_dice``, ``absent_classes`` (names of
-        the classes in neither truth nor prediction) and for every class name a dict of ``dice``, ``iou``,
+        ``pixel_accuracy``, ``mean_iou``, ``mean_dice``, ``mean_foreground_dice``, ``absent_classes`` (names
+        of the classes in neither truth nor prediction) and for every class name a dict of ``dice``, ``iou``,
         ``precision``, ``recall``. The scores of an absent class, and means over nothing, are NaN.
     """
     scores = {

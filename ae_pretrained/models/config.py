@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ae_pretrained.params.model import ModelParams
 
@@ -39,12 +38,12 @@ class ModelConfig:
             params.norm,
         )
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for the header of a weights file."""
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> ModelConfig:
-        values = json.loads(text)
-        for key in ("features", "encoder_dropout", "decoder_dropout"):
-            values[key] = tuple(values[key])
-        return cls(**values)
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """The reverse of :meth:`to_dict`, after a way through JSON."""
+        lists = {key: tuple(values[key]) for key in ("features", "encoder_dropout", "decoder_dropout")}
+        return cls(**{**values, **lists})

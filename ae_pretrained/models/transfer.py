@@ -48,8 +48,8 @@ def build_segmenter(
 
 
 def _carry_over(model: UNet, path: Path, transfer: Transfer) -> None:
-    tensors, metadata = read_weights(path, "autoencoder")
-    found = ModelConfig.from_json(metadata["config"])
+    tensors, header = read_weights(path, "autoencoder")
+    found = ModelConfig.from_dict(header["config"])
     for key in ("features", "norm", "encoder"):
         there, here = getattr(found, key), getattr(model.config, key)
         if there != here:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +18,7 @@ from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.unet import UNet
 
+_HEADER = "ae_pretrained"  # name of the header entry, a JSON text
 _FORMAT = "1"
 Kind = Literal["autoencoder", "segmenter"]
 
@@ -55,18 +56,13 @@ def save_model(
         info: classes and size of a segmenter.
         dtype: number format of floating-point weights on disk; half precision for shipping.
     """
-    metadata = {"format": _FORMAT, "config": model.config.to_json()}
+    header: dict[str, Any] = {"format": _FORMAT, "config": model.config.to_dict()}
     if isinstance(model, Autoencoder):
-        metadata |= {"kind": "autoencoder", "skips": json.dumps(model.skips)}
+        header |= {"kind": "autoencoder", "skips": model.skips}
     else:
         if info is None:
             raise ValueError("a segmenter is saved with its SegmenterInfo")
-        metadata |= {
-            "kind": "segmenter",
-            "classes": json.dumps(list(info.classes), ensure_ascii=False),
-            "image_size": str(info.image_size),
-            "resize": info.resize,
-        }
+        header |= {"kind": "segmenter", **asdict(info)}
     tensors = {
         name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
         for name, value in model.state_dict().items()
@@ -74,13 +70,14 @@ def save_model(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file(tensors, temporary, metadata=metadata)
+        # One entry alone: safetensors writes several in an order that differs from run to run.
+        save_file(tensors, temporary, metadata={_HEADER: json.dumps(header, sort_keys=True)})
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors (floats as float32) and header of a weights file.
 
     Raises:
@@ -91,6 +88,7 @@ def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, s
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
+            header = json.loads(metadata.get(_HEADER, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         with path.open("rb") as raw:
@@ -100,15 +98,15 @@ def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, s
             f"{path}: not a readable safetensors file ({error}); it looks {looks}. Expected a {kind} saved by "
             "this pipeline: restore it with `dvc checkout`, or train again"
         ) from None
-    if metadata.get("format") != _FORMAT or "config" not in metadata:
+    if header.get("format") != _FORMAT or "config" not in header:
         raise WeightsError(
             f"{path}: a safetensors file without this pipeline's header (found {sorted(metadata) or 'none'}); "
             f"expected a {kind} saved by this pipeline"
         )
-    if metadata.get("kind") != kind:
-        raise WeightsError(f"{path}: holds a {metadata.get('kind')!r}, expected a {kind!r}")
+    if header.get("kind") != kind:
+        raise WeightsError(f"{path}: holds a {header.get('kind')!r}, expected a {kind!r}")
     floats = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
-    return floats, metadata
+    return floats, header
 
 
 def load_strictly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -137,8 +135,8 @@ def load_autoencoder(path: Path) -> Autoencoder:
     Raises:
         WeightsError: see :func:`read_weights` and :func:`load_strictly`.
     """
-    tensors, metadata = read_weights(path, "autoencoder")
-    model = Autoencoder(ModelConfig.from_json(metadata["config"]), json.loads(metadata["skips"]))
+    tensors, header = read_weights(path, "autoencoder")
+    model = Autoencoder(ModelConfig.from_dict(header["config"]), header["skips"])
     load_strictly(model, tensors, str(path))
     return model.eval()
 
@@ -149,10 +147,8 @@ def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
     Raises:
         WeightsError: see :func:`read_weights` and :func:`load_strictly`.
     """
-    tensors, metadata = read_weights(path, "segmenter")
-    info = SegmenterInfo(
-        tuple(json.loads(metadata["classes"])), int(metadata["image_size"]), metadata["resize"]
-    )
-    model = UNet(ModelConfig.from_json(metadata["config"]), len(info.classes))
+    tensors, header = read_weights(path, "segmenter")
+    info = SegmenterInfo(tuple(header["classes"]), header["image_size"], header["resize"])
+    model = UNet(ModelConfig.from_dict(header["config"]), len(info.classes))
     load_strictly(model, tensors, str(path))
     return model.eval(), info

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from ae_pretrained.plotting.style import (
@@ -22,21 +22,32 @@ from ae_pretrained.plotting.style import (
 )
 
 _LINES = (FOREGROUND_COLORS[1], FOREGROUND_COLORS[5], FOREGROUND_COLORS[2], FOREGROUND_COLORS[3], INK, MUTED)
-_UNITS = {"psnr": "dB"}
+_NAMES = {"psnr": "PSNR", "ssim": "SSIM", "mse": "MSE", "iou": "IoU", "dice": "Dice"}
+_LEARNING_RATE = "learning rate"
 
 
-def _panel_of(column: str) -> str:
-    """Train and val of the same quantity share a panel; so do the classes of one score, and the rates."""
-    name = column.removeprefix("train_").removeprefix("val_")
-    if name.endswith("lr"):
-        return "learning rate"
-    for score in ("dice_loss", "mean_iou", "mean_foreground_dice"):
-        if name == score:
-            return {"dice_loss": "dice loss"}.get(score, "mean scores")
+def _words(column: str) -> str:
+    """A column name as words, abbreviations written as usual."""
+    return " ".join(_NAMES.get(word, word) for word in column.split("_"))
+
+
+def _place(column: str, classes: Sequence[str]) -> tuple[str, str]:
+    """The panel that a column belongs to, and its label there.
+
+    Train and val of the same quantity share a panel; so do the classes of one score, and the rates.
+    """
+    part, _, name = column.partition("_")
+    if name.endswith("lr") or column.endswith("lr"):
+        return _LEARNING_RATE, _words(column)
+    if part not in ("train", "val"):
+        return _words(column), _words(column)
     for score in ("dice", "iou"):
-        if name.startswith(f"{score}_"):
-            return f"{score} by class"
-    return name.replace("_", " ")
+        for class_name in classes:
+            if name == f"{score}_{class_name}":
+                return f"{_NAMES[score]} by class, {part}", class_name
+    if name in ("mean_iou", "mean_foreground_dice"):
+        return f"mean scores, {part}", _words(name)
+    return _words(name), part
 
 
 @styled
@@ -49,39 +60,37 @@ def training_curves(title: str, columns: Mapping[str, Sequence[float]], classes:
         classes: class names, for the colours of their curves.
     """
     epochs = np.asarray(columns["epoch"], dtype=float)
-    panels: dict[str, list[str]] = {}
+    panels: dict[str, list[tuple[str, str]]] = {}
     for name in columns:
         if name != "epoch":
-            panels.setdefault(_panel_of(name), []).append(name)
+            panel, label = _place(name, classes)
+            panels.setdefault(panel, []).append((name, label))
+    order = sorted(panels, key=lambda panel: panel == _LEARNING_RATE)  # the rates last
     across = min(3, max(1, len(panels)))
     down = math.ceil(len(panels) / across)
-    figure = new_figure(2.6 * down + 0.5)
+    figure = new_figure(2.75 * down + 0.4)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    colors = dict(zip(classes, class_colors(len(classes)), strict=True))
-    for axes, (panel, names) in zip(grid, panels.items(), strict=False):
-        for place, name in enumerate(names):
-            label, color = name, _LINES[place % len(_LINES)]
-            for class_name, class_color in colors.items():
-                if name.endswith(f"_{class_name}") and panel.endswith("by class"):
-                    label, color = class_name, class_color
-            marker = "o" if len(epochs) == 1 else ""
-            label = label.removesuffix("_" + panel.replace(" ", "_")).replace("_", " ")
-            axes.plot(epochs, columns[name], color=color, label=label, marker=marker)
-        axes.set_title(panel)
-        axes.set(xlabel="epoch", ylabel=_UNITS.get(panel, ""))
+    known = dict(zip(classes, class_colors(len(classes)), strict=True))
+    for axes, panel in zip(grid, order, strict=False):
+        for place, (name, label) in enumerate(panels[panel]):
+            color = known.get(label, _LINES[place % len(_LINES)])
+            (line,) = axes.plot(epochs, columns[name], color=color, label=label)
+            if len(epochs) == 1:
+                line.set_marker("o")
+            if label in classes[:1]:  # light grey on white needs an edge
+                line.set_path_effects([withStroke(linewidth=2.6, foreground=MUTED)])
+        axes.set_title(f"{panel} (dB)" if panel == "PSNR" else panel)
+        axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         axes.grid()
-        _legend(axes)
+        # Below the panel: inside, it would lie on the curves.
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, handlelength=1.2, columnspacing=1
+        )
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     set_title(figure, title)
     return figure
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="best", handlelength=1.2, borderaxespad=0.2, framealpha=0.8, frameon=True, edgecolor="white"
-    )
 
 
 @dataclass(frozen=True)

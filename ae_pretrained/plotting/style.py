@@ -6,6 +6,7 @@ kinds of colour blindness. A class has the same colour in every picture.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,15 @@ def set_title(figure: Figure, title: str) -> None:
     figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; the same figure gives the same bytes (no date, no version inside)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as PNG; the same figure gives the same bytes (no date, no version inside)."""
+    stream = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+        figure.savefig(stream, dpi=DPI, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, the folder too where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png_bytes(figure))

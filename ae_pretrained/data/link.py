@@ -1,0 +1,27 @@
+"""A data set that is used where it lies: ``data/raw`` then holds a pointer, not a copy of every file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ae_pretrained.data.records import DataError
+from ae_pretrained.files import write_json
+
+_LINK = "source.json"
+
+
+def write_link(raw: Path, root: Path, pictures: int) -> None:
+    """Make ``raw`` point to ``root``. DVC tracks the folder itself as a dependency, so changes are seen."""
+    write_json(raw / _LINK, {"root": str(root.resolve()), "pictures": pictures})
+
+
+def resolve_raw(raw: Path) -> Path:
+    """The folder that holds the data: ``raw`` itself, or where it points to."""
+    link = raw / _LINK
+    if not link.is_file():
+        return raw
+    root = Path(json.loads(link.read_text(encoding="utf-8"))["root"])
+    if not root.is_dir():
+        raise DataError(f"{link}: points to {root}, which is no folder any more; set data.root and run again")
+    return root

@@ -1,0 +1,166 @@
+"""The report of a run: one HTML page that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ae_pretrained import __version__
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.files import write_text
+from ae_pretrained.plotting.curves import training_curves
+from ae_pretrained.plotting.style import class_colors, png_bytes
+from ae_pretrained.report.embedding import ENCODINGS, Encoding, embed
+from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
+from ae_pretrained.report.sections import GALLERIES
+
+LARGEST = 10_000_000  # bytes
+_METRICS = ("prepare", "train_ae", "eval_ae", "train_seg", "eval_seg", "robustness")
+_CURVES = {"train_ae": "Pretraining of the autoencoder", "train_seg": "Training of the segmenter"}
+_WORST = 20
+
+
+def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) -> None:
+    """Write the report.
+
+    The page holds no clock time and no revision of the code, so that the same results give the same bytes;
+    what pins code, data and weights of a run is ``dvc.lock``.
+
+    Args:
+        params: the plain values of ``params.yaml``.
+        metrics: folder with the JSON files of all stages.
+        plots: folder with ``prepare/``, ``eval_ae/``, ``eval_seg/``, ``robustness/`` and the training logs
+            ``train_ae.csv`` and ``train_seg.csv``.
+        out: the HTML file.
+
+    Raises:
+        PipelineError: when a file is absent or unreadable, or the page would be larger than 10 MB.
+    """
+    figures = {name: _read_json(metrics / f"{name}.json") for name in _METRICS}
+    classes = [str(name) for name in params["data"]["classes"]]
+    curves = {
+        title: png_bytes(training_curves(title, read_log(plots / f"{name}.csv"), classes))
+        for name, title in _CURVES.items()
+    }
+    values: dict[str, Any] = {
+        "params": params,
+        "figures": figures,
+        "flat_params": flatten(params),
+        "flat_figures": {name: flatten(item) for name, item in figures.items()},
+        "class_rows": [
+            (name, color, figures["eval_seg"].get(name))
+            for name, color in zip(classes, class_colors(len(classes)), strict=True)
+        ],
+        "published": PUBLISHED,
+        "published_reconstruction": PUBLISHED_RECONSTRUCTION,
+        "comparable": classes == ["background", "cat", "dog"]
+        and params["data"]["source"] == "oxford_iiit_pet",
+        "worst": _read_rows(plots / "eval_seg" / "tables" / "per_image.csv")[:_WORST],
+        "classes": classes,
+        "version": __version__,
+    }
+    for encoding in ENCODINGS:
+        page = _render({**values, **_pictures(plots, curves, encoding)})
+        if len(page.encode("utf-8")) < LARGEST:
+            write_text(out, page)
+            return
+    raise PipelineError(
+        f"{out}: the page would be larger than {LARGEST // 1_000_000} MB even with small pictures; lower "
+        "eval_ae.num_examples and eval_seg.num_examples"
+    )
+
+
+def _render(values: dict[str, Any]) -> str:
+    environment = Environment(
+        loader=PackageLoader("ae_pretrained.report", "template"),
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = format_number
+    return environment.get_template("report.html.j2").render(values)
+
+
+def _pictures(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict[str, Any]:
+    prepared = _folder(plots / "prepare")
+    galleries = []
+    for gallery in GALLERIES:
+        there = {path.stem: path for path in _folder(plots / gallery.folder)}
+        shown = [
+            embed(there[stem], caption, encoding)
+            for stem, caption in gallery.captions.items()
+            if stem in there
+        ]
+        galleries.append((gallery, shown))
+    return {
+        "data_pictures": [embed(path, path.stem.replace("_", " "), encoding) for path in prepared],
+        "curves": [embed(content, title, encoding) for title, content in curves.items()],
+        "galleries": galleries,
+    }
+
+
+def _folder(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise PipelineError(f"{path}: no such folder, the report needs its pictures; run `dvc repro` first")
+    return sorted(path.glob("*.png"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: no such file, the report needs it; run `dvc repro` first") from None
+    except json.JSONDecodeError as error:
+        raise PipelineError(f"{path}: not valid JSON ({error}); run `dvc repro` again") from None
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: no such file, the report needs it; run `dvc repro` first") from None
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """A training log: column to one value an epoch, NaN where a cell is empty.
+
+    Raises:
+        PipelineError: when the file is absent or has no epoch.
+    """
+    rows = _read_rows(path)
+    if not rows or "epoch" not in rows[0]:
+        raise PipelineError(
+            f"{path}: expected a column `epoch` and at least one epoch, found "
+            f"{list(rows[0]) if rows else 'no row'}; train again"
+        )
+    return {key: [float(row[key]) if row[key] else math.nan for row in rows] for key in rows[0]}
+
+
+def flatten(values: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested mappings as (dotted key, value) in order."""
+    if not isinstance(values, dict):
+        return [(prefix, values)]
+    rows = []
+    for key, value in values.items():
+        rows += flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return rows
+
+
+def format_number(value: Any) -> str:
+    """A figure for people: four decimals, thousands apart, lists with commas."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
+    if isinstance(value, list | tuple):
+        return ", ".join(format_number(item) for item in value) or "none"
+    return str(value)

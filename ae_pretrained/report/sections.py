@@ -1,0 +1,99 @@
+"""The galleries of the report: which pictures, in which order, and what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures of one folder below ``plots``.
+
+    Attributes:
+        anchor: id in the page.
+        title: heading.
+        short: the same in a word, for the menu.
+        text: what to look for.
+        folder: name of the folder.
+        captions: file stem to caption, in the order shown. A picture that a run did not make (data without
+            breeds have no picture by breed) is not shown.
+    """
+
+    anchor: str
+    title: str
+    short: str
+    text: str
+    folder: str
+    captions: dict[str, str]
+
+
+_RANKS = ("best", "median", "worst")
+
+GALLERIES = (
+    Gallery(
+        "reconstruction",
+        "Reconstruction",
+        "Reconstruction",
+        "What the autoencoder makes of test pictures, ranked by PSNR. A pretext task that corrupts its input "
+        "trains the network on corrupted pictures; what it does to clean ones is then a side effect.",
+        "eval_ae",
+        {f"reconstructions_corrupted_{rank}": f"Corrupted input: {rank} by PSNR" for rank in _RANKS}
+        | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
+    ),
+    Gallery(
+        "latent",
+        "Latent space",
+        "Latents",
+        "Deepest features of the encoder, averaged over each picture. What a linear classifier reads from them "
+        "is in the table of figures.",
+        "eval_ae",
+        {
+            "latent_species": "PCA and t-SNE, coloured by species",
+            "latent_breed": "PCA and t-SNE, by breed",
+        },
+    ),
+    Gallery(
+        "segmentation",
+        "Segmentation",
+        "Segmentation",
+        "Test pictures by their own mean IoU. The worst ones are worth a look: some are errors of the labels.",
+        "eval_seg",
+        {f"segmentation_{rank}": f"Image, truth, prediction, overlay: {rank}" for rank in _RANKS},
+    ),
+    Gallery(
+        "explanations",
+        "Errors, confidence, explanations",
+        "Explanations",
+        "The same pictures: what became of every pixel, how sure the network is, and what it looks at.",
+        "eval_seg",
+        {
+            "error_maps": "What became of every pixel",
+            "confidence": "Probability of every class and the highest of them",
+            "grad_cam_bottleneck": "Grad-CAM on the bottleneck",
+            "grad_cam_last_decoder_stage": "Grad-CAM on the last decoder stage",
+        },
+    ),
+    Gallery(
+        "errors",
+        "Where the errors are",
+        "Errors",
+        "Pixels are pooled over the whole test split before anything is divided; ignored pixels count nowhere.",
+        "eval_seg",
+        {
+            "confusion_matrix": "Confusion matrix",
+            "class_scores": "Scores by class",
+            "class_distribution": "Class distribution, truth and prediction",
+            "reliability": "Reliability: confidence against accuracy",
+            "score_by_size": "Mean IoU by size of the foreground",
+            "score_by_breed": "Mean IoU by breed",
+        },
+    ),
+    Gallery(
+        "robustness",
+        "Robustness",
+        "Robustness",
+        "Mean IoU on distorted test pictures. The network is the same; only its input gets worse.",
+        "robustness",
+        {"robustness": "Mean IoU by corruption and strength"},
+    ),
+)

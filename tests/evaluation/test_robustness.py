@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ae_pretrained.data.arrays import open_split
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
+from ae_pretrained.evaluation.inference import Compute
+from ae_pretrained.evaluation.robustness import evaluate_robustness
+from ae_pretrained.evaluation.segmentation import measure_segmenter
+from ae_pretrained.metrics.segmentation import scores_from_confusion
+from ae_pretrained.params.evaluation import RobustnessParams
+from tests.evaluation.small import CLASSES, BrightnessSegmenter, params, write_processed
+
+
+def few(**strengths: object) -> RobustnessParams:
+    nothing: dict[str, object] = dict.fromkeys(DISTORTIONS, [])
+    return RobustnessParams.model_validate(nothing | {"max_images": 0} | strengths)
+
+
+def evaluate(root: Path, out: Path, values: RobustnessParams, batch_size: int = 64) -> dict[str, object]:
+    evaluate_robustness(
+        BrightnessSegmenter(),  # type: ignore[arg-type]
+        root,
+        CLASSES,
+        values,
+        seed=0,
+        metrics_file=out / "robustness.json",
+        table=out / "robustness.csv",
+        plots=out / "plots",
+        batch_size=batch_size,
+    )
+    return json.loads((out / "robustness.json").read_text())
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(40, 200, (3, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", list(DISTORTIONS))
+def test_every_distortion_grows_with_its_strength(name: str, pictures: np.ndarray) -> None:
+    clean, rows = pictures / 255, np.arange(3)
+    neutral = distort_batch(pictures, rows, name, DISTORTIONS[name].neutral, 0)
+    np.testing.assert_allclose(neutral, clean, atol=0.05 if name == "jpeg" else 1e-6)
+    errors = []
+    for strength in getattr(params().robustness, name):
+        found = distort_batch(pictures, rows, name, float(strength), 0)
+        assert found.dtype == np.float32
+        assert found.shape == pictures.shape
+        assert 0 <= found.min() <= found.max() <= 1
+        errors.append(float(np.abs(found - clean).mean()))
+    assert len(errors) >= 5
+    assert errors == sorted(errors)
+    assert errors[0] < errors[-1]
+
+
+def test_distortions_do_what_they_say(pictures: np.ndarray) -> None:
+    rows, clean = np.arange(3), pictures.astype(np.float32) / 255
+    noise = distort_batch(pictures, rows, "gaussian_noise", 0.05, 0) - clean
+    assert noise.std() == pytest.approx(0.05, rel=0.05)
+    np.testing.assert_allclose(
+        distort_batch(pictures, rows, "brightness_up", 0.1, 0), clean + np.float32(0.1), atol=1e-6
+    )
+    covered = (distort_batch(pictures, rows, "occlusion", 0.25, 0) != clean).any(axis=3)
+    assert covered.mean() == pytest.approx(0.25, abs=0.01)
+    spoilt = distort_batch(pictures, rows, "salt_and_pepper", 0.2, 0)
+    assert np.isin(spoilt, [0, 1]).all(axis=3).mean() == pytest.approx(0.2, abs=0.03)
+    flat = distort_batch(pictures, rows, "contrast_down", 0.0, 0)
+    assert flat.std(axis=(1, 2, 3)).max() < 1e-6
+
+
+def test_draws_depend_on_seed_and_picture_alone(pictures: np.ndarray) -> None:
+    together = distort_batch(pictures, np.array([4, 8, 9]), "gaussian_noise", 0.2, 1)
+    alone = distort_batch(pictures[1:2], np.array([8]), "gaussian_noise", 0.2, 1)
+    np.testing.assert_array_equal(together[1], alone[0])
+    assert not np.array_equal(together, distort_batch(pictures, np.array([4, 8, 9]), "gaussian_noise", 0.2, 2))
+
+
+def test_figures_table_and_curves(tmp_path: Path) -> None:
+    root = write_processed(tmp_path / "processed")
+    values = few(gaussian_noise=[0.0, 0.3], contrast_down=[0.9, 0.1])
+    scores = evaluate(root, tmp_path / "a", values)
+    evaluate(root, tmp_path / "b", values, batch_size=5)
+    for name in ("robustness.json", "robustness.csv", "plots/robustness.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    with (tmp_path / "a/robustness.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["corruption"], float(row["strength"]), row["level"]) for row in rows] == [
+        ("none", 0.0, "0"),
+        ("gaussian_noise", 0.0, "1"),
+        ("gaussian_noise", 0.3, "2"),
+        ("contrast_down", 0.9, "1"),
+        ("contrast_down", 0.1, "2"),
+    ]
+    assert rows[1]["mean_iou"] == rows[0]["mean_iou"]  # noise of strength 0 is none
+    assert float(rows[2]["mean_iou"]) < float(rows[0]["mean_iou"])
+    means = [np.mean([float(row["mean_iou"]) for row in rows[start : start + 2]]) for start in (1, 3)]
+    assert scores["mean_iou"] == pytest.approx(np.mean(means), abs=1e-5)
+    split = open_split(root, "test")
+    plain = params(eval_seg__flip_averaging=False).eval_seg
+    clean = measure_segmenter(BrightnessSegmenter(), split, 3, plain, Compute()).pooled
+    assert scores["mean_iou_clean"] == pytest.approx(scores_from_confusion(clean, CLASSES)["mean_iou"], abs=1e-6)
+
+
+def test_fewer_pictures_are_spread_over_the_split(tmp_path: Path) -> None:
+    root = write_processed(tmp_path / "processed")
+    assert evaluate(root, tmp_path, few(jpeg=[50], max_images=5))["num_images"] == 5
+
+
+def test_no_strength_at_all_is_an_error(tmp_path: Path) -> None:
+    root = write_processed(tmp_path / "processed")
+    with pytest.raises(PipelineError, match="every list of strengths is empty"):
+        evaluate(root, tmp_path, few())

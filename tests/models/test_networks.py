@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+
+from ae_pretrained.models.autoencoder import Autoencoder, Skips
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.encoder import Encoder, ImageSizeError
+from ae_pretrained.models.layers import InstanceNorm
+from ae_pretrained.models.unet import UNet
+
+SMALL = ModelConfig((4, 8, 16), (0.0, 0.1, 0.2), (0.2, 0.1))
+PAPER = ModelConfig((32, 64, 128, 256, 512, 512), (0.0, 0.0, 0.1, 0.2, 0.3, 0.3), (0.3, 0.2, 0.2, 0.1, 0.0))
+LITE = dataclasses.replace(PAPER, encoder="efficientnet_lite0")
+
+
+def convolution_parameters(inputs: int, outputs: int) -> int:
+    """A 3x3 convolution without bias and the two vectors of its norm."""
+    return 9 * inputs * outputs + 2 * outputs
+
+
+def test_the_original_architecture() -> None:
+    """Layer by layer what the design says, and the number of parameters that follows from it."""
+    model = Autoencoder(PAPER)
+    widths = [3, 32, 64, 128, 256, 512, 512]
+    expected = sum(convolution_parameters(a, b) + convolution_parameters(b, b) for a, b in pairwise(widths))
+    deep_first = widths[:0:-1]
+    expected += sum(
+        convolution_parameters(a + b, b) + convolution_parameters(b, b) for a, b in pairwise(deep_first)
+    )
+    expected += 32 * 3 + 3
+    assert sum(p.numel() for p in model.parameters()) == expected
+    strides = [m.stride[0] for m in model.encoder.modules() if isinstance(m, nn.Conv2d)]
+    assert strides == [1, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1]
+    dropouts = [m.p for m in model.encoder.modules() if isinstance(m, nn.Dropout2d)]
+    assert dropouts == [0.0, 0.0, 0.1, 0.2, 0.3, 0.3]
+    assert [m.p for m in model.decoder.modules() if isinstance(m, nn.Dropout2d)] == [0.3, 0.2, 0.2, 0.1, 0.0]
+    slopes = {m.negative_slope for m in model.modules() if isinstance(m, nn.LeakyReLU)}
+    assert slopes == {0.01}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 70), (33, 100), (128, 96)])
+def test_every_size_works(size: tuple[int, int]) -> None:
+    x = torch.rand(2, 3, *size)
+    output = Autoencoder(PAPER, skips=2)(x)
+    assert output.shape == x.shape
+    assert output.min() >= 0
+    assert output.max() <= 1
+    assert UNet(PAPER, 3)(x).shape == (2, 3, *size)
+    assert UNet(LITE, 4)(x).shape == (2, 4, *size)
+
+
+def test_feature_maps_are_as_declared() -> None:
+    for encoder in (Encoder(SMALL.features, SMALL.encoder_dropout, "batch"), UNet(LITE, 3).encoder):
+        maps = encoder(torch.rand(1, 3, 64, 96))
+        assert [m.shape[1] for m in maps] == list(encoder.channels)
+        assert [(64 // m.shape[2], 96 // m.shape[3]) for m in maps] == [(s, s) for s in encoder.strides]
+
+
+@pytest.mark.parametrize("config", [PAPER, LITE])
+def test_too_small_a_picture_is_refused_with_the_size_that_works(config: ModelConfig) -> None:
+    with pytest.raises(ImageSizeError, match=r"32 x 40 px.*above 32 px"):
+        UNet(config, 3)(torch.rand(1, 3, 40, 32))
+    assert UNet(config, 3).train()(torch.rand(2, 3, 33, 33)).shape == (2, 3, 33, 33)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch", "group"])
+def test_norms_train_and_repeat(norm: Literal["instance", "batch", "group"]) -> None:
+    model = UNet(dataclasses.replace(SMALL, norm=norm), 3)
+    model(torch.rand(2, 3, 16, 16)).sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    model.eval()
+    x = torch.rand(1, 3, 16, 16)
+    assert torch.equal(model(x), model(x))
+
+
+def test_instance_norm_is_that_of_pytorch() -> None:
+    own, reference = InstanceNorm(6), nn.InstanceNorm2d(6, affine=True)
+    with torch.no_grad():
+        for module in (own, reference):
+            module.weight.copy_(torch.linspace(0.5, 2, 6))
+            module.bias.copy_(torch.linspace(-1, 1, 6))
+    x = torch.randn(4, 6, 9, 7) * 3 + 5
+    torch.testing.assert_close(own(x), reference(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("skips", "dropped"), [("full", 0), (1, 1), (2, 2), ("none", 2)])
+def test_dropped_skips_carry_nothing(skips: Skips, dropped: int) -> None:
+    """What passes through a level's skip is seen by changing that level's map alone."""
+    torch.manual_seed(0)
+    model = Autoencoder(SMALL, skips).eval()
+    x = torch.rand(1, 3, 16, 16)
+    before = model(x)
+    for level in range(2):
+        stage = model.encoder.stages[level]
+        changed: list[torch.Tensor] = []
+
+        def disturb(
+            _: nn.Module, __: object, output: torch.Tensor, kept: list[torch.Tensor] = changed
+        ) -> torch.Tensor:
+            kept.append(output)
+            return output + 1.0
+
+        def undo(
+            _: nn.Module, args: tuple[torch.Tensor], kept: list[torch.Tensor] = changed
+        ) -> tuple[torch.Tensor]:
+            return (kept[0],)
+
+        handles = [
+            stage.register_forward_hook(disturb),
+            model.encoder.stages[level + 1].register_forward_pre_hook(undo),
+        ]
+        same = torch.equal(model(x), before)
+        for handle in handles:
+            handle.remove()
+        assert same == (level < dropped)
+
+
+def test_weights_fit_whatever_the_skips() -> None:
+    shapes = [
+        {name: value.shape for name, value in Autoencoder(SMALL, skips).state_dict().items()}
+        for skips in ("full", 1, "none")
+    ]
+    assert shapes[0] == shapes[1] == shapes[2]
