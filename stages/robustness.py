@@ -11,7 +11,7 @@ from stages.run import run_stage
 
 def main() -> None:
     params = load_params(Path("params.yaml"))
-    model, _ = load_unet(Path("models/segmenter.safetensors"))
+    model, info = load_unet(Path("models/segmenter.safetensors"))
     evaluate_robustness(
         model,
         Path("data/processed"),
@@ -22,6 +22,7 @@ def main() -> None:
         table=Path("plots/robustness.csv"),
         plots=Path("plots/robustness"),
         compute=best_compute(params.runtime.accelerator),
+        trained=(list(info.classes), info.image_size),
     )
 
 

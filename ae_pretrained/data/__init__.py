@@ -1,0 +1,1 @@
+"""Data: sources, cleaning, splits, arrays on disk, batches and augmentation."""
