@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ae_pretrained.evaluation.compute import best_compute
+from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.robustness import evaluate_robustness
 from ae_pretrained.models.weights import load_unet
 from ae_pretrained.params import load_params

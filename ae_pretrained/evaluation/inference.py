@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.data.arrays import Split
 from ae_pretrained.data.batches import to_float
-from ae_pretrained.training.precision import resolve_accelerator
+from ae_pretrained.hardware import resolve_accelerator
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def test_corruption_does_not_depend_on_the_batch(tmp_path: Path) -> None:
     split = open_split(tmp_path, "test")
     corruption = params(train_ae__corruption={**params().train_ae.corruption.model_dump(), "kind": "both"})
     results = [
-        measure_autoencoder(Copy(), split, size, corruption.train_ae.corruption, 5, Compute()) for size in (1, 4)
+        measure_autoencoder(Copy(), split, size, corruption.train_ae.corruption, 5, Compute())
+        for size in (1, 4)
     ]
     np.testing.assert_allclose(results[0].error, results[1].error, rtol=1e-12)
     hiding = params().train_ae.corruption
@@ -162,7 +163,9 @@ def test_features_leave_padding_out(tmp_path: Path) -> None:
 def test_probes_read_what_is_there(tmp_path: Path) -> None:
     write_processed(tmp_path)
     train, test = open_split(tmp_path, "train"), open_split(tmp_path, "test")
-    known = [np.array([[float(name == "cat"), 0.1] for name in split.column("species")]) for split in (train, test)]
+    known = [
+        np.array([[float(name == "cat"), 0.1] for name in split.column("species")]) for split in (train, test)
+    ]
     scores = probe_labels(known[0], train, known[1], test, neighbors=3)
     assert scores["species"] == {"linear_probe": 1.0, "knn": 1.0, "majority": 0.5}
     assert scores["not_probed"] == []

@@ -63,11 +63,15 @@ def test_figures_match_torchmetrics_whatever_the_batch_size(tmp_path: Path, batc
     split = open_split(tmp_path, "test")
     model = tiny_unet()
     found = measure_segmenter(
-        model, split, 3, params(eval_seg__batch_size=batch_size, eval_seg__flip_averaging=False).eval_seg, Compute()
+        model,
+        split,
+        3,
+        params(eval_seg__batch_size=batch_size, eval_seg__flip_averaging=False).eval_seg,
+        Compute(),
     )
     with torch.inference_mode():
         prediction = model(load_images(split, range(12), torch.device("cpu"))).argmax(1)
-    truth = torch.from_numpy(np.asarray(split.masks)).long()
+    truth = torch.from_numpy(np.array(split.masks)).long()
     np.testing.assert_array_equal(
         found.pooled, MulticlassConfusionMatrix(3, ignore_index=255)(prediction, truth)
     )
@@ -91,7 +95,9 @@ def test_picture_without_predicted_pet_counts_as_wrong_species(tmp_path: Path) -
     class NothingBelow(BrightnessSegmenter):
         def forward(self, x: Tensor) -> Tensor:
             logits = super().forward(x)
-            logits[:, 1:] -= 1000.0 * (x.mean(dim=(1, 2, 3)) < 0.45)[:, None, None, None]  # dark pictures: dogs
+            logits[:, 1:] -= (
+                1000.0 * (x.mean(dim=(1, 2, 3)) < 0.45)[:, None, None, None]
+            )  # dark pictures: dogs
             return logits
 
     draw_split(tmp_path / "test", 12)
@@ -122,7 +128,13 @@ def test_report_of_real_pictures_is_whole_and_the_same_again(tmp_path: Path, oxf
             other = tmp_path / "b" / path.relative_to(tmp_path / "a")
             assert path.read_bytes() == other.read_bytes(), path.name
     expected = {"pixel_accuracy", "mean_iou", "mean_dice", "mean_foreground_dice", "mean_iou_ci95"}
-    expected |= {"boundary_iou", "species_accuracy", "mean_iou_all_background", "mean_image_dice", "num_images"}
+    expected |= {
+        "boundary_iou",
+        "species_accuracy",
+        "mean_iou_all_background",
+        "mean_image_dice",
+        "num_images",
+    }
     assert expected | {"expected_calibration_error", *CLASSES} <= set(scores)
 
 
@@ -180,7 +192,7 @@ def test_nothing_labelled_is_an_error(tmp_path: Path) -> None:
 def test_model_for_other_classes_or_another_size_is_refused(tmp_path: Path) -> None:
     draw_split(tmp_path / "test", 4)
     split = open_split(tmp_path, "test")
-    with pytest.raises(PipelineError, match="gives 4 classes, data.classes names 3"):
+    with pytest.raises(PipelineError, match=r"gives 4 classes, data\.classes names 3"):
         measure_segmenter(tiny_unet(4), split, 3, params().eval_seg, Compute())
     with pytest.raises(PipelineError, match=r"trained for the classes \['background', 'pet'\]"):
         check_segmenter(split, CLASSES, (["background", "pet"], 32))

@@ -30,7 +30,10 @@ def test_region_matches_the_authors_code(width: int) -> None:
 def test_score_matches_the_authors_code() -> None:
     truth, prediction = blobs(1), blobs(2)
     counts = boundary_counts(
-        torch.from_numpy(prediction.astype(np.int64))[None], torch.from_numpy(truth.astype(np.uint8))[None], 2, 2
+        torch.from_numpy(prediction.astype(np.int64))[None],
+        torch.from_numpy(truth.astype(np.uint8))[None],
+        2,
+        2,
     )
     found = boundary_iou(counts.numpy())
     for label in (0, 1):

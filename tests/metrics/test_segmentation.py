@@ -12,7 +12,9 @@ from ae_pretrained.metrics import segmentation as measures
 CLASSES = ("background", "cat", "dog")
 
 
-def draw(seed: int = 0, count: int = 5, side: int = 12, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+def draw(
+    seed: int = 0, count: int = 5, side: int = 12, classes: int = 3
+) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     truth = torch.randint(0, classes, (count, side, side), generator=generator, dtype=torch.uint8)
     truth[torch.rand(truth.shape, generator=generator) < 0.2] = 255

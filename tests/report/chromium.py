@@ -104,7 +104,9 @@ class Page:
 
     def requested(self) -> list[str]:
         """Addresses that the page asked for, other than itself and data inside it."""
-        sent = [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]
+        sent = [
+            e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"
+        ]
         return [url for url in sent if not url.startswith(("data:", "file:"))]
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
@@ -128,7 +130,7 @@ def chromium_page(executable: str, profile: Path) -> Iterator[Page]:
     flags += ["--disable-dev-shm-usage", f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(
         [executable, *flags],
-        preexec_fn=place,  # noqa: PLW1509
+        preexec_fn=place,
         pass_fds=(3, 4),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
