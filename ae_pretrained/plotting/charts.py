@@ -16,6 +16,7 @@ from ae_pretrained.plotting.style import (
     INK,
     MUTED,
     class_colors,
+    group_colors,
     new_figure,
     set_title,
     styled,
@@ -23,12 +24,6 @@ from ae_pretrained.plotting.style import (
 
 _MOST_ANNOTATED = 8
 _MOST_GROUPS = 40
-
-
-def group_colors(groups: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Colours of species or other groups: the class's own colour where the name is a class, else grey."""
-    known = dict(zip(classes, class_colors(len(classes)), strict=True))
-    return [known.get(name, MUTED) for name in groups]
 
 
 @styled

@@ -57,7 +57,14 @@ def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure
     left = np.zeros(len(counts))
     for label, name in enumerate(classes):
         values = np.array([row[label] for row in counts.values()], dtype=float)
-        axes.barh(places, values, left=left, height=0.62, label=name, color=class_colors(len(classes) + 1)[label + 1])
+        axes.barh(
+            places,
+            values,
+            left=left,
+            height=0.62,
+            label=name,
+            color=class_colors(len(classes) + 1)[label + 1],
+        )
         left += values
     for place, total in zip(places, left, strict=True):
         axes.text(total, place, f"  {total:.0f}", va="center")
@@ -89,7 +96,12 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
             if value > 0.06:
                 dark = label == len(classes) or label == 2
                 axes.text(
-                    start + value / 2, place, f"{value:.0%}", ha="center", va="center", color="white" if dark else "black"
+                    start + value / 2,
+                    place,
+                    f"{value:.0%}",
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
                 )
         left += values
     axes.set_yticks(places, list(shares))

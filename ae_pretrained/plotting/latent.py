@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ae_pretrained.plotting.charts import group_colors
-from ae_pretrained.plotting.style import FOREGROUND_COLORS, MUTED, new_figure, set_title, styled
+from ae_pretrained.plotting.style import FOREGROUND_COLORS, MUTED, group_colors, new_figure, set_title, styled
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
 _LEGEND_COLUMNS = 4

@@ -7,6 +7,7 @@ kinds of colour blindness. A class has the same colour in every picture.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def class_colors(num_classes: int) -> list[str]:
         red, green, blue = (round(255 * part * 0.93**round_) for part in to_rgb(FOREGROUND_COLORS[place]))
         colors.append(f"#{red:02X}{green:02X}{blue:02X}")
     return colors
+
+
+def group_colors(groups: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Colours of species or other groups: the class's own colour where the name is a class, else grey."""
+    known = dict(zip(classes, class_colors(len(classes)), strict=True))
+    return [known.get(name, MUTED) for name in groups]
 
 
 def class_rgb(num_classes: int) -> np.ndarray:

@@ -140,29 +140,19 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 
 
 def visible_texts(figure: Figure) -> list[Text]:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return [
-        text
-        for text in figure.findobj(Text)
-        if text.get_text().strip() and text.get_visible() and not _hidden(text)
-    ]
-
-
-def _hidden(text: Text) -> bool:
-    axes = text.axes
-    if axes is None:
-        return False
-    if not axes.axison and text is not axes.title:
-        return True
-    # Tick labels beyond the limits exist, but are not drawn.
-    box, frame = text.get_window_extent(), axes.get_window_extent()
-    ticks = {*axes.get_xticklabels(), *axes.get_yticklabels()}
-    if text not in ticks:
-        return False
-    return (
-        box.x1 < frame.x0 - 200 or box.x0 > frame.x1 + 20 or box.y1 < frame.y0 - 60 or box.y0 > frame.y1 + 20
-    )
+    """Every text that is drawn: matplotlib also keeps labels of ticks beyond the limits of an axis."""
+    FigureCanvasAgg(figure).draw()
+    hidden: set[Text] = set()
+    for axes in figure.axes:
+        if not axes.axison:
+            hidden.update(axes.findobj(Text))
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if not low <= tick.get_loc() <= high:
+                    hidden.update((tick.label1, tick.label2))
+    shown = figure.findobj(lambda item: isinstance(item, Text) and bool(item.get_text().strip()))
+    return [text for text in shown if isinstance(text, Text) and text.get_visible() and text not in hidden]
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
