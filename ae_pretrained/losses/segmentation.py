@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.data.constants import IGNORE_INDEX
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.training import SegmentationLossParams
 
 _SMOOTH = 1e-5
@@ -14,6 +14,32 @@ _SMOOTH = 1e-5
 
 def _precise(logits: Tensor) -> Tensor:
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+class LabelError(PipelineError):
+    """A mask holds a value that stands for no class."""
+
+
+def _one_hot(mask: Tensor, logits: Tensor, ignore_index: int) -> Tensor:
+    """(N, C, H, W) in the format of the logits: 1 at a pixel's class; ignored pixels are 0 everywhere."""
+    classes = torch.arange(logits.shape[1], device=mask.device).view(1, -1, 1, 1)
+    labels = mask.unsqueeze(1)
+    return ((labels == classes) & (labels != ignore_index)).to(logits.dtype)
+
+
+def check_labels(mask: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> None:
+    """Refuse a mask with values that are neither a class nor ``ignore_index``.
+
+    Raises:
+        LabelError: naming the largest such value.
+    """
+    wrong = (mask != ignore_index) & ((mask >= num_classes) | (mask < 0))
+    if bool(wrong.any()):
+        raise LabelError(
+            f"a mask holds the value {int(mask[wrong].max())}, but the model has {num_classes} classes (0 to "
+            f"{num_classes - 1}; {ignore_index} is ignored): data.classes must name every value of the masks; "
+            "then run `dvc repro` from prepare on"
+        )
 
 
 def soft_dice_loss(logits: Tensor, mask: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
@@ -31,10 +57,8 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, ignore_index: int = IGNORE_INDE
         A scalar in [0, 1]; 0 with a gradient of 0 when nothing is labelled.
     """
     logits = _precise(logits)
-    labelled = (mask != ignore_index).unsqueeze(1)
-    probabilities = logits.softmax(dim=1) * labelled
-    target = torch.where(labelled.squeeze(1), mask, 0).long()
-    truth = F.one_hot(target, logits.shape[1]).movedim(-1, 1).to(logits.dtype) * labelled
+    probabilities = logits.softmax(dim=1) * (mask != ignore_index).unsqueeze(1)
+    truth = _one_hot(mask, logits, ignore_index)
     overlap = (probabilities * truth).sum(dim=(0, 2, 3))
     sizes = probabilities.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
     present = (truth.sum(dim=(0, 2, 3)) > 0).to(logits.dtype)
@@ -58,6 +82,9 @@ def weighted_cross_entropy(
 ) -> Tensor:
     """sum_i w[t_i] * (-log p_i[t_i]) / sum_i w[t_i] over labelled pixels i.
 
+    Written as a sum, as ``F.cross_entropy`` divides by 0 when nothing is labelled, and gives other digits
+    from run to run on a GPU.
+
     Args:
         logits: (N, C, H, W).
         mask: (N, H, W) integers.
@@ -67,15 +94,11 @@ def weighted_cross_entropy(
         A scalar; 0 with a gradient of 0 when nothing is labelled.
     """
     logits = _precise(logits)
-    target = mask.long()
-    weight = None if weights is None else weights.to(logits)
-    # The library's mean divides by the sum of weights, which is 0 when nothing is labelled.
-    total = F.cross_entropy(logits, target, weight, ignore_index=ignore_index, reduction="sum")
-    labelled = target != ignore_index
-    if weight is None:
-        norm = labelled.sum().to(logits.dtype)
-    else:
-        norm = (weight[torch.where(labelled, target, 0)] * labelled).sum()
+    share = _one_hot(mask, logits, ignore_index)
+    if weights is not None:
+        share = share * weights.to(logits).view(1, -1, 1, 1)
+    norm = share.sum()
+    total = -(logits.log_softmax(dim=1) * share).sum()
     return total / torch.where(norm > 0, norm, torch.ones_like(norm))
 
 
@@ -97,6 +120,7 @@ class SegmentationLoss(nn.Module):
             raise ValueError("static class weights need the class frequencies of the train set")
         static = None if class_frequencies is None else inverse_frequency_weights(class_frequencies)
         self.register_buffer("static_weights", static, persistent=False)
+        self._checked = False
 
     def forward(self, logits: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """``total`` and its unweighted parts ``dice`` and ``cross_entropy``.
@@ -104,7 +128,14 @@ class SegmentationLoss(nn.Module):
         Args:
             logits: (N, C, H, W).
             mask: (N, H, W) uint8 or int64; 255 counts nowhere.
+
+        Raises:
+            LabelError: when the mask holds a value that is no class. On a GPU, which would have to be waited
+                for, only the first batch is looked at.
         """
+        if mask.device.type == "cpu" or not self._checked:
+            check_labels(mask, logits.shape[1])
+            self._checked = True
         losses: dict[str, Tensor] = {}
         total = torch.zeros((), device=logits.device)
         if self.params.dice > 0:
@@ -120,5 +151,5 @@ class SegmentationLoss(nn.Module):
             return None
         if self.params.class_weights == "static":
             return self.static_weights
-        counts = torch.bincount(mask.long().flatten(), minlength=256)[: logits.shape[1]]
-        return inverse_frequency_weights(counts.to(_precise(logits).dtype))
+        truth = _one_hot(mask, _precise(logits), IGNORE_INDEX)
+        return inverse_frequency_weights(truth.sum(dim=(0, 2, 3)))

@@ -7,12 +7,26 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.decoder import Decoder
 from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.layers import make_head
 
 Skips = Literal["full", "none"] | int
+
+
+def _dropped_levels(skips: Skips, levels: int) -> int:
+    if skips == "full":
+        return 0
+    if skips == "none":
+        return levels
+    if not isinstance(skips, int) or not 0 <= skips <= levels:
+        raise PipelineError(
+            f"skips: {skips!r}, expected 'full', 'none' or a number from 0 to {levels}, the skip connections "
+            f"of {levels + 1} stages (model.features)"
+        )
+    return skips
 
 
 class Autoencoder(nn.Module):
@@ -25,6 +39,9 @@ class Autoencoder(nn.Module):
     Args:
         config: the architecture; its encoder is ``convolutional``.
         skips: ``full``, ``none``, or how many of the top levels (highest resolutions) are dropped.
+
+    Raises:
+        PipelineError: when there are fewer skip connections than ``skips`` drops.
     """
 
     def __init__(self, config: ModelConfig, skips: Skips = "full") -> None:
@@ -35,8 +52,7 @@ class Autoencoder(nn.Module):
             self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
         )
         self.head = make_head(self.decoder.out_channels, 3)
-        levels = len(self.encoder.channels) - 1
-        self._dropped = {"full": 0, "none": levels}[skips] if isinstance(skips, str) else skips
+        self._dropped = _dropped_levels(skips, len(self.encoder.channels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct pictures (N, 3, H, W) in [0, 1]; the output has their shape and range."""

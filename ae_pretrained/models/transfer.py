@@ -12,7 +12,7 @@ from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.models.weights import WeightsError, load_strictly, read_weights
+from ae_pretrained.models.weights import WeightsError, load_strictly, read_config, read_weights
 
 Init = Literal["scratch", "autoencoder", "random_frozen", "imagenet"]
 Transfer = Literal["encoder", "encoder_decoder"]
@@ -49,7 +49,7 @@ def build_segmenter(
 
 def _carry_over(model: UNet, path: Path, transfer: Transfer) -> None:
     tensors, header = read_weights(path, "autoencoder")
-    found = ModelConfig.from_dict(header["config"])
+    found = read_config(header, path)
     for key in ("features", "norm", "encoder"):
         there, here = getattr(found, key), getattr(model.config, key)
         if there != here:
@@ -68,6 +68,8 @@ def freeze_encoder(model: UNet) -> None:
     """Stop the encoder's weights, norm statistics and dropout, until :func:`thaw_encoder`."""
     model.encoder_frozen = True
     model.encoder.requires_grad_(False)
+    # Optimisers step along a gradient that is left over, whatever requires_grad says.
+    model.encoder.zero_grad(set_to_none=True)
     model.encoder.eval()
 
 
@@ -76,6 +78,11 @@ def thaw_encoder(model: UNet) -> None:
     model.encoder_frozen = False
     model.encoder.requires_grad_(True)
     model.encoder.train(model.training)
+
+
+def is_frozen(model: UNet) -> bool:
+    """Whether the encoder takes no part in training."""
+    return model.encoder_frozen
 
 
 def parameter_groups(

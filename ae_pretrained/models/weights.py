@@ -21,6 +21,10 @@ from ae_pretrained.models.unet import UNet
 _HEADER = "ae_pretrained"  # name of the header entry, a JSON text
 _FORMAT = "1"
 Kind = Literal["autoencoder", "segmenter"]
+_ENTRIES: dict[Kind, tuple[str, ...]] = {
+    "autoencoder": ("config", "skips"),
+    "segmenter": ("config", "classes", "image_size", "resize"),
+}
 
 
 class WeightsError(PipelineError):
@@ -88,7 +92,7 @@ def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, A
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            header = json.loads(metadata.get(_HEADER, "{}"))
+            header = _parse(metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         with path.open("rb") as raw:
@@ -98,15 +102,46 @@ def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, A
             f"{path}: not a readable safetensors file ({error}); it looks {looks}. Expected a {kind} saved by "
             "this pipeline: restore it with `dvc checkout`, or train again"
         ) from None
-    if header.get("format") != _FORMAT or "config" not in header:
+    if not header:
         raise WeightsError(
             f"{path}: a safetensors file without this pipeline's header (found {sorted(metadata) or 'none'}); "
             f"expected a {kind} saved by this pipeline"
         )
+    if header.get("format") != _FORMAT:
+        raise WeightsError(
+            f"{path}: weights file of format {header.get('format')!r}, expected {_FORMAT!r}; it was saved by "
+            "another version of this package: use that version, or train again"
+        )
     if header.get("kind") != kind:
         raise WeightsError(f"{path}: holds a {header.get('kind')!r}, expected a {kind!r}")
+    absent = [entry for entry in _ENTRIES[kind] if entry not in header]
+    if absent:
+        raise WeightsError(
+            f"{path}: the header of a {kind} lacks {', '.join(absent)}; found {sorted(header)}"
+        )
     floats = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
     return floats, header
+
+
+def _parse(metadata: dict[str, str]) -> dict[str, Any]:
+    """This pipeline's entry of a safetensors header; empty when there is none."""
+    try:
+        header = json.loads(metadata.get(_HEADER, "{}"))
+    except json.JSONDecodeError:
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def read_config(header: dict[str, Any], path: Path) -> ModelConfig:
+    """The architecture that a header describes.
+
+    Raises:
+        WeightsError: when it describes none.
+    """
+    try:
+        return ModelConfig.from_dict(header["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: the header describes no model of this package ({error!r})") from None
 
 
 def load_strictly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -136,7 +171,7 @@ def load_autoencoder(path: Path) -> Autoencoder:
         WeightsError: see :func:`read_weights` and :func:`load_strictly`.
     """
     tensors, header = read_weights(path, "autoencoder")
-    model = Autoencoder(ModelConfig.from_dict(header["config"]), header["skips"])
+    model = Autoencoder(read_config(header, path), header["skips"])
     load_strictly(model, tensors, str(path))
     return model.eval()
 
@@ -149,6 +184,6 @@ def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
     """
     tensors, header = read_weights(path, "segmenter")
     info = SegmenterInfo(tuple(header["classes"]), header["image_size"], header["resize"])
-    model = UNet(ModelConfig.from_dict(header["config"]), len(info.classes))
+    model = UNet(read_config(header, path), len(info.classes))
     load_strictly(model, tensors, str(path))
     return model.eval(), info

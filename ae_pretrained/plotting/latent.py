@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from ae_pretrained.plotting.style import FOREGROUND_COLORS, MUTED, group_colors, new_figure, set_title, styled
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
-_LEGEND_COLUMNS = 4
+_LONGEST_NAME = 40  # characters; the rest of a name is cut off
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ def latent_by_species(
     return figure
 
 
+def _short(name: str) -> str:
+    words = name.replace("_", " ") or "unknown"
+    return words if len(words) <= _LONGEST_NAME else f"{words[: _LONGEST_NAME - 1]}…"
+
+
 @styled
 def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) -> Figure:
     """Every projection by breed: seven colours times six markers tell 42 breeds apart.
@@ -81,7 +86,9 @@ def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) ->
     counts = Counter(breeds)
     names = sorted(sorted(counts, key=lambda name: (-counts[name], name))[:distinct])
     rest = len(counts) - len(names)
-    lines = -(-(len(names) + bool(rest)) // _LEGEND_COLUMNS)
+    labels = [_short(name) for name in names]
+    columns = max(1, min(4, 112 // (4 + max(map(len, labels)))))  # the width of the figure, in characters
+    lines = -(-(len(names) + bool(rest)) // columns)
     figure = new_figure(4.5 + 0.2 * lines, width=8.0)
     label = np.array(breeds)
     handles = []
@@ -99,10 +106,11 @@ def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) ->
             chosen = label[projection.rows] == name
             across, up = projection.points[chosen].T
             axes.scatter(across, up, s=13, color=color, marker=marker, alpha=0.7, linewidths=0)
-        words = name.replace("_", " ") or "unknown"
-        handles.append(Line2D([], [], marker=marker, linestyle="", color=color, markersize=5, label=words))
+        handles.append(
+            Line2D([], [], marker=marker, linestyle="", color=color, markersize=5, label=labels[place])
+        )
     if rest:
         handles.append(Line2D([], [], marker="o", linestyle="", color=MUTED, label=f"{rest} other breeds"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_COLUMNS, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
     set_title(figure, "Latent space by breed, test pictures")
     return figure

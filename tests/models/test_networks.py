@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.autoencoder import Autoencoder, Skips
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder, ImageSizeError
-from ae_pretrained.models.layers import InstanceNorm
+from ae_pretrained.models.layers import InstanceNorm, make_norm
 from ae_pretrained.models.unet import UNet
 
 SMALL = ModelConfig((4, 8, 16), (0.0, 0.1, 0.2), (0.2, 0.1))
@@ -119,6 +120,37 @@ def test_dropped_skips_carry_nothing(skips: Skips, dropped: int) -> None:
         for handle in handles:
             handle.remove()
         assert same == (level < dropped)
+
+
+@pytest.mark.parametrize("skips", [3, -1, "some"])
+def test_more_skips_than_there_are(skips: Skips) -> None:
+    with pytest.raises(PipelineError, match=rf"skips: {skips!r}, expected .* 0 to 2, .* of 3 stages"):
+        Autoencoder(SMALL, skips)
+
+
+def test_dropout_that_does_not_fit_the_stages() -> None:
+    with pytest.raises(PipelineError, match="decoder_dropout: 3 features need 2 values, found 1"):
+        dataclasses.replace(SMALL, decoder_dropout=(0.1,))
+
+
+def test_groups_divide_the_channels() -> None:
+    found = {c: make_norm("group", c).num_groups for c in (1, 6, 8, 12, 22, 112)}
+    assert found == {1: 1, 6: 6, 8: 8, 12: 6, 22: 2, 112: 8}
+
+
+def test_initialisation() -> None:
+    """Kaiming for LeakyReLU 0.01: variance 2 / (1 + 0.01**2) / fan-in; a new network starts without bias."""
+    torch.manual_seed(0)
+    model = UNet(PAPER, 3)
+    for stage in [*model.encoder.stages, *model.decoder.stages]:
+        for block in (stage[0], stage[1]):
+            weight = block[0].weight
+            expected = (2 / (1 + 0.01**2) / weight[0].numel()) ** 0.5
+            assert float(weight.detach().std()) == pytest.approx(expected, rel=0.1)
+            assert block[0].bias is None
+            assert (block[1].weight == 1).all()
+            assert (block[1].bias == 0).all()
+    assert (model.head.bias == 0).all()
 
 
 def test_weights_fit_whatever_the_skips() -> None:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.models import weights
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.transfer import (
     build_segmenter,
     freeze_encoder,
+    is_frozen,
     parameter_groups,
     thaw_encoder,
 )
@@ -145,6 +150,54 @@ def test_transfer_refuses_another_architecture(autoencoder: Path) -> None:
         build_segmenter("autoencoder", "encoder", CONFIG, 3, None)
 
 
+def rewritten(path: Path, changes: dict[str, object], to: Path) -> Path:
+    """The same tensors under a changed header; None removes an entry."""
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["ae_pretrained"]) | changes
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header = {key: value for key, value in header.items() if value is not None}
+    save_file(tensors, to, metadata={"ae_pretrained": json.dumps(header)})
+    return to
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": "9"}, "of format '9', expected '1'"),
+        ({"config": None}, "lacks config"),
+        ({"skips": None}, "lacks skips"),
+        ({"config": {"features": [4, 8]}}, "describes no model"),
+        ({"config": {**CONFIG.to_dict(), "depth": 3}}, "describes no model.*depth"),
+        ({"config": {**CONFIG.to_dict(), "decoder_dropout": []}}, "2 features need 1 values, found 0"),
+        ({"config": {**CONFIG.to_dict(), "features": [4, 6]}}, r"file \(8, 4, 3, 3\), model \(6, 4, 3, 3\)"),
+        ({"config": {**CONFIG.to_dict(), "norm": "instance"}}, "unknown decoder.*running_mean"),
+        ({"skips": 7}, "skips: 7, expected"),
+    ],
+)
+def test_header_that_does_not_fit(
+    autoencoder: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    path = rewritten(autoencoder, changes, tmp_path / "changed.safetensors")
+    with pytest.raises(PipelineError, match=said):
+        load_autoencoder(path)
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "segmenter.safetensors"
+    save_model(UNet(CONFIG, 3), path, INFO)
+    before = path.read_bytes()
+
+    def fails(_: object, temporary: Path, **__: object) -> None:
+        temporary.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(weights, "save_file", fails)
+    with pytest.raises(OSError, match="no space left"):
+        save_model(UNet(CONFIG, 3), path, INFO)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def steps(model: UNet) -> None:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     for _ in range(3):
@@ -158,7 +211,10 @@ def steps(model: UNet) -> None:
 def test_frozen_means_weights_statistics_and_dropout() -> None:
     torch.manual_seed(0)
     model = UNet(CONFIG, 3)
+    steps(model)  # leaves gradients behind, which must not be followed once frozen
     freeze_encoder(model)
+    assert is_frozen(model)
+    assert all(p.grad is None for p in model.encoder.parameters())
     before = {name: value.clone() for name, value in model.state_dict().items()}
     steps(model)
     for name, value in model.state_dict().items():
@@ -167,6 +223,7 @@ def test_frozen_means_weights_statistics_and_dropout() -> None:
     maps = [model.train().encoder(x)[-1] for _ in range(2)]
     assert torch.equal(*maps), "dropout of a frozen encoder is off"
     thaw_encoder(model)
+    assert not is_frozen(model)
     assert model.encoder.training
     steps(model)
     moved = [name for name, value in model.state_dict().items() if not torch.equal(before[name], value)]
