@@ -6,12 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
+
+from ae_pretrained.losses.ssim import WINDOW, ssim_map
 
 PSNR_CAP = 100.0
 """PSNR of a picture without error, dB: infinity has no place in a mean or in JSON."""
-
-_WINDOW = 11  # the Gaussian window of SSIM: sigma 1.5, cut at 3.5 sigma
 
 
 def squared_error(output: Tensor, target: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,14 +45,10 @@ def ssim_per_image(output: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     Returns:
         (N,) float64 in [-1, 1]; NaN for a picture too small to hold a single window.
     """
-    if min(output.shape[-2:]) < _WINDOW:
+    if min(output.shape[-2:]) < WINDOW:
         return torch.full((output.shape[0],), float("nan"), dtype=torch.float64, device=output.device)
-    result = structural_similarity_index_measure(
-        output.float(), target.float(), sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
-    )
-    full = result[1].double().mean(dim=1)
-    outside = F.pad(1.0 - valid.float(), (_WINDOW // 2,) * 4, value=1.0)
-    inside = F.max_pool2d(outside, kernel_size=_WINDOW, stride=1)[:, 0] == 0
+    windows = ssim_map(output, target).double().mean(dim=1)
+    inside = F.max_pool2d(1.0 - valid.float(), kernel_size=WINDOW, stride=1)[:, 0] == 0
     count = inside.sum(dim=(1, 2))
-    total = torch.where(inside, full, 0.0).sum(dim=(1, 2))
+    total = torch.where(inside, windows, 0.0).sum(dim=(1, 2))
     return torch.where(count > 0, total / count.clamp(min=1), float("nan"))

@@ -15,9 +15,9 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
 from ae_pretrained.plotting.curves import training_curves
 from ae_pretrained.plotting.style import class_colors, png_bytes
-from ae_pretrained.report.embedding import ENCODINGS, Encoding, embed
+from ae_pretrained.report.embedding import ENCODINGS, Embedded, Encoding, embed
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
-from ae_pretrained.report.sections import GALLERIES
+from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
 
 LARGEST = 10_000_000  # bytes
 _METRICS = ("prepare", "train_ae", "eval_ae", "train_seg", "eval_seg", "robustness")
@@ -52,6 +52,8 @@ def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) 
         "figures": figures,
         "flat_params": flatten(params),
         "flat_figures": {name: flatten(item) for name, item in figures.items()},
+        "plain_data": [row for row in flatten(figures["prepare"]) if "." not in row[0]],
+        "nested_data": [row for row in flatten(figures["prepare"]) if "." in row[0]],
         "class_rows": [
             (name, color, figures["eval_seg"].get(name))
             for name, color in zip(classes, class_colors(len(classes)), strict=True)
@@ -88,27 +90,21 @@ def _render(values: dict[str, Any]) -> str:
 
 
 def _pictures(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict[str, Any]:
-    prepared = _folder(plots / "prepare")
-    galleries = []
-    for gallery in GALLERIES:
-        there = {path.stem: path for path in _folder(plots / gallery.folder)}
-        shown = [
-            embed(there[stem], caption, encoding)
-            for stem, caption in gallery.captions.items()
-            if stem in there
-        ]
-        galleries.append((gallery, shown))
+    galleries = [
+        (gallery, _embedded(plots / gallery.folder, gallery.captions, encoding)) for gallery in GALLERIES
+    ]
     return {
-        "data_pictures": [embed(path, path.stem.replace("_", " "), encoding) for path in prepared],
+        "data_pictures": _embedded(plots / "prepare", DATA_CAPTIONS, encoding),
         "curves": [embed(content, title, encoding) for title, content in curves.items()],
         "galleries": galleries,
     }
 
 
-def _folder(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise PipelineError(f"{path}: no such folder, the report needs its pictures; run `dvc repro` first")
-    return sorted(path.glob("*.png"))
+def _embedded(folder: Path, captions: dict[str, str], encoding: Encoding) -> list[Embedded]:
+    if not folder.is_dir():
+        raise PipelineError(f"{folder}: no such folder, the report needs its pictures; run `dvc repro` first")
+    paths = {stem: folder / f"{stem}.png" for stem in captions}
+    return [embed(path, captions[stem], encoding) for stem, path in paths.items() if path.is_file()]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

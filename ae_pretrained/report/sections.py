@@ -27,6 +27,16 @@ class Gallery:
     captions: dict[str, str]
 
 
+DATA_CAPTIONS = {
+    "split_counts": "Pictures by split",
+    "pixel_shares": "Pixels by class",
+    "contact_train": "Pictures of train, with their masks",
+    "contact_val": "Pictures of val, with their masks",
+    "contact_test": "Pictures of test, with their masks",
+    "contact_unlabelled": "Pictures without a usable mask",
+}
+"""Pictures of the stage ``prepare``, file stem to caption, in the order shown."""
+
 _RANKS = ("best", "median", "worst")
 
 GALLERIES = (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ae_pretrained.metrics.reconstruction import PSNR_CAP, psnr, squared_error, ssim_per_image
 
@@ -46,6 +47,15 @@ def test_ssim_matches_skimage() -> None:
     found = ssim_per_image(output, target, everything(target))
     for place in range(len(target)):
         assert float(found[place]) == pytest.approx(reference_ssim(output[place], target[place]), abs=1e-5)
+
+
+def test_ssim_matches_torchmetrics() -> None:
+    output, target = draw(side=40)
+    expected = structural_similarity_index_measure(
+        output, target, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
+    )[1]
+    inner = expected[:, :, 5:-5, 5:-5].mean(dim=(1, 2, 3))  # without the windows that reach over the edge
+    torch.testing.assert_close(ssim_per_image(output, target, everything(target)).float(), inner)
 
 
 def test_padding_counts_nowhere() -> None:

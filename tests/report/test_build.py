@@ -66,7 +66,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in ("train_ae", "train_seg"):
         (metrics / f"{stage}.json").write_text(json.dumps({"best_epoch": 3, "val_loss": 0.000123}))
     (plots / "prepare").mkdir()
-    Image.new("RGB", (300, 200), "white").save(plots / "prepare" / "class_distribution.png")
+    Image.new("RGB", (300, 200), "white").save(plots / "prepare" / "split_counts.png")
     write_log(plots / "train_ae.csv", ["lr", "train_loss", "val_loss", "val_psnr"])
     write_log(plots / "train_seg.csv", ["lr", "train_loss", "val_loss", "val_mean_iou", "val_dice_cat"])
     return root
@@ -139,8 +139,8 @@ def test_missing_result_is_named(results: Path, tmp_path: Path, missing: str) ->
 
 def test_broken_results_are_named(results: Path, tmp_path: Path) -> None:
     shutil.copytree(results, tmp_path / "run", ignore=shutil.ignore_patterns("processed"))
-    (tmp_path / "run/plots/prepare/broken.png").write_bytes(b"no picture")
-    with pytest.raises(PipelineError, match=r"broken\.png.*not a readable picture"):
+    (tmp_path / "run/plots/prepare/split_counts.png").write_bytes(b"no picture")
+    with pytest.raises(PipelineError, match=r"split_counts\.png.*not a readable picture"):
         build(tmp_path / "run", tmp_path / "report.html")
     (tmp_path / "run/metrics/prepare.json").write_text("{")
     with pytest.raises(PipelineError, match=r"prepare\.json: not valid JSON"):

@@ -89,7 +89,13 @@ def bright_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def fur_colour(
-    coat: Coat, body: Splats, owner: np.ndarray, points: np.ndarray, unit: float, shift: tuple[int, int]
+    coat: Coat,
+    body: Splats,
+    owner: np.ndarray,
+    points: np.ndarray,
+    unit: float,
+    side: int,
+    shift: tuple[int, int],
 ) -> np.ndarray:
     """Albedo of the visible surface.
 
@@ -99,7 +105,7 @@ def fur_colour(
         owner: (H, W) visible splat, clipped to valid indices.
         points: (H, W, 3) surface points, canvas px.
         unit: px per body unit.
-        shift: of the fur texture.
+        side: of the canvas, px, with which the length of the hair grows; shift: of the fur texture.
 
     Returns:
         (H, W, 3) float32, 0-255.
@@ -108,16 +114,16 @@ def fur_colour(
     extremity = body.extremity[owner].astype(np.float32)
     radius = np.sqrt(np.abs(np.linalg.det(body.axes)) ** (2 / 3))
     above = (body.centre[:, 1].astype(np.float32)[owner] - points[..., 1]) / radius.astype(np.float32)[owner]
-    patch = cloud_in_space(points / np.float32(unit), coat.offset, 6.0)
+    patch = cloud_in_space(points / np.float32(unit), coat.offset, 3.6)
     fine = cloud_in_space(points / np.float32(unit), coat.offset[::-1], 22.0)
 
     second = _second_share(coat, body, owner, part, extremity, above, patch, fine, points, unit)
     colour = coat.base + second[..., None] * (coat.second - coat.base)
     if coat.bib:
         white = body.white[owner].astype(np.float32) + np.where(part <= Part.NECK, -0.75 * above - 0.15, 0.0)
-        share = _step(white + 0.12 * patch + 0.05 * fine, 0.62, 0.10)
+        share = _step(white + 0.12 * patch + 0.03 * fine, 0.62, 0.14)
         colour += share[..., None] * (_WHITE - colour)
-    colour *= (1.0 + 0.05 * fine + 0.055 * _fur(body, owner, shift))[..., None]
+    colour *= (1.0 + 0.035 * fine + 0.055 * _fur(body, owner, side, shift))[..., None]
 
     bare = {
         Part.EAR_INSIDE: 0.45 * coat.base + 0.55 * np.maximum(coat.skin, 0.5 * coat.base),
@@ -155,10 +161,10 @@ def _second_share(
         below = np.where(part == Part.TORSO, np.clip(0.55 + 0.7 * above, 0.0, 1.0), 1.0)
         return _step(np.sin(phase), 0.15, 0.30) * 0.9 * np.where(part == Part.MUZZLE, 0.15, below)
     if coat.marking == "patches":
-        return _step(patch + 0.12 * fine, 0.25, 0.10)
+        return _step(patch + 0.05 * fine, 0.20, 0.12)
     if coat.marking == "spots":
-        dots = cloud_in_space(points / np.float32(unit), coat.offset, 17.0)
-        return _step(dots + 0.1 * fine, 0.75, 0.15) * np.where(part == Part.MUZZLE, 0.4, 0.95)
+        dots = cloud_in_space(points / np.float32(unit), coat.offset, 13.0)
+        return _step(dots + 0.05 * fine, 0.85, 0.2) * np.where(part == Part.MUZZLE, 0.4, 0.95)
     if coat.marking == "points":
         return _step(extremity + 0.10 * patch, 0.55, 0.35) * 0.95
     if coat.marking == "saddle":
@@ -169,14 +175,15 @@ def _second_share(
     return np.clip(0.10 + 0.10 * patch + 0.10 * extremity, 0.0, 0.3)
 
 
-def _fur(body: Splats, owner: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+def _fur(body: Splats, owner: np.ndarray, side: int, shift: tuple[int, int]) -> np.ndarray:
     """Streaks along the fur of each splat, (H, W) float32 of deviation 1."""
     angle = np.arctan2(body.tangent[:, 1], body.tangent[:, 0])
     direction = np.round(angle / np.pi * FUR_DIRECTIONS).astype(int) % FUR_DIRECTIONS
     height, width = owner.shape
-    rows = (np.arange(height) + shift[0])[:, None] % TILE
-    columns = (np.arange(width) + shift[1])[None, :] % TILE
-    return fur_tiles()[direction[owner], rows, columns]
+    tiles = fur_tiles(max(side, TILE))
+    rows = (np.arange(height) + shift[0])[:, None] % tiles.shape[1]
+    columns = (np.arange(width) + shift[1])[None, :] % tiles.shape[2]
+    return tiles[direction[owner], rows, columns]
 
 
 def _step(value: np.ndarray, threshold: float, softness: float) -> np.ndarray:

@@ -43,7 +43,7 @@ def draw_whiskers(canvas: np.ndarray, layer: Layer, face: FaceMarks, brightness:
     for root, tip in face.whiskers:
         if _visible(layer, root - corner, 0.25 * unit):
             middle = 0.5 * (root + tip) + [0.0, -0.05 * unit, 0.0]
-            _polyline(strokes[..., None], np.stack([root, 0.5 * (root + middle), middle, tip]), (255,), 1)
+            _polyline(strokes, np.stack([root, 0.5 * (root + middle), middle, tip]), (255,), 1)
     share = strokes[..., None].astype(np.float32) / 255.0 * 0.62
     canvas += share * (np.float32(min(246.0, 250.0 * brightness)) - canvas)
 

@@ -192,7 +192,7 @@ def _triangular_ears(
             Part.EAR,
             flat=(facing, 0.30),
             extremity=(0.6, 1.0),
-            spacing=0.16,
+            spacing=0.22,
         )
         shift = facing * 0.10
         s.chain(
@@ -200,7 +200,7 @@ def _triangular_ears(
             [width * 0.60, 0.34 * (width + sharp), sharp],
             Part.EAR_INSIDE,
             flat=(facing, 0.20),
-            spacing=0.16,
+            spacing=0.22,
         )
 
 

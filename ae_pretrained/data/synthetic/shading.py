@@ -113,9 +113,10 @@ def _ruffle(
     # Colours reach a little beyond the outline, so that tufts pull fur and not emptiness.
     spread = _masked_blur(colour, cover, 0.012 * side)
     colour = np.where(cover[..., None] > 0, colour, spread)
-    rows, columns = (rng.integers(TILE) + np.arange(height)) % TILE, (rng.integers(TILE) + np.arange(width)) % TILE
-    tiles = fur_tiles()
-    reach = (0.0015 + 0.0062 * fluff) * side
+    tuft = 2 * max(side, TILE)  # tufts are coarser than single hairs
+    tiles = fur_tiles(tuft)
+    rows, columns = (rng.integers(TILE) + np.arange(height)) % tuft, (rng.integers(TILE) + np.arange(width)) % tuft
+    reach = (0.0010 + 0.0036 * fluff) * side
     dx = tiles[1][np.ix_(rows, columns)] * np.float32(reach)
     dy = tiles[6][np.ix_(rows, columns)] * np.float32(reach)
     map_x = np.arange(width, dtype=np.float32)[None, :] + dx

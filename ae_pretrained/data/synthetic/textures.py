@@ -44,9 +44,9 @@ def cloud_tiles() -> np.ndarray:
     return np.stack(tiles).astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def fur_tiles() -> np.ndarray:
-    """Seamless streaks, (FUR_DIRECTIONS, TILE, TILE) float32 of mean 0 and deviation 1.
+@lru_cache(maxsize=4)
+def fur_tiles(side: int = TILE) -> np.ndarray:
+    """Streaks, (FUR_DIRECTIONS, side, side) float32 of mean 0 and deviation 1; seamless at `side` = TILE.
 
     Tile k runs along the angle ``k * pi / FUR_DIRECTIONS`` of the image plane (x right, y down).
     """
@@ -60,7 +60,10 @@ def fur_tiles() -> np.ndarray:
         across = -fx * np.sin(angle) + fy * np.cos(angle)
         tile = np.fft.ifft2(white * np.exp(-((along / 0.045) ** 2) - (across / 0.22) ** 2)).real
         tiles.append((tile - tile.mean()) / tile.std())
-    return np.stack(tiles).astype(np.float32)
+    stack = np.stack(tiles).astype(np.float32)
+    if side == TILE:
+        return stack
+    return np.stack([cv2.resize(tile, (side, side), interpolation=cv2.INTER_CUBIC) for tile in stack])
 
 
 def cloud_in_space(points: np.ndarray, offset: np.ndarray, frequency: float) -> np.ndarray:
@@ -79,8 +82,8 @@ def cloud_in_space(points: np.ndarray, offset: np.ndarray, frequency: float) -> 
     for tile, (i, j) in zip(cloud_tiles(), ((0, 1), (1, 2), (2, 0)), strict=True):
         total += cv2.remap(
             tile,
-            np.mod(scaled[..., i], TILE),
-            np.mod(scaled[..., j], TILE),
+            scaled[..., i],
+            scaled[..., j],
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
         )
