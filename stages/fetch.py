@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ae_pretrained.data.fetch import fetch
-
 from ae_pretrained.params import load_params
 from stages.run import run_stage
 

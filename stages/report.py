@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ae_pretrained.report.build import build_report
-
 from ae_pretrained.params import read_params
+from ae_pretrained.report.build import build_report
 from stages.run import run_stage
 
 

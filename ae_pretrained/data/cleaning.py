@@ -34,11 +34,15 @@ def remove_specks_and_holes(mask: np.ndarray, params: MaskCleaningParams) -> np.
         params: the sizes, in pixels; 0 leaves all as it is.
     """
     if params.min_speck > 0:
-        count, regions, stats, _ = cv2.connectedComponentsWithStats((mask != 0).astype(np.uint8), connectivity=8)
+        count, regions, stats, _ = cv2.connectedComponentsWithStats(
+            (mask != 0).astype(np.uint8), connectivity=8
+        )
         small = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] < params.min_speck]
         mask = np.where(np.isin(regions, small), 0, mask).astype(np.uint8)
     if params.min_hole > 0:
-        count, regions, stats, _ = cv2.connectedComponentsWithStats((mask == 0).astype(np.uint8), connectivity=4)
+        count, regions, stats, _ = cv2.connectedComponentsWithStats(
+            (mask == 0).astype(np.uint8), connectivity=4
+        )
         height, width = mask.shape
         mask = mask.copy()
         for n in range(1, count):

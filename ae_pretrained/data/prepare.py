@@ -36,9 +36,7 @@ class _Plan:
         return {row: name for name, rows in self.splits.items() for row in rows}
 
 
-def prepare(
-    raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file: Path, plots: Path
-) -> None:
+def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file: Path, plots: Path) -> None:
     """Clean, split and resize a data set into memory-mapped arrays.
 
     Writes ``out/{train,val,test}/{images.npy, masks.npy, index.csv}``, ``out/unlabelled`` when there are
@@ -60,7 +58,9 @@ def prepare(
         pairs = _take_out_leaks(images, records, plan, params)
         for name in SPLITS:
             if name != "unlabelled" or plan.splits[name]:
-                _write_split(temporary / name, name, plan.splits[name], images, masks, records, outcomes, seed)
+                _write_split(
+                    temporary / name, name, plan.splits[name], images, masks, records, outcomes, seed
+                )
         for name in ("train", "val", "test"):
             _check_split(name, plan, params)
         report = PrepareReport(
@@ -136,7 +136,9 @@ def _take_out_leaks(
                 plan.splits[split_of[loser]].remove(loser)
                 detail = f"near-duplicate of {records[keeper].name} in {split_of[keeper]}"
                 plan.left_out.append((split_of[loser], records[loser].name, "near-duplicate", detail))
-        pairs.append((pair, f"{records[one].name},{split_of[one]}", f"{records[two].name},{split_of[two]}", action))
+        pairs.append(
+            (pair, f"{records[one].name},{split_of[one]}", f"{records[two].name},{split_of[two]}", action)
+        )
     return pairs
 
 

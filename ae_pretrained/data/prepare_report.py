@@ -105,11 +105,12 @@ def _metrics(
             name: dict(zip([*report.classes, "ignored"], map(float, share), strict=True))
             for name, share in shares.items()
         },
-        "original_size": {
-            "width": {"min": int(sizes[:, 0].min()), "median": float(np.median(sizes[:, 0])), "max": int(sizes[:, 0].max())},
-            "height": {"min": int(sizes[:, 1].min()), "median": float(np.median(sizes[:, 1])), "max": int(sizes[:, 1].max())},
-        },
+        "original_size": {"width": _spread(sizes[:, 0]), "height": _spread(sizes[:, 1])},
     }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {"min": int(values.min()), "median": float(np.median(values)), "max": int(values.max())}
 
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:
@@ -120,7 +121,9 @@ def _write_tables(report: PrepareReport, folder: Path) -> None:
         writer.writerows(sorted(report.left_out))
     with (folder / "near_duplicates.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["first", "first_split", "second", "second_split", "bits", "distance", "mirrored", "action"])
+        writer.writerow(
+            ["first", "first_split", "second", "second_split", "bits", "distance", "mirrored", "action"]
+        )
         for pair, first, second, action in report.pairs:
             values = [pair.bits, f"{pair.distance:.4f}", pair.mirrored, action]
             writer.writerow([*first.rsplit(",", 1), *second.rsplit(",", 1), *values])

@@ -62,7 +62,9 @@ def nested_order(groups: Sequence[Group], seed: int) -> np.ndarray:
     keyed: list[tuple[float, str, int]] = []
     for species, placed in within.items():
         ordered = sorted(placed)
-        keyed += [((rank + 0.5) / len(ordered), species, position) for rank, (_, position) in enumerate(ordered)]
+        keyed += [
+            ((rank + 0.5) / len(ordered), species, position) for rank, (_, position) in enumerate(ordered)
+        ]
     ranks = np.empty(len(groups), dtype=int)
     for rank, (_, _, position) in enumerate(sorted(keyed)):
         ranks[position] = rank

@@ -35,7 +35,7 @@ def pooled_features(
     """
     encoder.to(compute.device).eval()
     features = []
-    with tqdm(total=len(split), desc=words, unit="picture") as bar:
+    with tqdm(total=len(split), desc=words, unit="picture", disable=None) as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             with compute.precision():
                 deepest = encoder(load_images(split, rows, compute.device))[-1].float()

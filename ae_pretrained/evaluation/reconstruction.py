@@ -93,7 +93,7 @@ def measure_autoencoder(
     model.to(compute.device).eval()
     columns: list[list[np.ndarray]] = [[] for _ in range(5)]
     words = "reconstruction" if corruption is None else "reconstruction of corrupted pictures"
-    with tqdm(total=len(split), desc=words, unit="picture") as bar:
+    with tqdm(total=len(split), desc=words, unit="picture", disable=None) as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             images = load_images(split, rows, compute.device)
             valid = load_valid(split, rows, compute.device)

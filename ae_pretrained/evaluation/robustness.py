@@ -76,7 +76,7 @@ def evaluate_robustness(
     model.to(compute.device).eval()
     passes = 1 + sum(len(values) for values in strengths.values())
     lines: list[tuple[str, float, int, float, float]] = []
-    with tqdm(total=passes * len(rows), desc="robustness", unit="picture") as bar:
+    with tqdm(total=passes * len(rows), desc="robustness", unit="picture", disable=None) as bar:
 
         def score(name: str, strength: float, level: int) -> None:
             pooled = _pooled_confusion(

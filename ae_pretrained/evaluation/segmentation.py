@@ -91,7 +91,7 @@ def measure_segmenter(
     confusion, boundary = [], np.zeros((2, num_classes), dtype=np.int64)
     histogram = CalibrationHistogram(params.calibration_bins)
     rows = np.arange(len(split))
-    with tqdm(total=len(rows), desc="segmentation", unit="picture") as bar:
+    with tqdm(total=len(rows), desc="segmentation", unit="picture", disable=None) as bar:
         for chosen in batches(rows, params.batch_size):
             truth = load_masks(split, chosen, compute.device)
             images = load_images(split, chosen, compute.device)

@@ -49,7 +49,8 @@ def embed(content: bytes | Path, caption: str, encoding: Encoding) -> Embedded:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
             picture = opened.convert("RGB")
     except OSError as error:
-        raise PipelineError(f"{content}: not a readable picture ({error}); run `dvc repro` again") from None
+        name = content if isinstance(content, Path) else caption
+        raise PipelineError(f"{name}: not a readable picture ({error}); run `dvc repro` again") from None
     if picture.width > encoding.width:
         height = round(picture.height * encoding.width / picture.width)
         picture = picture.resize((encoding.width, height), Image.Resampling.LANCZOS)

@@ -23,12 +23,12 @@ from ae_pretrained.data.batches import (
     TrainingOrder,
     make_loader,
 )
+from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.params.model import RuntimeParams
 from ae_pretrained.params.training import TrainingParams
 from ae_pretrained.training.base import TrainingTask
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
-from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 
 LineFigures = Sequence[tuple[str, str]]
 

@@ -54,7 +54,7 @@ class Pet:
     fluff: float
 
 
-def sculpt_pet(breed: Breed, pose: Pose, view: View, collar: bool, rng: np.random.Generator) -> Pet:
+def sculpt_pet(breed: Breed, pose: Pose, view: View, collar: bool, tongue: bool, rng: np.random.Generator) -> Pet:
     """The pet in its pose, as the camera sees it."""
     s = Sculptor()
     chest, direction = _trunk_and_limbs(s, breed, pose, rng)
@@ -64,7 +64,7 @@ def sculpt_pet(breed: Breed, pose: Pose, view: View, collar: bool, rng: np.rando
     head = shoulder + _yaw(view.body) @ (direction * reach)
     turn = _yaw(view.head) @ _about_z(-view.nod) @ _about_x(view.tilt)
 
-    skull, face = sculpt_head(breed, rng)
+    skull, face = sculpt_head(breed, tongue, rng)
     scale = turn * breed.head
     skull = skull.transformed(scale, head)
     face = face.transformed(scale, head, breed.head)

@@ -33,7 +33,7 @@ COLOURS = np.array(
 )
 _WHITE = np.array([244, 240, 232], np.float32)
 _SKIN = np.array([[206, 136, 130], [46, 40, 42], [104, 66, 58]], np.float32)
-_EYES = np.array([[214, 160, 50], [126, 164, 74], [122, 76, 40], [96, 150, 190], [196, 112, 40]], np.float32)
+_EYES = np.array([[206, 160, 70], [128, 158, 84], [122, 80, 48], [108, 150, 182], [186, 114, 54]], np.float32)
 _BRIGHT = np.array([[206, 52, 48], [42, 106, 176], [60, 144, 84], [236, 176, 44], [130, 72, 150], [38, 44, 60]], np.float32)
 
 
@@ -128,7 +128,7 @@ def fur_colour(
     bare = {
         Part.EAR_INSIDE: 0.45 * coat.base + 0.55 * np.maximum(coat.skin, 0.5 * coat.base),
         Part.NOSE: coat.skin * 0.85,
-        Part.TONGUE: np.array([214, 104, 110], np.float32),
+        Part.TONGUE: np.array([200, 112, 112], np.float32),
         Part.COLLAR: coat.collar,
         Part.TAG: np.array([226, 192, 84], np.float32),
     }

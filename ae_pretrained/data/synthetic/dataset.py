@@ -109,7 +109,7 @@ def _draw_all(jobs: list[_Job], folder: Path, processes: int) -> None:
     processes = min(processes, len(jobs))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_single_thread) as pool:
         pictures: Iterator[tuple[str, bytes, bytes]] = pool.map(_draw, jobs, chunksize=4)
-        for stem, jpeg, png in tqdm(pictures, total=len(jobs), desc="drawing pets", unit="picture"):
+        for stem, jpeg, png in tqdm(pictures, total=len(jobs), desc="drawing pets", unit="picture", disable=None):
             (folder / "images" / f"{stem}.jpg").write_bytes(jpeg)
             (folder / "annotations" / "trimaps" / f"{stem}.png").write_bytes(png)
 

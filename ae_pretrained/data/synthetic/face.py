@@ -78,9 +78,9 @@ def _eye(
     disc(0, 0.03, 0.90 * narrow, 0.88 * almond, shade[1])
     disc(0, 0.14, 0.80 * narrow, 0.72 * almond, shade[2])
     if face.slit:
-        disc(0, 0, 0.27 * narrow, 0.84 * almond, shade[0])
+        disc(0, 0, 0.34 * narrow, 0.84 * almond, shade[0])
     else:
-        disc(0, 0.0, 0.56 * narrow, 0.56 * almond, shade[0])
+        disc(0, 0.0, 0.50 * narrow, 0.50 * almond, shade[0])
     light = tuple(int(v) for v in np.clip(np.array([255, 255, 250]) * tone, 0, 255))
     disc(-0.30 * narrow, -0.34, 0.26 * narrow + 0.03, 0.26, light)
 

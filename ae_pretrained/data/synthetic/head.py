@@ -45,12 +45,12 @@ class FaceMarks:
         )
 
 
-def sculpt_head(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
-    """Head of `breed` with small individual differences and, at times, an open mouth."""
-    return _cat(breed, rng) if breed.species == CAT else _dog(breed, rng)
+def sculpt_head(breed: Breed, tongue: bool, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
+    """Head of `breed` with small individual differences; `tongue`: it shows its tongue."""
+    return _cat(breed, tongue, rng) if breed.species == CAT else _dog(breed, tongue, rng)
 
 
-def _cat(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
+def _cat(breed: Breed, tongue: bool, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
     s = Sculptor()
     vary = rng.uniform(0.94, 1.06, 4)
     s.ellipsoid((0, 0, 0), (0.88, 0.86, 0.98 * vary[0]), Part.SKULL, tangent=(0, 1, 0), white=0.1)
@@ -80,6 +80,14 @@ def _cat(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
             white=1.0,
         )
     s.ellipsoid((reach - 0.08, -0.55, 0), (0.25, 0.20, 0.24), Part.MUZZLE, extremity=0.9, white=1.0)
+    if tongue:  # as often and as large as a dog's, lest pink tell the species
+        hang = rng.uniform(0.0, 0.12)
+        s.chain(
+            [(reach - 0.05, -0.46, 0), (reach + 0.14, -0.58, 0), (reach + 0.17, -0.80 - hang, 0)],
+            [0.13, 0.19, 0.15],
+            Part.TONGUE,
+            flat=((1, 0.2, 0), 0.45),
+        )
     tip = reach + 0.24
     s.ellipsoid((tip - 0.02, -0.20, 0), (0.10, 0.085, 0.145), Part.NOSE)
     s.ellipsoid((tip - 0.02, -0.27, 0), (0.09, 0.075, 0.07), Part.NOSE)
@@ -109,7 +117,7 @@ def _cat(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
     )
 
 
-def _dog(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
+def _dog(breed: Breed, tongue: bool, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
     s = Sculptor()
     vary = rng.uniform(0.94, 1.06, 4)
     s.ellipsoid((0, 0.02, 0), (0.92, 0.86, 0.86 * vary[0]), Part.SKULL, tangent=(0, 1, 0), white=0.1)
@@ -141,7 +149,7 @@ def _dog(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
             extremity=0.95,
             white=1.0,
         )
-    gape = rng.choice([0.0, 0.22, 0.34], p=[0.5, 0.25, 0.25])
+    gape = rng.choice([0.22, 0.34]) if tongue else 0.0
     jaw_end = np.array([tip - 0.12 - 0.2 * gape, drop - 0.92 * width - gape, 0])
     s.chain(
         [(root - 0.2, -0.42, 0), (root + 0.3 * length, -0.50 - 0.55 * gape, 0), jaw_end],
@@ -150,7 +158,7 @@ def _dog(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
         extremity=(0.7, 0.95),
         white=(0.9, 1.0),
     )
-    if gape:
+    if tongue:
         hang = rng.uniform(0.0, 0.3)
         s.chain(
             [
@@ -158,7 +166,7 @@ def _dog(breed: Breed, rng: np.random.Generator) -> tuple[Splats, FaceMarks]:
                 jaw_end + [-0.05, 0.40 * width, 0],
                 jaw_end + [0.30, 0.10 * width - hang, 0],
             ],
-            [0.30 * width, 0.44 * width, 0.36 * width],
+            [0.26 * width, 0.36 * width, 0.28 * width],
             Part.TONGUE,
             flat=((0.3, 1, 0), 0.45),
         )

@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         pose, view, coat, light: of the pet and its scene.
-        collar, indoors: whether.
+        collar, tongue, indoors: whether there is one, shows one, is.
         share: of the picture that the pet should cover.
         place: two numbers in 0..1 that position it.
         roll: of the camera, degrees.
@@ -41,6 +41,7 @@ class Plan:
     coat: Coat
     light: Light
     collar: bool
+    tongue: bool
     indoors: bool
     share: float
     place: tuple[float, float]
@@ -69,6 +70,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
         coat=draw_coat(rng),
         light=draw_light(rng),
         collar=bool(rng.random() < 0.3),
+        tongue=bool(rng.random() < 0.35),
         indoors=bool(rng.random() < 0.5),
         share=float(rng.uniform(0.30, 0.52) if pose == "portrait" else rng.uniform(0.17, 0.38)),
         place=(float(rng.random()), float(rng.random())),
@@ -90,7 +92,7 @@ def draw_picture(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.
     """
     side = size * max(2, -(-256 // size))  # drawn large, then averaged down
     plan = draw_plan(rng)
-    pet = sculpt_pet(breed, plan.pose, plan.view, plan.collar, rng)
+    pet = sculpt_pet(breed, plan.pose, plan.view, plan.collar, plan.tongue, rng)
     unit, offset = _compose(pet, plan, side)
     matrix = np.diag([unit, -unit, unit])
     body = pet.splats.transformed(matrix, offset)
