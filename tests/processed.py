@@ -7,7 +7,6 @@ from typing import Any
 
 from ae_pretrained.data.fetch import fetch
 from ae_pretrained.data.prepare import prepare
-
 from ae_pretrained.params import Params, read_params, validate_params
 from tests.conftest import ROOT
 

@@ -99,7 +99,7 @@ def _plan(records: Sequence[Record], outcomes: Sequence[Outcome], params: DataPa
         else:
             usable.setdefault(record.split, []).append(row)
     for name in ("train", "val", "test", "unlabelled"):
-        plan.splits[name] += usable.get(name, [])  # type: ignore[call-overload]
+        plan.splits[name] += usable.get(name, [])
     trainval = usable.get("trainval", [])
     held = holdout([_group(records[row]) for row in trainval], params.val_fraction, seed)
     is_held = np.zeros(len(trainval), dtype=bool)

@@ -18,20 +18,24 @@ from ae_pretrained.evaluation.inference import Compute, batches, load_images, lo
 from ae_pretrained.metrics.probes import knn_accuracy, linear_probe_accuracy
 
 _FEWEST_FOR_TSNE = 5
+_GRID = 2
 
 
 @torch.inference_mode()
 def pooled_features(
     encoder: nn.Module, split: Split, batch_size: int, compute: Compute, words: str
 ) -> np.ndarray:
-    """Deepest features of every picture, averaged over its pixels, padding left out.
+    """Deepest features of every picture, averaged over the quarters of the picture, padding left out.
+
+    Not averaged over the whole of it: after an instance norm the mean of a channel over its pixels is the same
+    for every picture, so that a global average would throw away all that the features say.
 
     Args:
         encoder: gives a list of feature maps, shallow to deep.
         words: label of the progress bar.
 
     Returns:
-        (N, K) float32 with K channels of the deepest stage.
+        (N, 4 K) float32 with K channels of the deepest stage.
     """
     encoder.to(compute.device).eval()
     features = []
@@ -42,8 +46,8 @@ def pooled_features(
             valid = load_valid(split, rows, compute.device).float()
             # A cell of the feature map counts by the share of its pixels that is no padding.
             weight = F.adaptive_avg_pool2d(valid, deepest.shape[-2:])
-            pooled = (deepest * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp(min=1e-6)
-            features.append(pooled.cpu().numpy())
+            total, share = (F.adaptive_avg_pool2d(part, _GRID) for part in (deepest * weight, weight))
+            features.append((total / share.clamp(min=1e-6)).flatten(1).cpu().numpy())
             bar.update(len(rows))
     return np.concatenate(features)
 

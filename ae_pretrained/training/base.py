@@ -16,7 +16,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.training import TrainingParams
 from ae_pretrained.training.optimization import make_optimizer, make_scheduler
 
-_TRAIN, _VALIDATION = 0, 1
+_TRAIN, _VALIDATION, _DROPOUT = 0, 1, 2
 _GPU_CHECK_INTERVAL = 50  # reading a flag back from the GPU at every step would make it wait for the CPU
 
 
@@ -52,29 +52,33 @@ class TrainingTask(L.LightningModule):
         self._groups = groups
         self._first_bad_step: Tensor | None = None
 
-    def generator(self, phase: int, batch: int) -> torch.Generator:
-        epoch = self.current_epoch if phase == _TRAIN else 0
+    def _seed_of(self, phase: int, batch: int) -> int:
+        epoch = 0 if phase == _VALIDATION else self.current_epoch
         key = [self.seed, phase, epoch, batch, self.global_rank]
+        return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+    def _generator(self, phase: int, batch: int) -> torch.Generator:
         generator = torch.Generator(self.device)
-        generator.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1))
+        generator.manual_seed(self._seed_of(phase, batch))
         return generator
 
     def training_generator(self, batch: int) -> torch.Generator:
         """Draws of a training batch: new in every epoch."""
-        return self.generator(_TRAIN, batch)
+        return self._generator(_TRAIN, batch)
 
     def validation_generator(self, batch: int) -> torch.Generator:
         """Draws of a validation batch: the same in every epoch, so that epochs can be compared."""
-        return self.generator(_VALIDATION, batch)
+        return self._generator(_VALIDATION, batch)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 crosses to the device, which is four times less than floats; there it becomes float."""
         images, masks = batch
         return to_float(images), masks
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout draws from the global generator.
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1009 + self.global_rank)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # Dropout draws from the global generator, which others use too (a loader draws a seed for its
+        # workers): it is set anew for every batch rather than once.
+        torch.manual_seed(self._seed_of(_DROPOUT, batch_idx))
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         optimizer = make_optimizer(self._groups(), self.params)

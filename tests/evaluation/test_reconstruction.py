@@ -157,7 +157,22 @@ def test_features_leave_padding_out(tmp_path: Path) -> None:
     rows = [{"name": "a", "box": "8 0 24 32"}, {"name": "b"}]
     write_split(tmp_path / "test", images, None, rows)
     features = pooled_features(Deepest(), open_split(tmp_path, "test"), 2, Compute(), "")
-    np.testing.assert_allclose(features, [[200 / 255] * 3, [100 / 255] * 3], rtol=1e-5)
+    np.testing.assert_allclose(features, [[200 / 255] * 12, [100 / 255] * 12], rtol=1e-5)
+
+
+def test_features_survive_an_instance_norm(tmp_path: Path) -> None:
+    """Its means over a picture are all alike; what lies where is not."""
+
+    class Deepest(nn.Module):
+        def forward(self, x: Tensor) -> list[Tensor]:
+            return [nn.functional.instance_norm(nn.functional.avg_pool2d(x, 8))]
+
+    images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
+    images[0, :16], images[1, :, :16] = 200, 200
+    write_split(tmp_path / "test", images, None, [{"name": "a"}, {"name": "b"}])
+    features = pooled_features(Deepest(), open_split(tmp_path, "test"), 2, Compute(), "")
+    np.testing.assert_allclose(features.mean(axis=1), 0, atol=1e-5)
+    assert np.abs(features[0] - features[1]).max() > 1
 
 
 def test_probes_read_what_is_there(tmp_path: Path) -> None:

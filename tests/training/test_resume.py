@@ -17,7 +17,6 @@ from tests.training.conftest import run_finetune, run_pretrain
 CHILD = """
 import sys, time
 from pathlib import Path
-import lightning as L
 from tests.processed import tiny_params
 from tests.training import conftest
 import ae_pretrained.training.callbacks as callbacks

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the table of breeds is read across
 """The twelve invented breeds. They differ in shape alone; coats are drawn from one wardrobe for all."""
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ COLOURS = np.array(
     [
         [44, 42, 46],  # black
         [78, 78, 86],  # charcoal
-        [118, 126, 138],  # blue grey
+        [122, 127, 134],  # blue grey
         [176, 176, 176],  # silver
         [238, 234, 226],  # white
         [232, 212, 176],  # cream
@@ -34,7 +34,9 @@ COLOURS = np.array(
 _WHITE = np.array([244, 240, 232], np.float32)
 _SKIN = np.array([[206, 136, 130], [46, 40, 42], [104, 66, 58]], np.float32)
 _EYES = np.array([[206, 160, 70], [128, 158, 84], [122, 80, 48], [108, 150, 182], [186, 114, 54]], np.float32)
-_BRIGHT = np.array([[206, 52, 48], [42, 106, 176], [60, 144, 84], [236, 176, 44], [130, 72, 150], [38, 44, 60]], np.float32)
+_BRIGHT = np.array(
+    [[206, 52, 48], [42, 106, 176], [60, 144, 84], [236, 176, 44], [130, 72, 150], [38, 44, 60]], np.float32
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def draw_coat(rng: np.random.Generator) -> Coat:
     contrast = np.abs(COLOURS.mean(axis=1) - base.mean())
     second = COLOURS[rng.choice(np.flatnonzero(contrast > 45.0))]
     if marking in ("tabby", "spots") and rng.random() < 0.8:  # mostly dark on light, of one hue
-        light, dark = (base, base * 0.42) if base.mean() > 95 else (np.minimum(base * 1.7 + 26, 235), base * 0.75)
+        light, dark = (
+            (base, base * 0.42) if base.mean() > 95 else (np.minimum(base * 1.7 + 26, 235), base * 0.75)
+        )
         base, second = light, dark
     return Coat(
         base=np.clip(base, 0, 250),
@@ -157,7 +161,9 @@ def _second_share(
         x, y = (body.centre[head, i].mean() if head.any() else 0.0 for i in (0, 1))
         # Rings on trunk, legs and tail; on the head stripes that fan out from the brow.
         fan = np.arctan2(points[..., 0] - np.float32(x), np.float32(y + 0.35 * unit) - points[..., 1]) * 0.42
-        phase = np.where(on_head, fan, along) * np.float32(coat.stripe * 2 * np.pi) + 0.8 * patch + 0.25 * fine
+        phase = (
+            np.where(on_head, fan, along) * np.float32(coat.stripe * 2 * np.pi) + 0.8 * patch + 0.25 * fine
+        )
         below = np.where(part == Part.TORSO, np.clip(0.55 + 0.7 * above, 0.0, 1.0), 1.0)
         return _step(np.sin(phase), 0.15, 0.30) * 0.9 * np.where(part == Part.MUZZLE, 0.15, below)
     if coat.marking == "patches":

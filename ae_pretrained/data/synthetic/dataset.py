@@ -109,7 +109,9 @@ def _draw_all(jobs: list[_Job], folder: Path, processes: int) -> None:
     processes = min(processes, len(jobs))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_single_thread) as pool:
         pictures: Iterator[tuple[str, bytes, bytes]] = pool.map(_draw, jobs, chunksize=4)
-        for stem, jpeg, png in tqdm(pictures, total=len(jobs), desc="drawing pets", unit="picture", disable=None):
+        for stem, jpeg, png in tqdm(
+            pictures, total=len(jobs), desc="drawing pets", unit="picture", disable=None
+        ):
             (folder / "images" / f"{stem}.jpg").write_bytes(jpeg)
             (folder / "annotations" / "trimaps" / f"{stem}.png").write_bytes(png)
 
@@ -148,7 +150,8 @@ def _write_lists(folder: Path, splits: dict[str, list[_Job]]) -> None:
         # By class, then by name as text, as in the official lists.
         jobs = sorted(jobs, key=lambda job: (class_id[job.breed.name], job.stem))
         return "".join(
-            f"{job.stem} {class_id[job.breed.name]} {job.breed.species} {breed_id[job.breed.name]}\n" for job in jobs
+            f"{job.stem} {class_id[job.breed.name]} {job.breed.species} {breed_id[job.breed.name]}\n"
+            for job in jobs
         )
 
     header = _HEADER.format(classes=len(BREEDS), cats=len(by_species(CAT)), dogs=len(by_species(DOG)))

@@ -66,11 +66,21 @@ class Easel:
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour)
 
     def ellipse(
-        self, x: float, y: float, rx: float, ry: float, colour: Colour, angle: float = 0.0, arc: tuple[int, int] = (0, 360)
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        colour: Colour,
+        angle: float = 0.0,
+        arc: tuple[int, int] = (0, 360),
     ) -> None:
         """Filled ellipse or, with `arc` in degrees, a sector of one."""
-        centre = tuple(int(v) for v in self._fixed([(x, y)])[0])
-        axes = tuple(int(v) for v in self._fixed([(rx, ry)])[0])
+        across, down = self.width * (1 << _SHIFT), self.height * (1 << _SHIFT)
+        centre, axes = (
+            (int(x * across + 0.5), int(y * down + 0.5)),
+            (int(rx * across + 0.5), int(ry * down + 0.5)),
+        )
         for target, value in ((self.colour, _tuple(colour)), (self.alpha, (255,))):
             cv2.ellipse(target, centre, axes, angle, arc[0], arc[1], value, -1, cv2.LINE_AA, _SHIFT)
 
@@ -81,12 +91,16 @@ class Easel:
         cv2.polylines(self.colour, fixed, False, _tuple(colour), thick, cv2.LINE_AA, _SHIFT)
         cv2.polylines(self.alpha, fixed, False, (255,), thick, cv2.LINE_AA, _SHIFT)
 
-    def finish(self, light: Light, rng: np.random.Generator, puff: float = 0.16, grain: float = 0.06) -> Sprite:
+    def finish(
+        self, light: Light, rng: np.random.Generator, puff: float = 0.16, grain: float = 0.06
+    ) -> Sprite:
         """Give the shape volume (its rim falls away over `puff` of its size) and grain, and light it."""
         alpha = self.alpha.astype(np.float32) / 255.0
         radius = max(0.8, puff * min(self.width, self.height))
         pad = int(3 * radius) + 1
-        swollen = cv2.GaussianBlur(cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0), (0, 0), radius)
+        swollen = cv2.GaussianBlur(
+            cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0), (0, 0), radius
+        )
         swollen = swollen[pad:-pad, pad:-pad]
         gx = cv2.Sobel(swollen, cv2.CV_32F, 1, 0, scale=0.125) * (1.6 * radius)
         gy = cv2.Sobel(swollen, cv2.CV_32F, 0, 1, scale=0.125) * (1.6 * radius)
@@ -111,4 +125,4 @@ def ground_shade(canvas: np.ndarray, x: float, y: float, rx: float, ry: float, s
 
 
 def _tuple(colour: Colour) -> tuple[int, ...]:
-    return tuple(int(v) for v in np.clip(np.asarray(colour), 0, 255))
+    return tuple(min(max(int(v), 0), 255) for v in colour)

@@ -59,7 +59,12 @@ def _visible(layer: Layer, point: np.ndarray, tolerance: float) -> bool:
 
 
 def _eye(
-    picture: np.ndarray, centre: np.ndarray, normal: np.ndarray, face: FaceMarks, colour: np.ndarray, brightness: float
+    picture: np.ndarray,
+    centre: np.ndarray,
+    normal: np.ndarray,
+    face: FaceMarks,
+    colour: np.ndarray,
+    brightness: float,
 ) -> None:
     r = face.eye_radius
     # Seen from the side, a round eye is an ellipse, narrow along the projected normal.
@@ -67,11 +72,16 @@ def _eye(
     roll = float(np.degrees(np.arctan2(face.up[1], face.up[0]))) + 90.0
     almond = 0.92 if face.slit else 0.95
     tone = min(1.1, brightness)
-    shade = [tuple(int(np.clip(v * tone, 0, 255)) for v in c) for c in (np.array([30, 24, 26]), colour * 0.62, colour)]
+    shade = [
+        tuple(int(np.clip(v * tone, 0, 255)) for v in c)
+        for c in (np.array([30, 24, 26]), colour * 0.62, colour)
+    ]
 
     def disc(dx: float, dy: float, rx: float, ry: float, c: tuple[int, ...]) -> None:
         angle = np.radians(roll)
-        at = centre[:2] + r * np.array([dx * np.cos(angle) - dy * np.sin(angle), dx * np.sin(angle) + dy * np.cos(angle)])
+        at = centre[:2] + r * np.array(
+            [dx * np.cos(angle) - dy * np.sin(angle), dx * np.sin(angle) + dy * np.cos(angle)]
+        )
         _ellipse(picture, at, (max(rx * r, 0.6), max(ry * r, 0.6)), roll, c)
 
     disc(0, 0, 1.12 * narrow, 1.10 * almond, shade[0])
@@ -85,10 +95,12 @@ def _eye(
     disc(-0.30 * narrow, -0.34, 0.26 * narrow + 0.03, 0.26, light)
 
 
-def _ellipse(picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], angle: float, colour: tuple[int, ...]) -> None:
+def _ellipse(
+    picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], angle: float, colour: tuple[int, ...]
+) -> None:
     scale = 1 << _SHIFT
-    at = tuple(int(round(float(v) * scale)) for v in centre)
-    axes = tuple(int(round(v * scale)) for v in radii)
+    at = tuple(round(float(v) * scale) for v in centre)
+    axes = tuple(round(v * scale) for v in radii)
     cv2.ellipse(picture, at, axes, angle, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
 
 

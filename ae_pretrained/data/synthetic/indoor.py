@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
-from ae_pretrained.data.synthetic.easel import Colour, Easel, ground_shade
-from ae_pretrained.data.synthetic.props import bright_colour, fabric_colour, leaf_colour
+from ae_pretrained.data.synthetic.coats import bright_colour
+from ae_pretrained.data.synthetic.easel import Colour, Easel, Sprite, ground_shade
+from ae_pretrained.data.synthetic.props import fabric_colour, leaf_colour
 from ae_pretrained.data.synthetic.shading import Light
 from ae_pretrained.data.synthetic.textures import smooth_noise
 
-_WALLS = np.array([[226, 216, 198], [188, 204, 206], [206, 190, 170], [172, 186, 160], [214, 180, 166], [150, 160, 178], [110, 118, 124]], float)
-_FLOORS = np.array([[172, 126, 82], [120, 84, 58], [202, 168, 124], [150, 146, 140], [92, 70, 58], [214, 204, 188]], float)
+_WALLS = np.array(
+    [
+        [226, 216, 198],
+        [188, 204, 206],
+        [206, 190, 170],
+        [172, 186, 160],
+        [214, 180, 166],
+        [150, 160, 178],
+        [110, 118, 124],
+    ],
+    float,
+)
+_FLOORS = np.array(
+    [[172, 126, 82], [120, 84, 58], [202, 168, 124], [150, 146, 140], [92, 70, 58], [214, 204, 188]], float
+)
 
 
 def room(side: int, floor: float, light: Light, rng: np.random.Generator) -> np.ndarray:
@@ -25,14 +41,22 @@ def room(side: int, floor: float, light: Light, rng: np.random.Generator) -> np.
     Returns:
         (side, side, 3) float32, 0-255.
     """
-    wall = fabric_colour(rng) if rng.random() < 0.3 else _WALLS[rng.integers(len(_WALLS))] * rng.uniform(0.85, 1.05)
+    wall = (
+        fabric_colour(rng)
+        if rng.random() < 0.3
+        else _WALLS[rng.integers(len(_WALLS))] * rng.uniform(0.85, 1.05)
+    )
     e = Easel(side, side, wall)
     _wallpaper(e, wall, floor, rng)
     slots = rng.permutation([0.16, 0.5, 0.84])
     for x in slots[: rng.integers(1, 4)]:
         hang = (_window, _picture, _shelf, _curtain)[rng.integers(4)]
         hang(e, x + rng.uniform(-0.06, 0.06), floor, rng)
-    ground = fabric_colour(rng) if rng.random() < 0.2 else _FLOORS[rng.integers(len(_FLOORS))] * rng.uniform(0.8, 1.08)
+    ground = (
+        fabric_colour(rng)
+        if rng.random() < 0.2
+        else _FLOORS[rng.integers(len(_FLOORS))] * rng.uniform(0.8, 1.08)
+    )
     _floor(e, ground, floor, rng)
     e.box(0, floor - 0.028, 1, floor, np.clip(wall * 1.12 + 8, 0, 245))
     if rng.random() < 0.55:
@@ -80,9 +104,11 @@ def _floor(e: Easel, ground: Colour, floor: float, rng: np.random.Generator) -> 
     vanish = np.array([rng.uniform(0.2, 0.8), floor - rng.uniform(0.3, 0.6)])
     if kind in (0, 1):
         edges = np.linspace(-1.2, 2.2, int(rng.integers(18, 30)))
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in pairwise(edges):
             top = [vanish[0] + (x - vanish[0]) * (floor - vanish[1]) / (1 - vanish[1]) for x in (left, right)]
-            e.polygon([(top[0], floor), (top[1], floor), (right, 1), (left, 1)], ground * rng.uniform(0.90, 1.08))
+            e.polygon(
+                [(top[0], floor), (top[1], floor), (right, 1), (left, 1)], ground * rng.uniform(0.90, 1.08)
+            )
             e.line([(top[0], floor), (left, 1)], ground * 0.72, 0.004)
     elif kind == 2:
         for x in np.linspace(-1.2, 2.2, 19):
@@ -125,7 +151,13 @@ def _picture(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None
     e.box(x - w - 0.015, y - h - 0.015, x + w + 0.015, y + h + 0.015, fabric_colour(rng) * 0.7)
     e.box(x - w, y - h, x + w, y + h, np.array([228, 222, 208]))
     for _ in range(4):
-        e.ellipse(x + rng.uniform(-0.5, 0.5) * w, y + rng.uniform(-0.5, 0.5) * h, 0.35 * w, 0.35 * h, fabric_colour(rng))
+        e.ellipse(
+            x + rng.uniform(-0.5, 0.5) * w,
+            y + rng.uniform(-0.5, 0.5) * h,
+            0.35 * w,
+            0.35 * h,
+            fabric_colour(rng),
+        )
 
 
 def _shelf(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None:
@@ -144,7 +176,7 @@ def _curtain(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None
         e.box(left, 0, left + w / 3, floor - 0.01, colour * (1.0 if k % 2 else 0.84))
 
 
-def _sofa(side: int, light: Light, rng: np.random.Generator):  # noqa: ANN202
+def _sofa(side: int, light: Light, rng: np.random.Generator) -> Sprite:
     e = Easel(0.75 * side, 0.42 * side)
     colour = fabric_colour(rng)
     e.box(0.06, 0.05, 0.94, 0.75, colour * 0.92)
@@ -161,7 +193,7 @@ def _sofa(side: int, light: Light, rng: np.random.Generator):  # noqa: ANN202
     return e.finish(light, rng, puff=0.05)
 
 
-def _cabinet(side: int, light: Light, rng: np.random.Generator):  # noqa: ANN202
+def _cabinet(side: int, light: Light, rng: np.random.Generator) -> Sprite:
     e = Easel(0.42 * side, 0.36 * side)
     colour = _FLOORS[rng.integers(len(_FLOORS))]
     e.box(0.02, 0.02, 0.98, 0.92, colour)
@@ -175,14 +207,21 @@ def _cabinet(side: int, light: Light, rng: np.random.Generator):  # noqa: ANN202
     return e.finish(light, rng, puff=0.04)
 
 
-def _plant_stand(side: int, light: Light, rng: np.random.Generator):  # noqa: ANN202
+def _plant_stand(side: int, light: Light, rng: np.random.Generator) -> Sprite:
     e = Easel(0.36 * side, 0.62 * side)
     green = leaf_colour(rng)
     e.line([(0.5, 0.8), (0.5, 0.4)], np.array([110, 80, 52]), 0.04)
     for k in range(16):
         a = np.deg2rad(rng.uniform(-200, 20))
         r = rng.uniform(0.2, 0.40)
-        e.ellipse(0.5 + r * np.cos(a), 0.40 + 0.75 * r * np.sin(a), 0.17, 0.05, green * (0.75 + 0.025 * k), np.degrees(a))
+        e.ellipse(
+            0.5 + r * np.cos(a),
+            0.40 + 0.75 * r * np.sin(a),
+            0.17,
+            0.05,
+            green * (0.75 + 0.025 * k),
+            np.degrees(a),
+        )
     pot = bright_colour(rng) * 0.9
     e.polygon([(0.28, 0.74), (0.72, 0.74), (0.66, 0.99), (0.34, 0.99)], pot)
     return e.finish(light, rng, puff=0.05)
@@ -194,4 +233,6 @@ def _lamp_glow(canvas: np.ndarray, rng: np.random.Generator) -> None:
     x, y = rng.uniform(-0.2, 1.2), rng.uniform(-0.2, 0.6)
     grid = np.linspace(0, 1, 16, dtype=np.float32)
     glow = np.exp(-((grid[None, :] - np.float32(x)) ** 2 + (grid[:, None] - np.float32(y)) ** 2) / 0.5)
-    canvas *= cv2.resize((0.78 + 0.42 * glow).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    canvas *= cv2.resize(
+        (0.78 + 0.42 * glow).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+    )[..., None]

@@ -11,7 +11,15 @@ from ae_pretrained.data.synthetic.shading import Light
 from ae_pretrained.data.synthetic.textures import smooth_noise
 
 LANDSCAPES = ("meadow", "garden", "beach", "snow", "autumn", "street", "heath")
-_SKIES = np.array([[[120, 170, 222], [206, 226, 238]], [[150, 162, 178], [214, 216, 216]], [[118, 130, 180], [246, 200, 160]], [[92, 150, 206], [240, 232, 206]]], np.float32)
+_SKIES = np.array(
+    [
+        [[120, 170, 222], [206, 226, 238]],
+        [[150, 162, 178], [214, 216, 216]],
+        [[118, 130, 180], [246, 200, 160]],
+        [[92, 150, 206], [240, 232, 206]],
+    ],
+    np.float32,
+)
 _GROUND = {
     "meadow": (104, 146, 66),
     "garden": (112, 142, 74),
@@ -54,13 +62,21 @@ def landscape(side: int, horizon: float, light: Light, rng: np.random.Generator)
 
 def _hills(canvas: np.ndarray, horizon: float, kind: str, light: Light, rng: np.random.Generator) -> None:
     side = canvas.shape[0]
-    far = {"snow": np.array([190, 204, 222]), "autumn": np.array([160, 118, 84])}.get(kind, np.array([106, 138, 122]))
+    far = {"snow": np.array([190, 204, 222]), "autumn": np.array([160, 118, 84])}.get(
+        kind, np.array([106, 138, 122])
+    )
     for k in range(2):
         e = Easel(side, side)
         x = np.linspace(0, 1, 40)
         crest = horizon - rng.uniform(0.03, 0.16) * (1 - 0.4 * k)
-        wave = crest + 0.05 * np.sin(x * rng.uniform(4, 10) + rng.uniform(0, 6)) + 0.03 * np.sin(x * rng.uniform(10, 18))
-        e.polygon([*zip(x, wave, strict=True), (1, 1), (0, 1)], far * (1.0 - 0.18 * k) * rng.uniform(0.9, 1.1))
+        wave = (
+            crest
+            + 0.05 * np.sin(x * rng.uniform(4, 10) + rng.uniform(0, 6))
+            + 0.03 * np.sin(x * rng.uniform(10, 18))
+        )
+        e.polygon(
+            [*zip(x, wave, strict=True), (1, 1), (0, 1)], far * (1.0 - 0.18 * k) * rng.uniform(0.9, 1.1)
+        )
         e.finish(light, rng, puff=0.02).paste(canvas, side / 2, side)
 
 
@@ -85,10 +101,15 @@ def _houses(canvas: np.ndarray, horizon: float, light: Light, rng: np.random.Gen
         wall = COLOURS[rng.integers(3, len(COLOURS))].astype(float)
         e.box(x, top, x + w, 1, wall)
         if rng.random() < 0.6:
-            e.polygon([(x - 0.02, top), (x + w / 2, top - 0.12), (x + w + 0.02, top)], np.array([150, 84, 66]) * rng.uniform(0.7, 1.1))
+            e.polygon(
+                [(x - 0.02, top), (x + w / 2, top - 0.12), (x + w + 0.02, top)],
+                np.array([150, 84, 66]) * rng.uniform(0.7, 1.1),
+            )
         for column in np.arange(x + 0.05, x + w - 0.05, 0.10):
             for row in np.arange(top + 0.05, horizon - 0.12, 0.14):
-                e.box(column, row, column + 0.05, row + 0.08, np.array([84, 104, 122]) * rng.uniform(0.7, 1.5))
+                e.box(
+                    column, row, column + 0.05, row + 0.08, np.array([84, 104, 122]) * rng.uniform(0.7, 1.5)
+                )
         x += w
     e.finish(light, rng, puff=0.02).paste(canvas, side / 2, side)
 
@@ -153,13 +174,17 @@ def _middle(canvas: np.ndarray, horizon: float, kind: str, light: Light, rng: np
 
 def _fence(side: int, light: Light, rng: np.random.Generator) -> Sprite:
     e = Easel(side, 0.30 * side)
-    colour = (np.array([236, 232, 224]) if rng.random() < 0.5 else np.array([150, 110, 74])) * rng.uniform(0.8, 1.05)
+    colour = (np.array([236, 232, 224]) if rng.random() < 0.5 else np.array([150, 110, 74])) * rng.uniform(
+        0.8, 1.05
+    )
     for y in (0.38, 0.74):
         e.box(0, y, 1, y + 0.09, colour * 0.86)
     step = rng.uniform(0.07, 0.11)
     for x in np.arange(rng.uniform(-0.05, 0.0), 1, step):
         w = 0.55 * step
-        e.polygon([(x, 1), (x, 0.2), (x + w / 2, 0.06), (x + w, 0.2), (x + w, 1)], colour * rng.uniform(0.93, 1.05))
+        e.polygon(
+            [(x, 1), (x, 0.2), (x + w / 2, 0.06), (x + w, 0.2), (x + w, 1)], colour * rng.uniform(0.93, 1.05)
+        )
     return e.finish(light, rng, puff=0.02)
 
 
@@ -179,5 +204,7 @@ def _tree(size: float, light: Light, rng: np.random.Generator) -> Sprite:
     e.polygon([(0.46, 0.55), (0.54, 0.55), (0.58, 1.0), (0.42, 1.0)], np.array([104, 76, 54]))
     for k in range(16):
         a, r = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
-        e.ellipse(0.5 + 0.30 * r * np.cos(a), 0.36 + 0.20 * r * np.sin(a), 0.17, 0.14, green * (0.76 + 0.03 * k))
+        e.ellipse(
+            0.5 + 0.30 * r * np.cos(a), 0.36 + 0.20 * r * np.sin(a), 0.17, 0.14, green * (0.76 + 0.03 * k)
+        )
     return e.finish(light, rng, puff=0.08)

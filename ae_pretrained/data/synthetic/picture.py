@@ -17,7 +17,7 @@ from ae_pretrained.data.synthetic.face import draw_face, draw_whiskers
 from ae_pretrained.data.synthetic.indoor import room
 from ae_pretrained.data.synthetic.outdoor import landscape
 from ae_pretrained.data.synthetic.shading import Layer, Light, shade
-from ae_pretrained.data.synthetic.solid import HEAD_PARTS, Splats, rasterise
+from ae_pretrained.data.synthetic.solid import HEAD_PARTS, Splats
 from ae_pretrained.data.synthetic.trimap import trimap
 
 _POSE_SHARES = (0.28, 0.17, 0.17, 0.16, 0.22)
@@ -99,7 +99,6 @@ def draw_picture(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.
 
     canvas, edge = _scene(plan, body, side, rng)
     _shadow(canvas, pet, plan, unit, offset)
-    coverage = np.zeros((side, side), np.float32)
     layer = _pet_layer(pet, body, plan, unit, side, rng)
     face = pet.face.transformed(matrix, offset, unit)
     brightness = float(plan.light.lamp.mean() * 0.7 + plan.light.ambient.mean())
@@ -110,7 +109,7 @@ def draw_picture(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.
     coverage = layer.coverage((side, side))
     if plan.occluded:
         _occlude(canvas, coverage, plan, matrix @ pet.head_centre + offset, skull, rng)
-    cast_shadows(canvas, np.maximum(coverage, 1.0 if plan.indoors else _below(edge, side)), rng)
+    cast_shadows(canvas, np.maximum(coverage, 0.6 if plan.indoors else _below(edge, side)), rng)
 
     canvas, coverage = _roll(canvas, plan.roll), _roll(coverage, plan.roll)
     small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
@@ -126,12 +125,7 @@ def _compose(pet: Pet, plan: Plan, side: int) -> tuple[float, np.ndarray]:
         # What counts is the part from the chest upwards: the rest will be cut by the lower edge.
         low = np.array([low[0], max(low[1], head[1] - 3.0 * skull), low[2]])
     extent = high[:2] - low[:2]
-    probe = 48.0 / extent.max()
-    flip = np.diag([probe, -probe, probe])
-    shape = (int(np.ceil(extent[1] * probe)) + 1, int(np.ceil(extent[0] * probe)) + 1)
-    _, owner = rasterise(pet.splats.transformed(flip, np.array([-low[0] * probe, high[1] * probe, 0])), shape)
-    area = max(float((owner >= 0).sum()), 1.0) / probe**2
-    unit = np.sqrt(plan.share / area)  # the picture is 1 x 1 here
+    unit = float(np.sqrt(plan.share / _area(pet.splats, low, high)))  # the picture is 1 x 1 here
     # Slender pets in profile may grow a little over the frame, the head never small or out of it.
     unit = min(unit, 1.10 / extent[0], 1.12 / extent[1])
     unit = max(unit, 0.085 / skull)
@@ -146,6 +140,21 @@ def _compose(pet: Pet, plan: Plan, side: int) -> tuple[float, np.ndarray]:
     left += _inside(left + (face_low[0] - low[0]) * unit, left + (face_high[0] - low[0]) * unit)
     top += _inside(top + (high[1] - face_high[1]) * unit, top + (high[1] - face_low[1]) * unit)
     return unit * side, np.array([(left - low[0] * unit) * side, (top + high[1] * unit) * side, 0.0])
+
+
+def _area(splats: Splats, low: np.ndarray, high: np.ndarray) -> float:
+    """Area of the silhouette between two corners, in square units; a quick estimate with discs."""
+    scale = 96.0 / float((high[:2] - low[:2]).max())
+    width, height = np.ceil((high[:2] - low[:2]) * scale).astype(int) + 1
+    outline = splats.axes[:, :2] @ splats.axes[:, :2].transpose(0, 2, 1)
+    radius = np.linalg.det(outline) ** 0.25 * scale
+    x, y = (splats.centre[:, 0] - low[0]) * scale, (high[1] - splats.centre[:, 1]) * scale
+    mask = np.zeros((height, width), np.uint8)
+    for cx, cy, r in zip(
+        x.astype(int).tolist(), y.astype(int).tolist(), radius.astype(int).tolist(), strict=True
+    ):
+        cv2.circle(mask, (cx, cy), r, 1, -1)
+    return max(float(mask.sum()), 1.0) / scale**2
 
 
 def _inside(start: float, end: float) -> float:
@@ -206,14 +215,21 @@ def _shadow(canvas: np.ndarray, pet: Pet, plan: Plan, unit: float, offset: np.nd
     half = 0.5  # a shadow is soft: half the resolution will do
     mask = np.zeros((side // 2, side // 2), np.uint8)
     for cx, cy, r in zip(x * half, y * half, radius * unit * half, strict=True):
-        cv2.ellipse(mask, (int(cx), int(cy)), (max(int(r), 1), max(int(r * (sin + 0.12)), 1)), 0, 0, 360, 255, -1)
+        cv2.ellipse(
+            mask, (int(cx), int(cy)), (max(int(r), 1), max(int(r * (sin + 0.12)), 1)), 0, 0, 360, 255, -1
+        )
     soft = cv2.GaussianBlur(mask, (0, 0), 0.012 * side)
     share = cv2.resize(soft, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255.0
     canvas *= (1.0 - np.float32(0.50) * share)[..., None]
 
 
 def _occlude(
-    canvas: np.ndarray, coverage: np.ndarray, plan: Plan, head: np.ndarray, skull: float, rng: np.random.Generator
+    canvas: np.ndarray,
+    coverage: np.ndarray,
+    plan: Plan,
+    head: np.ndarray,
+    skull: float,
+    rng: np.random.Generator,
 ) -> None:
     """Put something before the pet that leaves its head free; in place on picture and coverage."""
     side = canvas.shape[0]

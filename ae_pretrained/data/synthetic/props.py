@@ -92,7 +92,14 @@ def potted_plant(size: float, light: Light, rng: np.random.Generator) -> Sprite:
         length = rng.uniform(0.28, 0.55)
         x, y = 0.5 + 0.5 * length * np.cos(angle), 0.62 + 0.62 * length * np.sin(angle)
         shade_ = green * (0.72 + 0.035 * k)
-        e.ellipse(x, y, 0.52 * length, rng.uniform(0.045, 0.085), shade_, np.degrees(np.arctan2(1.25 * np.sin(angle), np.cos(angle))))
+        e.ellipse(
+            x,
+            y,
+            0.52 * length,
+            rng.uniform(0.045, 0.085),
+            shade_,
+            np.degrees(np.arctan2(1.25 * np.sin(angle), np.cos(angle))),
+        )
     e.polygon([(0.24, 0.66), (0.76, 0.66), (0.68, 0.99), (0.32, 0.99)], pot)
     e.box(0.20, 0.62, 0.80, 0.70, pot * 1.12)
     return e.finish(light, rng, puff=0.07)
@@ -107,7 +114,13 @@ def books(size: float, light: Light, rng: np.random.Generator) -> Sprite:
         left, right = rng.uniform(0.02, 0.15), rng.uniform(0.85, 0.98)
         bottom, top = 1 - k / count - 0.01, 1 - (k + 1) / count + 0.02
         e.box(left, top, right, bottom, colour)
-        e.box(left + 0.05, top + 0.30 * (bottom - top), right, bottom - 0.30 * (bottom - top), np.array([232, 224, 204]))
+        e.box(
+            left + 0.05,
+            top + 0.30 * (bottom - top),
+            right,
+            bottom - 0.30 * (bottom - top),
+            np.array([232, 224, 204]),
+        )
         e.box(left, top, left + 0.08, bottom, colour * 0.9)
     return e.finish(light, rng, puff=0.05)
 
@@ -142,7 +155,9 @@ def bush(size: float, light: Light, rng: np.random.Generator) -> Sprite:
     for k in range(34):
         a, r = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
         y = 0.58 + 0.34 * r * np.sin(a)
-        e.ellipse(0.5 + 0.38 * r * np.cos(a), y, 0.10, 0.12, green * (0.72 + 0.014 * k) * rng.uniform(0.92, 1.08))
+        e.ellipse(
+            0.5 + 0.38 * r * np.cos(a), y, 0.10, 0.12, green * (0.72 + 0.014 * k) * rng.uniform(0.92, 1.08)
+        )
     if blooms:
         for _ in range(14):
             e.ellipse(rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.85), 0.028, 0.04, flower)
@@ -157,7 +172,16 @@ def tuft(size: float, light: Light, rng: np.random.Generator) -> Sprite:
         x = rng.uniform(0.12, 0.88)
         lean, tall = rng.normal(0, 0.10), rng.uniform(0.35, 0.95)
         width = rng.uniform(0.012, 0.024)
-        e.polygon([(x - width, 1.0), (x + 0.4 * lean, 1 - 0.6 * tall), (x + lean, 1 - tall), (x + 0.4 * lean + width, 1 - 0.6 * tall), (x + width, 1.0)], green * rng.uniform(0.7, 1.25))
+        e.polygon(
+            [
+                (x - width, 1.0),
+                (x + 0.4 * lean, 1 - 0.6 * tall),
+                (x + lean, 1 - tall),
+                (x + 0.4 * lean + width, 1 - 0.6 * tall),
+                (x + width, 1.0),
+            ],
+            green * rng.uniform(0.7, 1.25),
+        )
     if rng.random() < 0.5:
         petal = bright_colour(rng) * 1.15
         for _ in range(5):
@@ -189,10 +213,20 @@ def furry(size: float, light: Light, rng: np.random.Generator) -> Sprite:
     if kind == 0:
         s.ellipsoid((0, 0.30, 0), (0.50, 0.31, 0.4), Part.TORSO, tangent=(1, 0.2, 0))
     elif kind == 1:
-        s.chain([(-0.45, 0.22, 0), (0, 0.22 + rng.uniform(-0.02, 0.06), 0), (0.45, 0.22, 0)], [0.20, 0.22, 0.20], Part.TORSO)
+        s.chain(
+            [(-0.45, 0.22, 0), (0, 0.22 + rng.uniform(-0.02, 0.06), 0), (0.45, 0.22, 0)],
+            [0.20, 0.22, 0.20],
+            Part.TORSO,
+        )
     else:
         for k, y in enumerate((0.14, 0.34, 0.50)):
-            s.ellipsoid((rng.uniform(-0.05, 0.05), y, 0), (0.50 - 0.05 * k, 0.14, 0.3), Part.TORSO, tangent=(1, 0, 0), along=0.4 * k)
+            s.ellipsoid(
+                (rng.uniform(-0.05, 0.05), y, 0),
+                (0.50 - 0.05 * k, 0.14, 0.3),
+                Part.TORSO,
+                tangent=(1, 0, 0),
+                along=0.4 * k,
+            )
     coat = draw_coat(rng)
     side = int(1.2 * size) + 8
     body = s.splats().transformed(np.diag([size, -size, size]), np.array([side / 2, side - 3.0, 0.0]))

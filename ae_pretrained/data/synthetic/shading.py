@@ -79,7 +79,9 @@ def shade(
     z = np.where(solid, depth, 0.0).astype(np.float32)
     cover = solid.astype(np.float32)
     fine = _masked_blur(z, cover, 0.0045 * side)
-    grid_x, grid_y = np.meshgrid(np.arange(z.shape[1], dtype=np.float32), np.arange(z.shape[0], dtype=np.float32))
+    grid_x, grid_y = np.meshgrid(
+        np.arange(z.shape[1], dtype=np.float32), np.arange(z.shape[0], dtype=np.float32)
+    )
     albedo = painter(body, np.maximum(owner, 0), np.dstack([grid_x, grid_y, fine]))
     colour = albedo * _light_on(fine, z, cover, light, side)
 
@@ -99,10 +101,9 @@ def _light_on(fine: np.ndarray, z: np.ndarray, cover: np.ndarray, light: Light, 
     sunk = np.clip((_masked_blur(z, cover, 0.03 * side) - z) / (0.09 * side), 0.0, 1.0)
     open_ = 1.0 - 0.55 * sunk
     rim = 1.0 - 0.30 * np.clip(1.0 - 1.9 * normal[..., 2], 0.0, 1.0)
-    return (
-        (lamp * open_ * rim)[..., None] * light.lamp.astype(np.float32)
-        + (sky * open_ * rim)[..., None] * light.ambient.astype(np.float32)
-    )
+    return (lamp * open_ * rim)[..., None] * light.lamp.astype(np.float32) + (sky * open_ * rim)[
+        ..., None
+    ] * light.ambient.astype(np.float32)
 
 
 def _ruffle(
@@ -115,7 +116,10 @@ def _ruffle(
     colour = np.where(cover[..., None] > 0, colour, spread)
     tuft = 2 * max(side, TILE)  # tufts are coarser than single hairs
     tiles = fur_tiles(tuft)
-    rows, columns = (rng.integers(TILE) + np.arange(height)) % tuft, (rng.integers(TILE) + np.arange(width)) % tuft
+    rows, columns = (
+        (rng.integers(TILE) + np.arange(height)) % tuft,
+        (rng.integers(TILE) + np.arange(width)) % tuft,
+    )
     reach = (0.0010 + 0.0036 * fluff) * side
     dx = tiles[1][np.ix_(rows, columns)] * np.float32(reach)
     dy = tiles[6][np.ix_(rows, columns)] * np.float32(reach)

@@ -7,6 +7,7 @@ the right order, and the depth gives light and shade.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 
@@ -115,8 +116,8 @@ class Sculptor:
 
     def chain(
         self,
-        points: np.ndarray | list[tuple[float, float, float]],
-        radii: list[float],
+        points: np.ndarray | Sequence[np.ndarray | Sequence[float]],
+        radii: Sequence[float],
         part: Part,
         *,
         flat: tuple[np.ndarray | tuple[float, float, float], float] | None = None,
