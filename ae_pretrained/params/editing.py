@@ -103,26 +103,30 @@ def restore(path: Path, keys: Iterable[Key], references: Iterable[str]) -> list[
     Args:
         path: the params file.
         keys: what to restore; a key that no reference holds is removed.
-        references: texts to take the values from, the best first. When the result says the same as one of
-            them, that text is written as it is, so that not even its layout changes.
+        references: texts to take the values from. One that agrees with the file in every other key is what
+            the file was before, and comes first; otherwise their order counts. When the result says the same
+            as a reference, that text is written as it is, so that not even the layout changes.
 
     Returns:
         A line for every key that was put back.
     """
-    references = list(references)
-    flat = [flatten(YAML(typ="safe", pure=True).load(text)) for text in references]
+    keys = set(keys)
     current = flatten(read_params(path))
+    parsed = [(text, flatten(YAML(typ="safe", pure=True).load(text))) for text in references]
+
+    def differs_elsewhere(reference: tuple[str, dict[Key, Any]]) -> bool:
+        _, values = reference
+        return any(current.get(key) != values.get(key) for key in (current.keys() | values.keys()) - keys)
+
+    parsed.sort(key=differs_elsewhere)
     values, lines = {}, []
     for key in sorted(keys):
-        former = next((values_of[key] for values_of in flat if key in values_of), None)
+        former = next((reference[key] for _, reference in parsed if key in reference), None)
         if current.get(key) != former:
             values[key] = former
             lines.append(f"{'.'.join(key)}: {current.get(key)!r} -> {former!r}")
     text = set_values(path.read_text(encoding="utf-8"), values)
     result = flatten(YAML(typ="safe", pure=True).load(text))
-    for reference, same in zip(references, flat, strict=True):
-        if same == result:
-            text = reference
-            break
+    text = next((reference for reference, same in parsed if same == result), text)
     write_text(path, text)
     return lines

@@ -21,7 +21,7 @@ def check_params(path: Path, *, passed: Path, memory: Path, baseline: str | None
     Args:
         path: the params file.
         passed: a file of constant content written on success: what the first real stage depends on.
-        memory: copy of the last params file that passed, the best source of former values.
+        memory: copy of the last params file that passed outside an experiment.
         baseline: Git revision that the running experiment started from; None outside an experiment.
 
     Raises:
@@ -32,7 +32,8 @@ def check_params(path: Path, *, passed: Path, memory: Path, baseline: str | None
         _check_root(params)
     except ParamsError as error:
         raise ParamsError(f"{error}{_undo(path, memory, baseline)}") from None
-    write_text(memory, path.read_text(encoding="utf-8"))
+    if baseline is None:  # an experiment's values are not what to go back to
+        write_text(memory, path.read_text(encoding="utf-8"))
     write_text(passed, _PASSED)
     return params
 

@@ -52,6 +52,14 @@ def test_restore_gives_back_the_exact_bytes_of_a_reference(tmp_path: Path) -> No
     assert lines == ["seed: 'abc' -> 42"]
 
 
+def test_restore_prefers_the_reference_that_the_file_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    stale = TEXT.replace("42", "7").replace("[16, 32]", "[1, 1]")
+    path.write_text(TEXT.replace("42", "abc"))
+    restore(path, [("seed",)], [stale, TEXT])
+    assert path.read_text() == TEXT
+
+
 def test_restore_keeps_other_edits(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(TEXT.replace("42", "abc").replace("[16, 32]", "[8, 8]") + "new: 1\n")
