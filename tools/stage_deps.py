@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import grimp
@@ -35,13 +35,25 @@ def import_closure(graph: grimp.ImportGraph, script: str) -> set[str]:
         for new in (above | graph.find_upstream_modules(module)) - modules:
             modules.add(new)
             pending.add(new)
-    return {module_file(module) for module in modules}
+    files = {module_file(module) for module in modules}
+    return files | {data for file in files if file.endswith("/__init__.py") for data in package_data(file)}
 
 
 def module_file(module: str) -> str:
     path = ROOT.joinpath(*module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return file.relative_to(ROOT).as_posix()
+
+
+def package_data(init: str) -> Iterator[str]:
+    """Files that are no Python in a package's own folders, such as templates; its code reads them."""
+    package = (ROOT / init).parent
+    for path in sorted(package.rglob("*")):
+        own = not any(
+            (parent / "__init__.py").is_file() for parent in path.parents if package in parent.parents
+        )
+        if path.is_file() and path.suffix not in (".py", ".pyc") and own:
+            yield path.relative_to(ROOT).as_posix()
 
 
 def collapse(files: Iterable[str]) -> list[str]:
