@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import ae_pretrained  # noqa: F401  # lets tests import torchmetrics beside a CPU build of torch
+
 ROOT = Path(__file__).resolve().parent.parent
 # The real pictures lie beside the repository; another place can be named.
 REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared" / "data"))

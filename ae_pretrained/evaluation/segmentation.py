@@ -42,8 +42,8 @@ class SegmentationResult:
 
     @property
     def image_iou(self) -> np.ndarray:
-        """(N,) mean IoU of each picture over the classes it shows or is said to show; NaN if unlabelled."""
-        return measures.mean_over_present(measures.iou_per_class(self.confusion))
+        """(N,) mean IoU of each picture over the classes that its truth shows; NaN if unlabelled."""
+        return measures.mean_over_true_classes(measures.iou_per_class(self.confusion), self.confusion)
 
 
 def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], int] | None) -> None:
@@ -131,7 +131,7 @@ def summarise(
     missing where no foreground is left to score. ``species_accuracy`` is over the pictures whose truth shows
     foreground: right when most predicted foreground pixels are of the class that covers most of the truth,
     wrong when none is predicted. ``mean_image_dice`` is the mean over pictures of the mean Dice over the
-    classes that a picture shows or is said to show.
+    classes that a picture's truth shows.
     """
     pooled = result.pooled
     scores = measures.scores_from_confusion(pooled, classes)
@@ -147,7 +147,9 @@ def summarise(
         "mean_iou_ci95": mean_iou_interval(result.confusion, params.bootstrap_samples, seed),
         "mean_iou_all_background": measures.mean_over_present(background),
         "boundary_iou": measures.mean_over_present(boundary_iou(result.boundary)),
-        "mean_image_dice": np.nanmean(measures.mean_over_present(measures.dice_per_class(result.confusion))),
+        "mean_image_dice": np.nanmean(
+            measures.mean_over_true_classes(measures.dice_per_class(result.confusion), result.confusion)
+        ),
         "expected_calibration_error": result.reliability.expected_error,
         "num_images": len(result.confusion),
         "num_images_with_foreground": int(shows.sum()),

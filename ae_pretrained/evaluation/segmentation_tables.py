@@ -23,7 +23,7 @@ def write_per_image(path: Path, split: Split, result: SegmentationResult, classe
     """
     counts = result.confusion
     iou = measures.iou_per_class(counts)
-    mean_dice = measures.mean_over_present(measures.dice_per_class(counts))
+    mean_dice = measures.mean_over_true_classes(measures.dice_per_class(counts), counts)
     accuracy = measures.pixel_accuracy(counts)
     shares = foreground_share(result)
     true_class, predicted_class = measures.majority_classes(counts)

@@ -104,6 +104,23 @@ def mean_over_present(scores: np.ndarray) -> np.ndarray:
     return _divide(np.where(there, scores, 0.0).sum(axis=-1), there.sum(axis=-1), np.nan)
 
 
+def mean_over_true_classes(scores: np.ndarray, confusion: np.ndarray) -> np.ndarray:
+    """Mean over the classes that the truth holds, for the scores of single pictures.
+
+    A single stray pixel of a class that is not there would count like a whole class that was missed, if that
+    class entered the mean with its score of 0. It is not lost: it lowers the score of the class it lies on.
+
+    Args:
+        scores: (..., C) scores per class.
+        confusion: (..., C, C) counts, truth in rows.
+
+    Returns:
+        (...), NaN where the truth is empty.
+    """
+    _, truth, _ = _parts(confusion)
+    return mean_over_present(np.where(truth > 0, scores, np.nan))
+
+
 def scores_from_confusion(pooled: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """All scores of a pooled confusion matrix.
 

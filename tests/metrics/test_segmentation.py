@@ -118,3 +118,13 @@ def test_majority_of_the_foreground() -> None:
     found = measures.majority_classes(measures.confusion_per_image(prediction, truth, 3).numpy())
     assert found[0].tolist() == [1, -1, 2]
     assert found[1].tolist() == [2, 1, -1]  # the ignored pixel predicted as cat does not count
+
+
+def test_a_stray_pixel_of_another_class_is_no_missed_class() -> None:
+    """90 pixels of background, 9 of cat, all right but one of background that is taken for dog."""
+    confusion = np.array([[89, 0, 1], [0, 9, 0], [0, 0, 0]])
+    iou = measures.iou_per_class(confusion)
+    assert measures.mean_over_present(iou) == pytest.approx((89 / 90 + 1 + 0) / 3)
+    assert measures.mean_over_true_classes(iou, confusion) == pytest.approx((89 / 90 + 1) / 2)
+    empty = np.zeros((3, 3), dtype=int)
+    assert np.isnan(measures.mean_over_true_classes(measures.iou_per_class(empty), empty))

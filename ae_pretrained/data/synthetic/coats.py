@@ -66,7 +66,8 @@ class Coat:
 def draw_coat(rng: np.random.Generator) -> Coat:
     """A coat from the wardrobe; knows nothing of the species that will wear it."""
     marking = MARKINGS[rng.choice(len(MARKINGS), p=_MARKING_SHARES)]
-    base = COLOURS[rng.integers(len(COLOURS))] * rng.uniform(0.92, 1.05, 3).astype(np.float32)
+    tint = rng.uniform(0.92, 1.05) * rng.uniform(0.985, 1.015, 3)
+    base = COLOURS[rng.integers(len(COLOURS))] * tint.astype(np.float32)
     contrast = np.abs(COLOURS.mean(axis=1) - base.mean())
     second = COLOURS[rng.choice(np.flatnonzero(contrast > 45.0))]
     if marking in ("tabby", "spots") and rng.random() < 0.8:  # mostly dark on light, of one hue
