@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -96,14 +97,20 @@ def _download(archive: Archive, file: Path) -> None:
 
 
 def _unpack(file: Path, archive: Archive, target: Path) -> None:
-    with tarfile.open(file) as tar:
-        members = tar.getmembers()
-        for member in tqdm(members, desc=f"unpack {file.name}", disable=None):
-            parts = PurePosixPath(member.name).parts
-            if member.name.startswith("/") or ".." in parts:
-                raise DataError(f"{archive.url}: member {member.name!r} points outside the archive's folder")
-            # The archive also holds macOS resource forks, which are no pictures.
-            wanted = parts and parts[0] == archive.folder and not parts[-1].startswith("._")
-            if not wanted or not (member.isfile() or member.isdir()):
-                continue
-            tar.extract(member, target, filter="data")
+    try:
+        with tarfile.open(file) as tar:
+            for member in tqdm(tar, desc=f"unpack {file.name}", unit="file", disable=None):
+                parts = PurePosixPath(member.name).parts
+                if member.name.startswith("/") or ".." in parts:
+                    raise DataError(
+                        f"{archive.url}: member {member.name!r} points outside the archive's folder; nothing of "
+                        "it is kept"
+                    )
+                # The archive also holds macOS resource forks, which are no pictures. Links are never followed.
+                wanted = parts and parts[0] == archive.folder and not parts[-1].startswith("._")
+                if wanted and (member.isfile() or member.isdir()):
+                    tar.extract(member, target, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{archive.url}: cannot be unpacked ({type(error).__name__}: {error}). {_WAY_OUT}"
+        ) from None

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.fft import dct
+from scipy.fft import dctn
+from tqdm import tqdm
 
-_SIDE, _KEPT = 32, 8
-_BLOCK = 2048
+THUMBNAIL, _KEPT = 32, 8  # side of a thumbnail, side of the block of low frequencies in a hash
+_BLOCK = 1024
+# Noise of a flat picture must not be blown up to a pattern: below one grey level there is nothing to compare.
+_SMALLEST_DEVIATION = 1.0
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Pair:
     Attributes:
         first, second: positions, first < second.
         bits: bits in which the hashes differ.
-        distance: mean absolute difference of the normalised thumbnails.
+        distance: mean absolute difference of the thumbnails at zero mean and unit variance.
+        difference: root mean square difference of the thumbnails as they are, grey levels.
         mirrored: whether one is the mirror image of the other.
     """
 
@@ -27,55 +31,69 @@ class Pair:
     second: int
     bits: int
     distance: float
+    difference: float
     mirrored: bool
 
 
-def grey_thumbnails(images: np.ndarray) -> np.ndarray:
-    """(N, 32, 32) float32 grey values in [0, 255] of (N, H, W, 3) uint8 pictures."""
-    out = np.empty((len(images), _SIDE, _SIDE), dtype=np.float32)
-    for row, image in enumerate(images):
-        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        out[row] = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return out
+def grey_thumbnail(picture: np.ndarray) -> np.ndarray:
+    """(32, 32) uint8 grey values of an (H, W, 3) uint8 picture, each the mean of an area."""
+    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA))
 
 
 def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
-    """The 64-bit DCT hash of each thumbnail (as ``imagehash.phash``), as (N,) uint64."""
-    low = dct(dct(thumbnails, axis=1), axis=2)[:, :_KEPT, :_KEPT].reshape(len(thumbnails), -1)
-    bits = low > np.median(low, axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()
+    """The 64-bit DCT hash of each thumbnail (as ``imagehash.phash``): (N, 32, 32) to (N,) uint64."""
+    hashes = np.empty(len(thumbnails), dtype=np.uint64)
+    for start in range(0, len(thumbnails), _BLOCK):
+        block = np.asarray(thumbnails[start : start + _BLOCK], dtype=np.float64)
+        low = dctn(block, axes=(1, 2))[:, :_KEPT, :_KEPT].reshape(len(block), -1)
+        bits = low > np.median(low, axis=1, keepdims=True)
+        hashes[start : start + _BLOCK] = np.packbits(bits, axis=1).view(">u8").ravel()
+    return hashes
+
+
+def _candidates(hashes: np.ndarray, others: np.ndarray, most_bits: int, what: str) -> np.ndarray:
+    """Pairs of positions (n, 2), first < second, whose hashes differ in at most ``most_bits`` bits."""
+    found = []
+    for start in tqdm(range(0, len(hashes), _BLOCK), desc=what, disable=None, leave=False):
+        # Of the table of all pairs only the part right of the diagonal is looked at.
+        bits = np.bitwise_count(hashes[start : start + _BLOCK, None] ^ others[None, start:])
+        pairs = np.argwhere(bits <= most_bits)
+        found.append(pairs[pairs[:, 0] < pairs[:, 1]] + start)
+    return np.concatenate(found)
+
+
+def _normalised(thumbnail: np.ndarray) -> np.ndarray:
+    values = np.asarray(thumbnail, dtype=np.float64)
+    return np.asarray((values - values.mean()) / max(values.std(), _SMALLEST_DEVIATION))
 
 
 def near_duplicates(thumbnails: np.ndarray, hash_distance: int, pixel_distance: float) -> list[Pair]:
     """All near-identical pairs, mirror images included.
 
     Args:
-        thumbnails: (N, 32, 32) grey values.
+        thumbnails: (N, 32, 32) uint8 grey values, possibly memory-mapped.
         hash_distance: most bits in which the hashes of a candidate differ.
         pixel_distance: largest mean absolute difference of thumbnails of zero mean and unit variance.
 
     Returns:
-        Pairs in order of position. Memory grows with N, time with N squared: 0.2 s for 7,349 pictures.
+        Pairs in order of position; of a pair that is near both ways, the way that is nearer. Memory grows with N by
+        16 bytes, time with N squared: 0.3 s for 7,349 pictures.
     """
     if len(thumbnails) < 2:
         return []
-    hashes = perceptual_hashes(thumbnails)
-    normal = thumbnails - thumbnails.mean(axis=(1, 2), keepdims=True)
-    deviation = normal.std(axis=(1, 2), keepdims=True)
-    normal = normal / np.maximum(deviation, 1e-6)
+    hashes, mirrored_hashes = perceptual_hashes(thumbnails), perceptual_hashes(thumbnails[:, :, ::-1])
     found: dict[tuple[int, int], Pair] = {}
-    for mirrored in (False, True):
-        # A picture that is its own mirror image is no pair: only positions that differ count.
-        others = perceptual_hashes(thumbnails[:, :, ::-1]) if mirrored else hashes
-        for start in range(0, len(hashes), _BLOCK):
-            bits = np.bitwise_count(hashes[start : start + _BLOCK, None] ^ others[None, :])
-            rows, columns = np.nonzero(bits <= hash_distance)
-            for row, second in zip((rows + start).tolist(), columns.tolist(), strict=True):
-                if row >= second or (row, second) in found:
-                    continue
-                other = normal[second][:, ::-1] if mirrored else normal[second]
-                distance = float(np.abs(normal[row] - other).mean())
-                if distance <= pixel_distance:
-                    count = int(bits[row - start, second])
-                    found[row, second] = Pair(row, second, count, distance, mirrored)
+    for mirrored, others in ((False, hashes), (True, mirrored_hashes)):
+        what = "near-duplicates, mirrored" if mirrored else "near-duplicates"
+        for first, second in _candidates(hashes, others, hash_distance, what).tolist():
+            one, two = thumbnails[first], thumbnails[second]
+            if mirrored:
+                two = two[:, ::-1]
+            distance = float(np.abs(_normalised(one) - _normalised(two)).mean())
+            known = found.get((first, second))
+            if distance <= pixel_distance and (known is None or distance < known.distance):
+                bits = int(np.bitwise_count(hashes[first] ^ others[second]))
+                difference = float(np.sqrt(np.square(one.astype(np.float64) - two).mean()))
+                found[first, second] = Pair(first, second, bits, distance, difference, mirrored)
     return [found[key] for key in sorted(found)]

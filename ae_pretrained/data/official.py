@@ -2,7 +2,8 @@
 
 ``images/NAME.jpg``, ``annotations/trimaps/NAME.png`` (1 pet, 2 background, 3 border) and
 ``annotations/{list,trainval,test}.txt`` with the columns image, class id, species (1 cat, 2 dog), breed id.
-Only listed pictures count: the archive holds some that no list names.
+``list.txt`` says what each picture shows, the other two which split it is in. Only listed pictures count: the
+archive holds some that no list names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.data.constants import IGNORE_INDEX
-from ae_pretrained.data.records import DataError, Record, SplitHint
+from ae_pretrained.data.records import DataError, Finding, Listing, Record, SplitHint
 
 LISTS: tuple[tuple[str, SplitHint], ...] = (("trainval.txt", "trainval"), ("test.txt", "test"))
 _SPECIES = {"1": 1, "2": 2}
@@ -20,7 +21,7 @@ _PET, _BACKGROUND, _BORDER = 1, 2, 3
 
 
 def find_layout(root: Path) -> Path | None:
-    """The folder of an unpacked official layout: ``root`` itself, or the one folder in it that is one."""
+    """The folder of an unpacked official layout: ``root`` itself, or the first folder in it that is one."""
     candidates = [root, *sorted(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else []
     for folder in candidates:
         if (folder / "images").is_dir() and (folder / "annotations" / "trainval.txt").is_file():
@@ -39,44 +40,73 @@ class OfficialSource:
     def __init__(self, root: Path, classes: list[str]) -> None:
         self.root, self.classes = root, classes
 
-    def records(self) -> list[Record]:
-        """Every listed picture; raises DataError for a list that cannot be read or names a picture twice."""
+    def listing(self) -> Listing:
+        """Every picture of the two split lists, and the files of ``images/`` that they do not name.
+
+        Raises:
+            DataError: for a list that is absent or cannot be read, names a picture twice, or names one that
+                ``list.txt`` does not know.
+        """
+        annotations = self.root / "annotations"
+        species_of = self._read(annotations / "list.txt")
         records: list[Record] = []
+        findings: list[Finding] = []
         seen: dict[str, str] = {}
         for filename, split in LISTS:
-            path = self.root / "annotations" / filename
-            if not path.is_file():
-                raise DataError(f"{path}: no such list; expected the official Oxford-IIIT Pet layout")
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-                if not line.strip() or line.startswith("#"):
-                    continue
-                words = line.split()
-                if len(words) < 3 or words[2] not in _SPECIES:
-                    raise DataError(
-                        f"{path}, line {number}: expected 'NAME CLASS SPECIES BREED' with species 1 (cat) or "
-                        f"2 (dog), found {line!r}"
-                    )
-                name = words[0]
+            for name, species in self._read(annotations / filename).items():
                 if name in seen:
-                    raise DataError(f"{path}, line {number}: {name} is already in {seen[name]}")
+                    raise DataError(f"{annotations / filename}: {name} is already in {seen[name]}")
+                if species_of.get(name) != species:
+                    known = f"species {species_of[name]}" if name in species_of else "no such picture"
+                    raise DataError(
+                        f"{annotations / filename}: {name} has species {species}, but list.txt has {known}; "
+                        "the lists must agree"
+                    )
                 seen[name] = filename
                 records.append(
                     Record(
                         name,
                         self.root / "images" / f"{name}.jpg",
-                        self.root / "annotations" / "trimaps" / f"{name}.png",
+                        annotations / "trimaps" / f"{name}.png",
                         split,
-                        self.classes[_SPECIES[words[2]]],
+                        self.classes[_SPECIES[species]],
                         name.rpartition("_")[0],
                     )
                 )
         if not records:
-            raise DataError(f"{self.root / 'annotations'}: the lists name no picture")
-        return records
+            raise DataError(f"{annotations}: the lists name no picture")
+        for name in species_of.keys() - seen.keys():
+            findings.append(Finding("", name, "not in a split", "list.txt alone names it", False))
+        for path in (self.root / "images").iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.suffix != ".jpg" or path.stem not in species_of:
+                findings.append(Finding("", path.name, "not listed", "no list names this file", False))
+        return Listing(records, sorted(findings, key=lambda finding: finding.name))
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, str]:
+        """Species by name, in the order of the list."""
+        if not path.is_file():
+            raise DataError(f"{path}: no such list; expected the official Oxford-IIIT Pet layout")
+        entries: dict[str, str] = {}
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            words = line.split()
+            if len(words) < 3 or words[2] not in _SPECIES:
+                raise DataError(
+                    f"{path}, line {number}: expected 'NAME CLASS SPECIES BREED' with species 1 (cat) or 2 (dog), "
+                    f"found {line!r}"
+                )
+            if words[0] in entries:
+                raise DataError(f"{path}, line {number}: {words[0]} is already in {path.name}")
+            entries[words[0]] = words[2]
+        return entries
 
     def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
         """Trimap to class mask: pet to its species, border to 255."""
-        unknown = set(np.unique(values).tolist()) - {_PET, _BACKGROUND, _BORDER}
+        unknown = set(np.flatnonzero(np.bincount(values.ravel())).tolist()) - {_PET, _BACKGROUND, _BORDER}
         if unknown:
             raise DataError(
                 f"{record.mask}: expected a trimap of 1 (pet), 2 (background) and 3 (border), found also "

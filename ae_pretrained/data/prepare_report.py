@@ -5,22 +5,31 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.decoding import Outcome
-from ae_pretrained.data.leaks import Pair
+from ae_pretrained.data.plan import LeftOut, PairRow
 from ae_pretrained.data.records import Record
+from ae_pretrained.data.storage import replace_folder
 from ae_pretrained.files import write_json
-from ae_pretrained.plotting.data import contact_sheet, pixel_shares, split_counts
+from ae_pretrained.plotting.data import (
+    breed_counts,
+    contact_sheet,
+    original_sizes,
+    pixel_shares,
+    split_counts,
+)
 from ae_pretrained.plotting.style import save_png
 
 _TILES = 40
+# Below this root mean square difference of the thumbnails (grey levels) a pair has the same pixels, but for
+# compression and scaling; above it, another exposure, crop or shot.
+SAME_PIXELS = 4.0
 
 
 @dataclass(frozen=True)
@@ -30,34 +39,123 @@ class PrepareReport:
     Attributes:
         records, outcomes: every picture of the source and what came of it.
         splits: rows of every split that is not empty.
-        left_out: (split, name, reason, detail).
-        pairs: near-duplicates: the pair, "name,split" of both, what was done.
+        left_out: what is in no split, or in another than meant.
+        pairs: near-duplicates and what was done about them.
         classes: class names.
+        warnings: what is no error, but should be known.
     """
 
     records: Sequence[Record]
     outcomes: Sequence[Outcome]
     splits: dict[str, list[int]]
-    left_out: Sequence[tuple[str, str, str, str]]
-    pairs: Sequence[tuple[Pair, str, str, str]]
+    left_out: Sequence[LeftOut]
+    pairs: Sequence[PairRow]
     classes: list[str]
+    warnings: Sequence[str]
 
 
 def write_prepare_report(report: PrepareReport, arrays: Path, metrics_file: Path, plots: Path) -> None:
     """Write metrics, tables and pictures; ``arrays`` holds the finished splits."""
-    shares = _pixel_shares(report, arrays)
-    counts = {
-        name: Counter(report.records[row].species for row in rows) for name, rows in report.splits.items()
+    temporary = plots.with_name(f".{plots.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        _write_pictures(report, arrays, temporary)
+        _write_tables(report, temporary / "tables")
+        write_json(metrics_file, _metrics(report))
+        replace_folder(temporary, plots)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _species(report: PrepareReport) -> dict[str, Counter[str]]:
+    """Pictures of each split by species; those of which nobody knows it count as ``unknown``."""
+    return {
+        name: Counter(report.records[row].species or "unknown" for row in rows)
+        for name, rows in report.splits.items()
     }
-    write_json(metrics_file, _metrics(report, counts, shares))
-    shutil.rmtree(plots, ignore_errors=True)
-    plots.mkdir(parents=True)
-    foreground = report.classes[1:]
-    save_png(
-        split_counts({name: [count[c] for c in foreground] for name, count in counts.items()}, foreground),
-        plots / "split_counts.png",
-    )
-    save_png(pixel_shares(shares, report.classes), plots / "pixel_shares.png")
+
+
+def _breeds(report: PrepareReport) -> dict[str, dict[str, int]]:
+    """Pictures of each breed by split, in alphabetic order; empty where the source knows no breeds."""
+    table: dict[str, dict[str, int]] = {}
+    for name, rows in report.splits.items():
+        for row in rows:
+            if breed := report.records[row].breed:
+                table.setdefault(breed, dict.fromkeys(report.splits, 0))[name] += 1
+    return {breed: table[breed] for breed in sorted(table, key=str.casefold)}
+
+
+def _pixel_shares(report: PrepareReport) -> dict[str, np.ndarray]:
+    """Per labelled split, the share of every class and, last, of ignored pixels; padding is left out."""
+    shares = {}
+    for name, rows in report.splits.items():
+        if name != "unlabelled":
+            counts = np.sum([report.outcomes[row].pixels for row in rows], axis=0)
+            shares[name] = counts / counts.sum()
+    return shares
+
+
+def _sizes(report: PrepareReport) -> np.ndarray:
+    """(n, 2) original width and height of every picture that could be decoded."""
+    return np.array([outcome.size for outcome in report.outcomes if outcome.error is None])
+
+
+def _distribution(values: np.ndarray) -> dict[str, float]:
+    marks = np.percentile(values, [0, 5, 50, 95, 100])
+    return dict(zip(("min", "p5", "median", "p95", "max"), map(float, marks), strict=True))
+
+
+def _metrics(report: PrepareReport) -> dict[str, Any]:
+    sizes = _sizes(report)
+    breeds = _breeds(report)
+    return {
+        "num_listed": len(report.records),
+        **{f"num_{name}": len(rows) for name, rows in report.splits.items()},
+        "num_left_out": len(report.left_out),
+        "left_out": dict(sorted(Counter(item.reason for item in report.left_out).items())),
+        "num_near_duplicates": len(report.pairs),
+        "num_leaks": sum("taken out" in row.action for row in report.pairs),
+        "near_duplicates": _pair_counts(report.pairs),
+        "species": {name: dict(sorted(count.items())) for name, count in _species(report).items()},
+        "num_breeds": {name: sum(count[name] > 0 for count in breeds.values()) for name in report.splits},
+        "breeds": breeds,
+        "pixel_share": {
+            name: dict(zip([*report.classes, "ignored"], map(float, share), strict=True))
+            for name, share in _pixel_shares(report).items()
+        },
+        "original_size": {
+            "width": _distribution(sizes[:, 0]),
+            "height": _distribution(sizes[:, 1]),
+            "aspect_ratio": _distribution(sizes[:, 0] / sizes[:, 1]),
+        },
+        "warnings": list(report.warnings),
+    }
+
+
+def _pair_counts(pairs: Sequence[PairRow]) -> dict[str, int]:
+    def with_test(rows: Iterable[PairRow]) -> int:
+        return sum((row.first_split == "test") != (row.second_split == "test") for row in rows)
+
+    same = [row for row in pairs if row.pair.difference <= SAME_PIXELS]
+    return {
+        "pairs": len(pairs),
+        "one_in_test": with_test(pairs),
+        "same_pixels": len(same),
+        "same_pixels_one_in_test": with_test(same),
+        "mirrored": sum(row.pair.mirrored for row in pairs),
+    }
+
+
+def _write_pictures(report: PrepareReport, arrays: Path, folder: Path) -> None:
+    species = _species(report)
+    named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in species.values()) else [])
+    counts = {name: [count[label] for label in named] for name, count in species.items()}
+    save_png(split_counts(counts, named), folder / "split_counts.png")
+    save_png(pixel_shares(_pixel_shares(report), report.classes), folder / "pixel_shares.png")
+    save_png(original_sizes(_sizes(report)), folder / "original_sizes.png")
+    if breeds := _breeds(report):
+        save_png(breed_counts(breeds), folder / "breed_counts.png")
     for name, rows in report.splits.items():
         # Spread over the split rather than its first pictures, which are all of one breed.
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
@@ -66,64 +164,37 @@ def write_prepare_report(report: PrepareReport, arrays: Path, metrics_file: Path
         masks = np.load(path, mmap_mode="r")[chosen] if path.is_file() else None
         names = [report.records[rows[position]].name for position in chosen]
         title = f"{name}: {len(chosen)} of {len(rows)} pictures"
-        save_png(contact_sheet(title, images, masks, names, report.classes), plots / f"contact_{name}.png")
-    _write_tables(report, plots / "tables")
-
-
-def _pixel_shares(report: PrepareReport, arrays: Path) -> dict[str, np.ndarray]:
-    """Per labelled split, the share of the pixels of every class and, last, of ignored ones."""
-    shares = {}
-    for name in report.splits:
-        path = arrays / name / "masks.npy"
-        if not path.is_file():
-            continue
-        counts = np.zeros(256, dtype=np.int64)
-        for mask in np.load(path, mmap_mode="r"):
-            counts += np.bincount(mask.ravel(), minlength=256)
-        per_class = [*counts[: len(report.classes)], counts[IGNORE_INDEX]]
-        shares[name] = np.array(per_class) / counts.sum()
-    return shares
-
-
-def _metrics(
-    report: PrepareReport, counts: dict[str, Counter[str]], shares: dict[str, np.ndarray]
-) -> dict[str, Any]:
-    across = sum("taken out" in action for _, _, _, action in report.pairs)
-    sizes = np.array([outcome.size for outcome in report.outcomes if outcome.error is None])
-    return {
-        "num_listed": len(report.records),
-        **{f"num_{name}": len(rows) for name, rows in report.splits.items()},
-        "num_left_out": len(report.left_out),
-        "left_out": dict(sorted(Counter(reason for _, _, reason, _ in report.left_out).items())),
-        "num_near_duplicates": len(report.pairs),
-        "num_leaks": across,
-        "species": {name: dict(sorted(count.items())) for name, count in counts.items()},
-        "num_breeds": {
-            name: len({report.records[row].breed for row in rows}) for name, rows in report.splits.items()
-        },
-        "pixel_share": {
-            name: dict(zip([*report.classes, "ignored"], map(float, share), strict=True))
-            for name, share in shares.items()
-        },
-        "original_size": {"width": _spread(sizes[:, 0]), "height": _spread(sizes[:, 1])},
-    }
-
-
-def _spread(values: np.ndarray) -> dict[str, float]:
-    return {"min": int(values.min()), "median": float(np.median(values)), "max": int(values.max())}
+        save_png(contact_sheet(title, images, masks, names, report.classes), folder / f"contact_{name}.png")
 
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:
     folder.mkdir()
-    with (folder / "left_out.csv").open("w", newline="", encoding="utf-8") as file:
+    _write_table(folder / "left_out.csv", LeftOut._fields, report.left_out)
+    header = [
+        "first",
+        "first_split",
+        "second",
+        "second_split",
+        "bits",
+        "distance",
+        "difference",
+        "mirrored",
+        "action",
+    ]
+    rows = (
+        [
+            *(row.first, row.first_split, row.second, row.second_split, row.pair.bits),
+            *(f"{row.pair.distance:.4f}", f"{row.pair.difference:.2f}", row.pair.mirrored, row.action),
+        ]
+        for row in sorted(report.pairs, key=lambda row: (row.pair.distance, row.first, row.second))
+    )
+    _write_table(folder / "near_duplicates.csv", header, rows)
+    breeds = ([breed, *counts.values()] for breed, counts in _breeds(report).items())
+    _write_table(folder / "breeds.csv", ["breed", *report.splits], breeds)
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split", "name", "reason", "detail"])
-        writer.writerows(sorted(report.left_out))
-    with (folder / "near_duplicates.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["first", "first_split", "second", "second_split", "bits", "distance", "mirrored", "action"]
-        )
-        for pair, first, second, action in report.pairs:
-            values = [pair.bits, f"{pair.distance:.4f}", pair.mirrored, action]
-            writer.writerow([*first.rsplit(",", 1), *second.rsplit(",", 1), *values])
+        writer.writerow(header)
+        writer.writerows(rows)

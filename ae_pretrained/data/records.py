@@ -10,7 +10,8 @@ import numpy as np
 
 from ae_pretrained.errors import PipelineError
 
-SplitHint = Literal["trainval", "train", "val", "test", "unlabelled"]
+# trainval: val is drawn from these. rest: test is drawn from these, and val too where the source brings none.
+SplitHint = Literal["rest", "trainval", "train", "val", "test", "unlabelled"]
 
 
 class DataError(PipelineError):
@@ -26,7 +27,7 @@ class Record:
         image: the picture.
         mask: its mask, or None where it has none.
         split: where the source puts it.
-        species: foreground class name, or empty where unknown.
+        species: foreground class name; empty where only the mask can tell.
         breed: finer group, or empty where unknown; splits are stratified by species and breed.
     """
 
@@ -38,11 +39,38 @@ class Record:
     breed: str
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A file, or an entry of a list, that becomes no record.
+
+    Attributes:
+        split: split that it would have been in, or empty.
+        name: the file, or the entry of the list.
+        reason: the kind of finding, a few words; findings are counted by it.
+        detail: what was found, what was expected and what to do.
+        fault: whether it stops the run unless ``data.on_error`` is ``skip``; otherwise it is only listed.
+    """
+
+    split: str
+    name: str
+    reason: str
+    detail: str
+    fault: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source holds: the pictures in a fixed order, and what is none."""
+
+    records: list[Record]
+    findings: list[Finding]
+
+
 class Source(Protocol):
     """A kind of data set."""
 
-    def records(self) -> list[Record]:
-        """Every picture, in a fixed order."""
+    def listing(self) -> Listing:
+        """Every picture and every finding; nothing is decoded yet."""
         ...
 
     def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:

@@ -27,9 +27,12 @@ def resize_picture(picture: np.ndarray, size: int, box: Box) -> np.ndarray:
     """(H, W, 3) uint8 to (size, size, 3): by area when shrinking, bicubic when enlarging, grey around it."""
     x0, y0, x1, y1 = box
     height, width = picture.shape[:2]
-    shrinking = (x1 - x0) <= width and (y1 - y0) <= height
-    kind = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-    inner = cv2.resize(picture, (x1 - x0, y1 - y0), interpolation=kind)
+    inner_w, inner_h = x1 - x0, y1 - y0
+    # One side may shrink while the other grows. OpenCV's area mode averages only where both shrink, so the
+    # shrinking comes first, on its own.
+    inner = cv2.resize(picture, (min(inner_w, width), min(inner_h, height)), interpolation=cv2.INTER_AREA)
+    if inner.shape[:2] != (inner_h, inner_w):
+        inner = cv2.resize(inner, (inner_w, inner_h), interpolation=cv2.INTER_CUBIC)
     if box == (0, 0, size, size):
         return inner
     out = np.full((size, size, 3), _PADDING, dtype=np.uint8)

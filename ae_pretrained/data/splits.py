@@ -16,7 +16,7 @@ def _members(groups: Sequence[Group]) -> dict[Group, np.ndarray]:
     return {group: np.array(table[group]) for group in sorted(table)}
 
 
-def holdout(groups: Sequence[Group], fraction: float, seed: int) -> np.ndarray:
+def holdout(groups: Sequence[Group], fraction: float, seed: int, stream: int = 1) -> np.ndarray:
     """Positions to hold out: the stated share of every group, as nearly as whole pictures allow.
 
     The total is exact: groups are rounded down and the largest remainders get one more.
@@ -25,11 +25,12 @@ def holdout(groups: Sequence[Group], fraction: float, seed: int) -> np.ndarray:
         groups: (species, breed) of every picture.
         fraction: share to hold out.
         seed: seed of the draw.
+        stream: draws of the same seed that are to be independent of each other have different ones.
 
     Returns:
         Sorted positions.
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([seed, stream])
     members = _members(groups)
     shares = np.array([fraction * len(positions) for positions in members.values()])
     counts = np.floor(shares).astype(int)

@@ -49,7 +49,7 @@ class LeakCheckParams(Section):
 class DataParams(Section):
     """Where the pictures come from and what is done to them before training."""
 
-    source: Literal["synthetic", "oxford_iiit_pet"] = Field(
+    source: Literal["synthetic", "oxford_iiit_pet", "folder", "original_project"] = Field(
         description="`synthetic` draws cats and dogs; `oxford_iiit_pet` is the official layout, downloaded "
         "when absent; `folder` is one's own images/ + masks/; `original_project` is Train/Val/Test folders."
     )

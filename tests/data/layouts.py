@@ -26,7 +26,8 @@ def write_official(
         names.append(name)
     for filename, lines in lists.items():
         (root / "annotations" / filename).write_text("\n".join(lines) + "\n")
-    (root / "annotations" / "list.txt").write_text("#Image CLASS-ID SPECIES BREED ID\n")
+    everything = ["#Image CLASS-ID SPECIES BREED ID", *lists["trainval.txt"], *lists["test.txt"]]
+    (root / "annotations" / "list.txt").write_text("\n".join(everything) + "\n")
     return names
 
 
@@ -39,3 +40,30 @@ def write_pair(root: Path, name: str, picture: np.ndarray, trimap: np.ndarray | 
         trimap[6 : height - 6, 6 : width - 6] = 1
     Image.fromarray(picture).save(root / "images" / f"{name}.jpg", format="PNG")
     Image.fromarray(trimap).save(root / "annotations" / "trimaps" / f"{name}.png")
+
+
+def write_folder(root: Path, count: int = 20, seed: int = 0, ignore_index: int = 255) -> list[str]:
+    """Pictures of noise in ``images/`` and masks of class numbers in ``masks/``; returns the stems.
+
+    The square pet is a cat in every other picture and a dog in the rest; its border has ``ignore_index``.
+    """
+    rng = np.random.default_rng(seed)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    stems = []
+    for number in range(count):
+        stem = f"picture {number:02}"
+        Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(
+            root / "images" / f"{stem}.png"
+        )
+        Image.fromarray(square_mask(1 + number % 2, ignore_index)).save(root / "masks" / f"{stem}.png")
+        stems.append(stem)
+    return stems
+
+
+def square_mask(label: int, ignore_index: int = 255) -> np.ndarray:
+    """(30, 40) class mask: a square of one class on background, ignored pixels around it."""
+    mask = np.zeros((30, 40), dtype=np.uint8)
+    mask[4:26, 4:36] = ignore_index
+    mask[6:24, 6:34] = label
+    return mask

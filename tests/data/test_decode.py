@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.records import DataError
@@ -69,10 +71,115 @@ def test_masks_keep_their_values(tmp_path: Path) -> None:
         assert np.array_equal(read_mask(tmp_path / f"{name}.png"), values)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (10_000, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (10_000, 3), (4_000, 3_000)])
 def test_tiny_and_long_pictures(tmp_path: Path, size: tuple[int, int]) -> None:
     Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "a.png")
     assert read_picture(tmp_path / "a.png").shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_truncated_pictures_are_refused(tmp_path: Path, format_: str, share: float) -> None:
+    path = tmp_path / "a.jpg"
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(path, format=format_)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(DataError, match=r"a\.jpg: not a readable picture"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_filled_up_with_zeros_is_refused(
+    tmp_path: Path, picture: np.ndarray, progressive: bool
+) -> None:
+    """An interrupted copy can have its full length, and libjpeg would decode it to grey."""
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.tile(picture, (4, 4, 1))).save(path, quality=95, progressive=progressive)
+    whole = path.read_bytes()
+    half = len(whole) * 2 // 3
+    path.write_bytes(whole[:half] + bytes(len(whole) - half))
+    with pytest.raises(DataError, match="truncated"):
+        read_picture(path)
+    # What other programs append after the end mark does no harm.
+    path.write_bytes(whole + b"appended")
+    assert read_picture(path).shape == (96, 128, 3)
+
+
+def test_every_jpeg_has_the_pixels_that_pillow_finds(oxford_128: Path) -> None:
+    for path in sorted((oxford_128 / "images").glob("*.jpg"))[::100]:
+        assert np.array_equal(read_picture(path), np.asarray(Image.open(path).convert("RGB"))), path.name
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_jpeg_is_turned_as_pillow_turns_it(tmp_path: Path, picture: np.ndarray, orientation: int) -> None:
+    image = Image.fromarray(picture)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.jpg", quality=95, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")))
+    assert np.array_equal(read_picture(tmp_path / "a.jpg"), expected)
+
+
+def test_values_of_unknown_range_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((9, 9), dtype=np.float32)).save(tmp_path / "float.tif")
+    Image.fromarray(np.ones((9, 9), dtype=np.int32)).save(tmp_path / "integer.tif")
+    for name in ("float.tif", "integer.tif"):
+        with pytest.raises(DataError, match=r"32 bits a pixel, whose range is not known"):
+            read_picture(tmp_path / name)
+
+
+def test_transparent_palette_and_grey(tmp_path: Path, picture: np.ndarray) -> None:
+    grey = Image.fromarray(picture[..., 0])
+    grey.putalpha(Image.fromarray(np.where(np.arange(32) < 16, 0, 255).astype(np.uint8)[None].repeat(24, 0)))
+    grey.save(tmp_path / "grey.png")
+    palette = Image.fromarray(picture[..., 0] // 64, mode="P")
+    palette.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    assert (read_picture(tmp_path / "grey.png")[:, :16] == 127).all()
+    found = read_picture(tmp_path / "palette.png")
+    assert (found[:, 0] == 127).all()
+    assert (found[:, -1] == (100, 110, 120)).all()
+
+
+def test_no_other_formats_are_opened(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", format="EPS")
+    with pytest.raises(DataError, match="none of JPEG, PNG, GIF, BMP, WEBP, TIFF"):
+        read_picture(tmp_path / "a.png")
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", format="PPM")
+    with pytest.raises(DataError, match="none of JPEG"):
+        read_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_masks_of_few_bits_keep_their_class_numbers(tmp_path: Path, bits: int) -> None:
+    values = (np.arange(64, dtype=np.uint8) % 2**bits).reshape(8, 8)
+    header = struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0)
+    rows = b"".join(
+        b"\0" + np.packbits(np.unpackbits(row[:, None], axis=1)[:, 8 - bits :].ravel()).tobytes()
+        for row in values
+    )
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    packed = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    (tmp_path / "mask.png").write_bytes(b"\x89PNG\r\n\x1a\n" + packed)
+    assert np.array_equal(read_mask(tmp_path / "mask.png"), values)
+
+
+def test_masks_of_many_bits_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((9, 9), dtype=np.uint16)).save(tmp_path / "mask.png")
+    with pytest.raises(DataError, match=r"expected a mask with one 8-bit channel .* found mode I;16"):
+        read_mask(tmp_path / "mask.png")
+
+
+def test_a_folder_and_a_file_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_picture(tmp_path)
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(DataError, match=r"0 bytes"):
+        read_picture(tmp_path / "a.jpg")
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:

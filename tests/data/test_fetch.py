@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_download(tmp_path: Path, server: tuple[Path, str]) -> None:
     write_official(tmp_path / "there")
     extra = {"images/._hidden.jpg": b"x", "elsewhere/a.txt": b"x"}
     download_oxford(tmp_path / "raw", archives(tmp_path / "there", *server, **extra))
-    found = OfficialSource(tmp_path / "raw", ["background", "cat", "dog"]).records()
+    found = OfficialSource(tmp_path / "raw", ["background", "cat", "dog"]).listing().records
     assert len(found) == 16
     assert all(record.image.is_file() for record in found)
     names = {path.name for path in (tmp_path / "raw").rglob("*")}
@@ -95,10 +96,18 @@ def test_an_empty_root_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     root = tmp_path / "local"
     root.mkdir()
     (root / "README.md").write_text("put pictures here")
-    called: list[Path] = []
-    monkeypatch.setattr(fetching, "download_oxford", called.append)
+    monkeypatch.setattr(fetching, "download_oxford", write_official)
     fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
-    assert called == [tmp_path / "raw"]
+    assert resolve_raw(tmp_path / "raw") == tmp_path / "raw"
+    assert (tmp_path / "raw/annotations/list.txt").is_file()
+
+
+def test_a_wrong_root_leaves_an_earlier_fetch_alone(tmp_path: Path) -> None:
+    write_official(tmp_path / "there")
+    fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "there")), 0, tmp_path / "raw")
+    with pytest.raises(DataError, match=r"misspelt is no folder; point data\.root"):
+        fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "misspelt")), 0, tmp_path / "raw")
+    assert resolve_raw(tmp_path / "raw") == (tmp_path / "there").resolve()
 
 
 def nothing_is_left(tmp_path: Path) -> bool:
@@ -124,6 +133,59 @@ def test_an_interrupted_download_starts_clean(tmp_path: Path, server: tuple[Path
     (left / "stale.txt").write_text("stale")
     download_oxford(tmp_path / "raw", archives(tmp_path / "there", *server))
     assert {path.name for path in (tmp_path / "raw").iterdir()} == {"images", "annotations"}
+
+
+class CutShort(Quiet):
+    """Promises a whole file, and closes the connection half-way."""
+
+    def do_GET(self) -> None:
+        content = Path(self.translate_path(self.path)).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+
+
+def test_a_connection_that_breaks_is_an_error_and_the_next_run_starts_clean(
+    tmp_path: Path, server: tuple[Path, str]
+) -> None:
+    write_official(tmp_path / "there")
+    wanted = archives(tmp_path / "there", *server)
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(CutShort, directory=str(server[0])))
+    Thread(target=http.serve_forever, daemon=True).start()
+    broken = [
+        replace(one, url=one.url.replace(server[1], f"http://127.0.0.1:{http.server_port}")) for one in wanted
+    ]
+    with pytest.raises(DataError, match=r"images\.tar\.gz: could not be downloaded"):
+        download_oxford(tmp_path / "raw", broken)
+    http.shutdown()
+    http.server_close()
+    assert nothing_is_left(tmp_path)
+    download_oxford(tmp_path / "raw", wanted)
+    assert len(list((tmp_path / "raw/images").iterdir())) == 16
+
+
+def test_a_file_that_is_no_archive(tmp_path: Path, server: tuple[Path, str]) -> None:
+    (server[0] / "images.tar.gz").write_bytes(b"<html>moved</html>")
+    digest = hashlib.md5(b"<html>moved</html>").hexdigest()
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        download_oxford(tmp_path / "raw", [Archive(f"{server[1]}/images.tar.gz", digest, "images")])
+    assert nothing_is_left(tmp_path)
+
+
+def test_links_in_an_archive_are_not_followed(tmp_path: Path, server: tuple[Path, str]) -> None:
+    path = server[0] / "images.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        link = tarfile.TarInfo("images/link")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+        tar.addfile(link)
+        inside = tarfile.TarInfo("images/link/planted.txt")
+        inside.size = 1
+        tar.addfile(inside, io.BytesIO(b"x"))
+    digest = hashlib.md5(path.read_bytes()).hexdigest()
+    download_oxford(tmp_path / "raw", [Archive(f"{server[1]}/images.tar.gz", digest, "images")])
+    assert not (tmp_path / "planted.txt").exists()
+    assert not (tmp_path / "raw/images/link").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "images/../../outside.txt", "/etc/outside.txt"])

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ae_pretrained.data.arrays import Split
+from ae_pretrained.data.arrays import ArraysError, Split
+from ae_pretrained.data.official import OfficialSource
 from ae_pretrained.data.splits import holdout, nested_order
 
 GROUPS = [("cat", f"c{n % 4}") for n in range(120)] + [("dog", f"d{n % 9}") for n in range(240)]
@@ -49,3 +51,25 @@ def test_shares_are_nested() -> None:
     assert [len(share) for share in shares] == [4, 18, 36, 180, 360]
     for small, large in pairwise(shares):
         assert small < large
+
+
+def test_a_share_without_a_species_says_what_would_be_enough() -> None:
+    columns = {"label_order": [str(rank) for rank in range(200)], "species": ["dog"] * 199 + ["cat"]}
+    split = Split(np.zeros((200, 1, 1, 3), np.uint8), None, columns)
+    with pytest.raises(
+        ArraysError, match=r"0\.1 of 200 .* are 20, and none of them shows cat; use at least 1"
+    ):
+        split.labelled(0.1)
+    assert len(split.labelled(1.0)) == 200
+
+
+def test_one_percent_of_real_breeds_holds_both_species(oxford_128: Path) -> None:
+    records = OfficialSource(oxford_128, ["background", "cat", "dog"]).listing().records
+    groups = [(record.species, record.breed) for record in records if record.split == "trainval"]
+    order = nested_order(groups, seed=0)
+    for share in (31, 156, 312):
+        chosen = [groups[row] for row in np.flatnonzero(order < share)]
+        cats = sum(species == "cat" for species, _ in chosen)
+        assert abs(cats - share * sum(species == "cat" for species, _ in groups) / len(groups)) <= 1
+        breeds = Counter(chosen)
+        assert max(breeds.values()) - min(breeds[group] for group in set(groups)) <= (1 if share < 37 else 2)
