@@ -10,6 +10,7 @@ from ae_pretrained.params.data import MaskCleaningParams
 
 NO_FOREGROUND = "no foreground pixel in the mask"
 NO_LABEL = "no labelled pixel in the mask"
+VANISHED = "foreground too small for data.image_size"
 
 
 def mask_problem(mask: np.ndarray) -> str | None:
@@ -17,7 +18,7 @@ def mask_problem(mask: np.ndarray) -> str | None:
     labelled = mask != IGNORE_INDEX
     if not labelled.any():
         return NO_LABEL
-    if not mask[labelled].any():
+    if not ((mask != 0) & labelled).any():
         return NO_FOREGROUND
     return None
 

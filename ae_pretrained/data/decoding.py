@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ae_pretrained.data.cleaning import mask_problem, remove_specks_and_holes
+from ae_pretrained.data.cleaning import VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.leaks import THUMBNAIL, grey_thumbnail
@@ -102,7 +102,9 @@ def _decode(
     mask = remove_specks_and_holes(source.class_mask(values, record), params.masks)
     small_mask = resize_mask(mask, size, box)
     # A pet of a few pixels can vanish when the mask shrinks: what counts is what training would see.
-    problem = mask_problem(mask) or mask_problem(small_mask)
+    problem = mask_problem(small_mask)
+    if problem is not None and mask_problem(mask) is None:
+        problem = VANISHED
     x0, y0, x1, y1 = box
     counts = np.bincount(small_mask[y0:y1, x0:x1].ravel(), minlength=256)
     pixels = (*counts[: len(params.classes)].tolist(), int(counts[IGNORE_INDEX]))
@@ -137,10 +139,11 @@ def _decode_chunk(
     return outcomes
 
 
-def _processes(wanted: int, chunks: int) -> int:
+def count_processes(wanted: int, jobs: int) -> int:
+    """How many processes to start: ``wanted``, or one a core where that is 0, and never more than there are jobs."""
     # Not the cores of the machine, but those that this process may use: containers and batch systems give few.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(wanted or cores, chunks))
+    return max(1, min(wanted or cores, jobs))
 
 
 def _results(
@@ -148,7 +151,7 @@ def _results(
 ) -> Generator[list[Outcome], None, None]:
     parts = [(start, records[start : start + _CHUNK]) for start in range(0, len(records), _CHUNK)]
     work = partial(_decode_chunk, source=source, params=params, staging=staging)
-    processes = _processes(params.workers, len(parts))
+    processes = count_processes(params.workers, len(parts))
     if processes == 1:
         yield from map(work, parts)
         return

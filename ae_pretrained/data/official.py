@@ -14,6 +14,7 @@ import numpy as np
 
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.records import DataError, Finding, Listing, Record, SplitHint
+from ae_pretrained.data.values import translate
 
 LISTS: tuple[tuple[str, SplitHint], ...] = (("trainval.txt", "trainval"), ("test.txt", "test"))
 _SPECIES = {"1": 1, "2": 2}
@@ -106,12 +107,10 @@ class OfficialSource:
 
     def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
         """Trimap to class mask: pet to its species, border to 255."""
-        unknown = set(np.flatnonzero(np.bincount(values.ravel())).tolist()) - {_PET, _BACKGROUND, _BORDER}
+        table = {_PET: self.classes.index(record.species), _BACKGROUND: 0, _BORDER: IGNORE_INDEX}
+        mask, unknown = translate(values, table)
         if unknown:
             raise DataError(
-                f"{record.mask}: expected a trimap of 1 (pet), 2 (background) and 3 (border), found also "
-                f"{sorted(unknown)}"
+                f"{record.mask}: expected a trimap of 1 (pet), 2 (background) and 3 (border), found also {unknown}"
             )
-        table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
-        table[_BACKGROUND], table[_PET] = 0, self.classes.index(record.species)
-        return table[values]
+        return mask

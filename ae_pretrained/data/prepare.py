@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.data.decoding import Outcome, Staging, decode_all
+from ae_pretrained.data.decoding import Outcome, Staging, count_processes, decode_all
 from ae_pretrained.data.leaks import THUMBNAIL, near_duplicates
 from ae_pretrained.data.link import resolve_raw
 from ae_pretrained.data.plan import (
-    SPLITS,
     PairRow,
     Plan,
     check_plan,
@@ -23,7 +22,7 @@ from ae_pretrained.data.plan import (
     take_out_leaks,
     with_species,
 )
-from ae_pretrained.data.prepare_report import PrepareReport, write_prepare_report
+from ae_pretrained.data.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.data.records import DataError, Record
 from ae_pretrained.data.sources import open_source
 from ae_pretrained.data.splits import nested_order
@@ -86,10 +85,6 @@ def _prepare(
     warnings = check_plan(plan, outcomes, params)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
-    for name in SPLITS:
-        if plan.splits[name]:
-            _write_split(temporary / name, name, plan.splits[name], staging, records, outcomes, seed)
-    shutil.rmtree(temporary / "all")
     report = PrepareReport(
         records=records,
         outcomes=outcomes,
@@ -99,7 +94,11 @@ def _prepare(
         classes=params.classes,
         warnings=warnings,
     )
-    write_prepare_report(report, temporary, metrics_file, plots)
+    processes = count_processes(params.workers, len(records))
+    with prepare_report(report, staging, metrics_file, plots, processes):
+        for name, rows in report.splits.items():
+            _write_split(temporary / name, name, rows, staging, records, outcomes, seed)
+    shutil.rmtree(temporary / "all")
 
 
 def _leaks(staging: Staging, records: Sequence[Record], plan: Plan, params: DataParams) -> list[PairRow]:

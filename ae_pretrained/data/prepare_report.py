@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ae_pretrained.data.decoding import Outcome
+from ae_pretrained.data.decoding import Outcome, Staging
 from ae_pretrained.data.plan import LeftOut, PairRow
 from ae_pretrained.data.records import Record
 from ae_pretrained.data.storage import replace_folder
@@ -54,18 +57,60 @@ class PrepareReport:
     warnings: Sequence[str]
 
 
-def write_prepare_report(report: PrepareReport, arrays: Path, metrics_file: Path, plots: Path) -> None:
-    """Write metrics, tables and pictures; ``arrays`` holds the finished splits."""
+@dataclass(frozen=True)
+class _Picture:
+    """A figure still to be drawn: the name of its file, and the function and arguments that make it."""
+
+    name: str
+    draw: Callable[..., Figure]
+    arguments: tuple[Any, ...]
+
+
+@contextmanager
+def prepare_report(
+    report: PrepareReport, staging: Staging, metrics_file: Path, plots: Path, processes: int
+) -> Iterator[None]:
+    """Write metrics, tables and pictures; other processes draw while the body of the ``with`` runs.
+
+    Args:
+        report: what there is to say.
+        staging: pixels of every record; needed until the end of the body.
+        metrics_file: JSON file to write, after the body.
+        plots: folder to replace, after the body.
+        processes: that draw; 1 draws before the body, in this process.
+    """
     temporary = plots.with_name(f".{plots.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        _write_pictures(report, arrays, temporary)
-        _write_tables(report, temporary / "tables")
+        with _drawing(_pictures(report, staging), temporary, processes):
+            _write_tables(report, temporary / "tables")
+            yield
         write_json(metrics_file, _metrics(report))
         replace_folder(temporary, plots)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _drawing(pictures: Sequence[_Picture], folder: Path, processes: int) -> Iterator[None]:
+    if processes == 1:
+        for picture in pictures:
+            _draw(picture, folder)
+        yield
+        return
+    pool = ProcessPoolExecutor(processes)
+    try:
+        drawn = [pool.submit(_draw, picture, folder) for picture in pictures]
+        yield
+        for future in drawn:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _draw(picture: _Picture, folder: Path) -> None:
+    save_png(picture.draw(*picture.arguments), folder / picture.name)
 
 
 def _species(report: PrepareReport) -> dict[str, Counter[str]]:
@@ -147,24 +192,28 @@ def _pair_counts(pairs: Sequence[PairRow]) -> dict[str, int]:
     }
 
 
-def _write_pictures(report: PrepareReport, arrays: Path, folder: Path) -> None:
+def _pictures(report: PrepareReport, staging: Staging) -> list[_Picture]:
     species = _species(report)
     named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in species.values()) else [])
     counts = {name: [count[label] for label in named] for name, count in species.items()}
-    save_png(split_counts(counts, named), folder / "split_counts.png")
-    save_png(pixel_shares(_pixel_shares(report), report.classes), folder / "pixel_shares.png")
-    save_png(original_sizes(_sizes(report)), folder / "original_sizes.png")
+    pictures = [
+        _Picture("split_counts.png", split_counts, (counts, named)),
+        _Picture("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
+        _Picture("original_sizes.png", original_sizes, (_sizes(report),)),
+    ]
     if breeds := _breeds(report):
-        save_png(breed_counts(breeds), folder / "breed_counts.png")
+        pictures.append(_Picture("breed_counts.png", breed_counts, (breeds,)))
     for name, rows in report.splits.items():
         # Spread over the split rather than its first pictures, which are all of one breed.
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
-        images = np.load(arrays / name / "images.npy", mmap_mode="r")[chosen]
-        path = arrays / name / "masks.npy"
-        masks = np.load(path, mmap_mode="r")[chosen] if path.is_file() else None
-        names = [report.records[rows[position]].name for position in chosen]
+        places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
+        chosen = [rows[place] for place in places]
+        images = np.load(staging.images, mmap_mode="r")[chosen]
+        masks = None if name == "unlabelled" else np.load(staging.masks, mmap_mode="r")[chosen]
+        names = [report.records[row].name for row in chosen]
         title = f"{name}: {len(chosen)} of {len(rows)} pictures"
-        save_png(contact_sheet(title, images, masks, names, report.classes), folder / f"contact_{name}.png")
+        arguments = (title, images, masks, names, report.classes)
+        pictures.append(_Picture(f"contact_{name}.png", contact_sheet, arguments))
+    return pictures
 
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:

@@ -1,13 +1,33 @@
-"""Masks whose pixels are class numbers already."""
+"""From the values of a mask file to class numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.records import DataError, Record
+
+
+def translate(values: np.ndarray, table: Mapping[int, int]) -> tuple[np.ndarray, list[int]]:
+    """Replace every value of a mask.
+
+    Args:
+        values: (H, W) uint8.
+        table: new value by old value.
+
+    Returns:
+        (H, W) uint8, and the values found that the table does not hold, in order.
+    """
+    known, new = np.zeros(256, dtype=np.uint8), np.zeros(256, dtype=np.uint8)
+    for old, value in table.items():
+        known[old], new[old] = 1, value
+    if cv2.LUT(values, known).all():
+        return np.asarray(cv2.LUT(values, new)), []
+    found = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+    return new[values], [int(value) for value in found if not known[value]]
 
 
 def class_numbers(
@@ -27,17 +47,16 @@ def class_numbers(
     Raises:
         DataError: for a value that is neither a class nor ``ignore_index``.
     """
-    found = np.flatnonzero(np.bincount(values.ravel(), minlength=256)).tolist()
-    unknown = [value for value in found if value >= len(classes) and value != ignore_index]
+    mask, unknown = translate(values, {**{n: n for n in range(len(classes))}, ignore_index: IGNORE_INDEX})
     if unknown:
         allowed = ", ".join(f"{value} ({name})" for value, name in enumerate(classes))
         shown = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
         advice = ""
         if record.mask is not None and record.mask.suffix.lower() in (".jpg", ".jpeg"):
             advice = ". JPEG changes pixel values; save masks as PNG"
-        elif len(found) <= len(classes):
+        elif len(unknown) < len(classes):
             advice = ". Are classes stored as shades of grey? Save class numbers"
         raise DataError(
             f"{record.mask}: unknown values {shown}; expected {allowed} and {ignore_index} (ignored){advice}"
         )
-    return np.where(values == ignore_index, IGNORE_INDEX, values).astype(np.uint8)
+    return mask
