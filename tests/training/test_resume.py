@@ -24,7 +24,7 @@ import ae_pretrained.training.callbacks as callbacks
 # An epoch this long can be hit by a kill in its middle; what is computed stays the same.
 start = callbacks.EpochLog.on_train_batch_end
 def slow(self, *words):
-    time.sleep(0.15)
+    time.sleep(0.3)
     start(self, *words)
 callbacks.EpochLog.on_train_batch_end = slow
 run = getattr(conftest, sys.argv[1])
