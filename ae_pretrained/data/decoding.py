@@ -101,13 +101,13 @@ def _decode(
         )
     mask = remove_specks_and_holes(source.class_mask(values, record), params.masks)
     small_mask = resize_mask(mask, size, box)
+    x0, y0, x1, y1 = box
+    content = small_mask[y0:y1, x0:x1]
+    pixels = tuple(np.count_nonzero(content == value) for value in (*range(len(params.classes)), IGNORE_INDEX))
     # A pet of a few pixels can vanish when the mask shrinks: what counts is what training would see.
-    problem = mask_problem(small_mask)
+    problem = None if any(pixels[1:-1]) else mask_problem(small_mask)
     if problem is not None and mask_problem(mask) is None:
         problem = VANISHED
-    x0, y0, x1, y1 = box
-    counts = np.bincount(small_mask[y0:y1, x0:x1].ravel(), minlength=256)
-    pixels = (*counts[: len(params.classes)].tolist(), int(counts[IGNORE_INDEX]))
     return Outcome(None, problem, (width, height), box, pixels), small, small_mask
 
 
