@@ -13,16 +13,14 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-
-import cv2
 
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.fetch import fetch
 from ae_pretrained.data.link import resolve_raw
 from ae_pretrained.data.prepare import prepare
+from ae_pretrained.data.processes import count_processes, process_pool
 from ae_pretrained.data.records import Record
 from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
 from ae_pretrained.data.sources import open_source
@@ -33,7 +31,6 @@ _CHUNK = 64
 
 
 def _decode_chunk(records: Sequence[Record], size: int) -> None:
-    cv2.setNumThreads(1)
     for record in records:
         picture = read_picture(record.image)
         box = content_box(picture.shape[1], picture.shape[0], size, "stretch")
@@ -46,7 +43,7 @@ def decode_alone(raw: Path, params: DataParams) -> None:
     """Decode and resize every pair with as many processes as `prepare`, and drop the result."""
     records = open_source(resolve_raw(raw), params).listing().records
     chunks = [records[start : start + _CHUNK] for start in range(0, len(records), _CHUNK)]
-    with ProcessPoolExecutor(params.workers or None) as pool:
+    with process_pool(count_processes(params.workers, len(chunks))) as pool:
         for _ in pool.map(partial(_decode_chunk, size=params.image_size), chunks):
             pass
 
