@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from ae_pretrained.data.records import DataError
 
-MAX_PIXELS = 200_000_000  # beyond that a file is taken for a decompression bomb
+MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
@@ -30,7 +30,7 @@ def read_picture(path: Path) -> np.ndarray:
 
     Raises:
         DataError: naming the file, when it is absent, empty, truncated, no picture, of a kind whose range of values
-            is not known (32-bit integers, floats), or larger than 200 megapixels.
+            is not known (32-bit integers, floats), or larger than 178 megapixels.
     """
     content = _content(path)
     try:
