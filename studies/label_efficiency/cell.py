@@ -8,7 +8,7 @@ from pathlib import Path
 from ae_pretrained.data.arrays import open_split
 from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.segmentation import measure_segmenter, summarise
-from ae_pretrained.files import write_json
+from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.models.weights import load_unet
 from ae_pretrained.training.finetune import finetune
 from stages.run import run_stage
@@ -48,7 +48,7 @@ def main() -> None:
         params.eval_seg,
         best_compute(params.runtime.accelerator),
     )
-    write_json(
+    write_metrics(
         CELLS / f"{cell.name}.json",
         {
             "arm": cell.arm,
