@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ae_pretrained.commands import init
 from ae_pretrained.errors import PipelineError
 
 
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--report", type=Path, default=Path("plots/report.html"), help="default: %(default)s"
     )
     summary.set_defaults(run=_summary)
+    init.add_parser(commands)
     return parser
 
 
