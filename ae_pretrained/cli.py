@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ae_pretrained.commands import init
+from ae_pretrained.commands import demo, init
 from ae_pretrained.errors import PipelineError
 
 
@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     summary.set_defaults(run=_summary)
     init.add_parser(commands)
+    demo.add_parser(commands)
     return parser
 
 
