@@ -29,11 +29,15 @@ def read_photo(source: Path | bytes, name: str) -> np.ndarray:
     return decode_picture(source, name) if isinstance(source, bytes) else read_picture(source)
 
 
-def find_photos(sources: Sequence[Path]) -> list[Path]:
+def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
     """The photos that files and folders stand for.
 
     A file counts whatever its ending. Of a folder and its sub-folders, files with a picture's ending count, in
     order of name; hidden ones do not. A photo named twice counts once.
+
+    Args:
+        sources: files and folders.
+        leave_out: a sub-folder that is passed over, such as the one where earlier results lie.
 
     Raises:
         DataError: for a source that is absent, and a folder without a picture.
@@ -41,7 +45,7 @@ def find_photos(sources: Sequence[Path]) -> list[Path]:
     photos: dict[Path, Path] = {}
     for source in sources:
         if source.is_dir():
-            found = _in_folder(source)
+            found = _in_folder(source, leave_out.resolve() if leave_out else None)
         elif source.is_file():
             found = [source]
         else:
@@ -51,14 +55,18 @@ def find_photos(sources: Sequence[Path]) -> list[Path]:
     return list(photos.values())
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:
     found, others = [], 0
 
     def stop(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
     for place, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (Path(place) / name).resolve() != leave_out
+        )
         for name in sorted(files):
             if name.startswith("."):
                 continue
