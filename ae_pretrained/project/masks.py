@@ -19,7 +19,7 @@ from ae_pretrained.data.records import DataError, Record
 from ae_pretrained.data.values import translate
 
 _BINARY = (0, 255)
-_MOST_CLASSES = 64  # more values than that are shades, not classes
+_MOST_CLASSES = 32  # more values than that, with gaps, are shades and not classes
 _COLOR_MODES = ("RGB", "RGBA", "LA", "PA", "CMYK")
 
 

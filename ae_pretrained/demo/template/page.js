@@ -56,6 +56,8 @@ async function show(found, name) {
     if (layer in found.layers) at(layer).src = found.layers[layer];
   }
   await at("photo").decode();
+  // A tall photo is no higher than the screen; the layers take the size of the stage.
+  at("stage").style.maxWidth = `${(85 * found.width) / found.height}vh`;
 
   at("species").textContent = what;
   at("mean-confidence").textContent = percent(found.mean_confidence);
