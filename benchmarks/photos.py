@@ -4,8 +4,9 @@
 
 Reads an official layout (images/, annotations/), predicts as `ae-pretrained predict` does, and compares with the
 trimaps pixel by pixel at the original size, border left out, from one pooled confusion matrix. Photos that the model
-may have been trained on (trainval) and others (test) are told apart; "all" holds also what no list names. A sheet
-shows every photo.
+may have been trained on (trainval) and others (test) are told apart; "all" holds also what no list names.
+A trimap without any pet pixel is one that nobody drew: its photo counts nowhere, as in the pipeline. A sheet shows
+every photo.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ class Scored:
         """Mean over the classes that the truth shows."""
         return float(mean_over_true_classes(iou_per_class(self.confusion), self.confusion))
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the truth shows a pet."""
+        return bool(self.confusion[1:].any())
+
     def species(self) -> tuple[int, int]:
         """True and predicted class; -1 for none."""
         truth, predicted = majority_classes(self.confusion[None])
@@ -99,7 +105,6 @@ def _small(photo: np.ndarray, mask: np.ndarray, truth: np.ndarray, num_classes: 
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     tinted = tint_photo(small, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), num_classes)
-    # The border of a trimap lies on the outline: its inner half counts as the pet here.
     pet = cv2.resize((truth > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
     outlines, _ = cv2.findContours(pet, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(tinted, outlines, -1, (255, 255, 255), 1)
@@ -117,7 +122,7 @@ def sheet(scored: list[Scored], classes: tuple[str, ...], note: str) -> Figure:
         0.012, 1 - 0.22 / height, "Photos at their own size", fontsize=12.5, fontweight="bold", va="center"
     )
     figure.text(0.012, 1 - 0.46 / height, note, fontsize=9, color=MUTED, va="center")
-    for place, item in enumerate(sorted(scored, key=lambda item: item.iou)):
+    for place, item in enumerate(sorted(scored, key=lambda item: item.iou if item.drawn else 2)):
         row, column = divmod(place, _ACROSS)
         top = above + row * (cell + caption)
         box = (
@@ -134,11 +139,12 @@ def sheet(scored: list[Scored], classes: tuple[str, ...], note: str) -> Figure:
         said = classes[predicted] if predicted > 0 else "nothing"
         x = column / _ACROSS + 0.006
         figure.text(x, 1 - (top + 0.11) / height, item.name, fontsize=7, color=MUTED, va="center")
-        wrong = truth != predicted
+        wrong = item.drawn and truth != predicted
+        number = f"{item.iou:.2f}" if item.drawn else "no trimap"
         figure.text(
             x,
             1 - (top + 0.25) / height,
-            f"{item.iou:.2f}  {said}{' (wrong)' if wrong else ''}",
+            f"{number}  {said}{' (wrong)' if wrong else ''}",
             fontsize=8,
             color=_WRONG if wrong else INK,
             va="center",
@@ -147,7 +153,7 @@ def sheet(scored: list[Scored], classes: tuple[str, ...], note: str) -> Figure:
         Patch(facecolor=color, label=f"predicted {name}")
         for name, color in zip(classes[1:], class_colors(len(classes))[1:], strict=True)
     ]
-    handles.append(Patch(facecolor="white", edgecolor=MUTED, label="true outline (inside of the border)"))
+    handles.append(Patch(facecolor="white", edgecolor=MUTED, label="true outline (with the border)"))
     figure.legend(handles=handles, loc="lower center", ncols=len(handles))
     return figure
 
@@ -179,10 +185,9 @@ def main() -> None:
     given = parser.parse_args()
     segmenter = Segmenter.load(given.model)
     scored = score(given.root, segmenter, not given.no_flip)
-    groups = {"all": scored} | {
-        split: part
-        for split in ("trainval", "test")
-        if (part := [item for item in scored if item.split == split])
+    drawn = [item for item in scored if item.drawn]
+    groups = {"all": drawn} | {
+        split: part for split in ("trainval", "test") if (part := [i for i in drawn if i.split == split])
     }
     result = {name: figures(part, segmenter.classes) for name, part in groups.items()}
     print(
@@ -194,7 +199,7 @@ def main() -> None:
         print(f"{name:<10}{values['photos']:>7}{values['mean_iou']:>10.3f}{each}   {right}")
     write_json(given.out / "photos.json", {"ignored_value": IGNORE_INDEX, **result})
     note = (
-        f"{len(scored)} photos of the official layout, {segmenter.image_size} px model, mean IoU "
+        f"{len(drawn)} photos with a trimap, {segmenter.image_size} px model, mean IoU "
         f"{result['all']['mean_iou']:.3f} pooled; worst first, number: mean IoU of the photo"
     )
     save_png(sheet(scored, segmenter.classes, note), given.out / "photos.png")
