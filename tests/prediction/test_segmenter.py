@@ -61,9 +61,7 @@ def test_equals_the_steps_written_out(tmp_path: Path, resize: str, flip: bool) -
         assert np.mean(found.mask == large.argmax(0).numpy()) > 0.999
 
 
-def _fixed(
-    masks: dict[str, np.ndarray], resize: str, size: int, sharpness: float = 20.0
-) -> Segmenter:
+def _fixed(masks: dict[str, np.ndarray], resize: str, size: int, sharpness: float = 20.0) -> Segmenter:
     """A segmenter whose network sees nothing and answers with one mask."""
     one_hot = np.eye(3, dtype=np.float32)[masks["square"]].transpose(2, 0, 1)
 
