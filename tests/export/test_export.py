@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -49,12 +51,41 @@ def _script(content: bytes) -> Run:
     return lambda x: np.asarray(loaded(torch.from_numpy(x)))
 
 
-def _torch(model: UNet) -> Run:
+def _torch(model: UNet, dtype: torch.dtype = torch.float32) -> Run:
+    own = copy.deepcopy(model).to(dtype)
+
     def run(x: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return np.asarray(model(torch.from_numpy(x)))
+            return np.asarray(own(torch.from_numpy(x).to(dtype)))
 
     return run
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    return np.asarray(torch.from_numpy(logits).softmax(dim=1))
+
+
+def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Callable[..., np.ndarray]) -> None:
+    """Both exports against PyTorch at several sizes, everything within 1e-4.
+
+    Logits of ONNX are compared with PyTorch in float64. In float32 PyTorch's own group norm, which instance norm
+    runs on, is up to 1.2e-4 off on logits of up to 30, five times as much as onnxruntime; probabilities agree in
+    float32 too.
+    """
+    exact, usual, exported, scripted = (
+        _torch(model, torch.float64),
+        _torch(model),
+        _onnx(proto),
+        _script(script),
+    )
+    least = smallest_input(model)
+    for size in [*SIZES, (2, least, least + 1)]:
+        x = pictures(*size)
+        logits, found = usual(x), exported(x)
+        assert found.shape == logits.shape == (size[0], 3, *size[1:])
+        assert np.abs(found - exact(x)).max() < 1e-4, size
+        assert np.abs(_softmax(found) - _softmax(logits)).max() < 1e-4, size
+        assert np.abs(scripted(x) - logits).max() < 1e-4, size
 
 
 def _pictures(oxford_sample: Path, count: int, height: int, width: int) -> np.ndarray:
@@ -66,25 +97,25 @@ def _pictures(oxford_sample: Path, count: int, height: int, width: int) -> np.nd
     return np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / 255
 
 
-def _networks() -> dict[str, UNet]:
-    networks: dict[str, UNet] = {norm: small_unet(norm) for norm in ("instance", "batch", "group")}  # type: ignore[arg-type]
-    networks["imagenet"] = build_segmenter("imagenet", "encoder", networks["batch"].config, 3).eval()
-    return networks
+@lru_cache
+def _network(name: str) -> UNet:
+    if name == "imagenet":
+        return build_segmenter("imagenet", "encoder", small_unet("batch").config, 3).eval()
+    return small_unet(name)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["instance", "batch", "group", "imagenet"])
+@lru_cache
+def _exported(name: str) -> onnx.ModelProto:
+    """Exporting takes seconds: once a network."""
+    return to_onnx(_network(name), INFO)
+
+
+@pytest.mark.parametrize(
+    "name", ["instance", "batch", "group", pytest.param("imagenet", marks=pytest.mark.slow)]
+)
 def test_exports_equal_pytorch_on_real_photos(name: str, oxford_sample: Path) -> None:
-    model = _networks()[name]
-    reference = _torch(model)
-    exports = {"onnx": _onnx(to_onnx(model, INFO)), "torchscript": _script(to_torchscript(model, INFO))}
-    least = smallest_input(model)
-    for count, height, width in [*SIZES, (2, least, least + 1)]:
-        x = _pictures(oxford_sample, count, height, width)
-        expected = reference(x)
-        assert expected.shape == (count, 3, height, width)
-        for kind, run in exports.items():
-            found = run(x)
-            assert np.abs(found - expected).max() < 1e-4, (kind, count, height, width)
+    script = to_torchscript(_network(name), INFO)
+    _compare(_network(name), _exported(name), script, partial(_pictures, oxford_sample))
 
 
 def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
@@ -93,17 +124,13 @@ def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
     except PipelineError as error:
         pytest.skip(str(error))
     model, info = load_unet(path)
-    reference, exports = _torch(model), (_onnx(to_onnx(model, info)), _script(to_torchscript(model, info)))
-    for count, height, width in SIZES:
-        x = _pictures(oxford_sample, count, height, width)
-        expected = reference(x)
-        for run in exports:
-            assert np.abs(run(x) - expected).max() < 1e-4, (count, height, width)
+    pictures = partial(_pictures, oxford_sample)
+    _compare(model, to_onnx(model, info), to_torchscript(model, info), pictures)
 
 
 def test_metadata() -> None:
-    model = small_unet()
-    session = onnxruntime.InferenceSession(to_onnx(model, INFO).SerializeToString())
+    model = _network("batch")
+    session = onnxruntime.InferenceSession(_exported("batch").SerializeToString())
     stated = session.get_modelmeta().custom_metadata_map
     assert json.loads(stated["classes"]) == list(INFO.classes)
     assert (stated["image_size"], stated["resize"]) == ("64", "pad")
@@ -115,8 +142,8 @@ def test_metadata() -> None:
 
 
 def test_onnx_names_no_folder_of_this_machine_and_is_the_same_each_time() -> None:
-    one, two = (to_onnx(small_unet(), INFO).SerializeToString(deterministic=True) for _ in range(2))
-    assert one == two
+    one = _exported("batch").SerializeToString(deterministic=True)
+    assert to_onnx(_network("batch"), INFO).SerializeToString(deterministic=True) == one
     assert str(Path(__file__).resolve().parents[2]).encode() not in one
     assert b".py" not in one
 
@@ -134,8 +161,7 @@ def test_torchscript_runs_without_this_package(tmp_path: Path) -> None:
 
 
 def test_eight_bits_are_smaller_and_close(oxford_sample: Path) -> None:
-    model = small_unet("batch")
-    full = to_onnx(model, INFO)
+    model, full = _network("batch"), _exported("batch")
     small = quantize(full)
     assert "ConvInteger" in {node.op_type for node in small.graph.node}
     assert {prop.key for prop in small.metadata_props} == {prop.key for prop in full.metadata_props}
@@ -145,9 +171,8 @@ def test_eight_bits_are_smaller_and_close(oxford_sample: Path) -> None:
     assert 0 < np.abs(found - expected).mean() < 0.1 * expected.std()
 
 
-@pytest.mark.parametrize("resize", ["stretch", "pad"])
-def test_predict_takes_an_exported_model(tmp_path: Path, resize: str) -> None:
-    weights = save_small(tmp_path / "m.safetensors", resize)  # type: ignore[arg-type]
+def test_predict_takes_an_exported_model(tmp_path: Path) -> None:
+    weights = save_small(tmp_path / "m.safetensors", "pad")
     assert (
         main(["export", "--format", "onnx", "--model", str(weights), "--out", str(tmp_path / "m.onnx")]) == 0
     )
@@ -158,7 +183,7 @@ def test_predict_takes_an_exported_model(tmp_path: Path, resize: str) -> None:
         np.testing.assert_allclose(a.confidence, b.confidence, atol=1e-4)
         assert a.species == b.species
     onnx_model = Segmenter.load(tmp_path / "m.onnx", "cpu")
-    assert (onnx_model.classes, onnx_model.image_size, onnx_model.resize) == (CLASSES, 32, resize)
+    assert (onnx_model.classes, onnx_model.image_size, onnx_model.resize) == (CLASSES, 32, "pad")
 
 
 def test_the_command(
