@@ -66,11 +66,10 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Callable[..., np.ndarray]) -> None:
-    """Both exports against PyTorch at several sizes, everything within 1e-4.
+    """Both exports against PyTorch at several sizes, logits within 1e-4.
 
-    Logits of ONNX are compared with PyTorch in float64. In float32 PyTorch's own group norm, which instance norm
-    runs on, is up to 1.2e-4 off on logits of up to 30, five times as much as onnxruntime; probabilities agree in
-    float32 too.
+    ONNX is compared with PyTorch in float64: in float32 PyTorch's own group norm, which instance norm runs on, is
+    up to 6e-4 off where a photo is flat, fifty times as much as onnxruntime. TorchScript runs the same kernels.
     """
     exact, usual, exported, scripted = (
         _torch(model, torch.float64),
@@ -84,7 +83,7 @@ def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Calla
         logits, found = usual(x), exported(x)
         assert found.shape == logits.shape == (size[0], 3, *size[1:])
         assert np.abs(found - exact(x)).max() < 1e-4, size
-        assert np.abs(_softmax(found) - _softmax(logits)).max() < 1e-4, size
+        assert np.abs(_softmax(found) - _softmax(logits)).max() < 1e-3, size
         assert np.abs(scripted(x) - logits).max() < 1e-4, size
 
 
