@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 from torch import nn
@@ -30,5 +31,5 @@ def smallest_input(model: UNet) -> int:
 
 
 def inference_copy(model: nn.Module) -> nn.Module:
-    """The model in evaluation mode on the CPU, in float32, without gradients."""
-    return model.eval().cpu().float().requires_grad_(False)
+    """A copy of the model in evaluation mode, on the CPU, in float32, without gradients."""
+    return copy.deepcopy(model).eval().cpu().float().requires_grad_(False)

@@ -28,4 +28,7 @@ def quantize(model: onnx.ModelProto) -> onnx.ModelProto:
             quantize_dynamic(before, after, weight_type=QuantType.QUInt8)
         finally:
             logging.getLogger().setLevel(level)
-        return onnx.load(after)
+        quantized = onnx.load(after)
+    del quantized.metadata_props[:]  # quantisation adds a note of its own
+    quantized.metadata_props.extend(model.metadata_props)
+    return quantized
