@@ -1,7 +1,7 @@
 # make repro   set up, run the whole pipeline, print the metrics
 # make test    set up, run every check
 # make lock    pin the packages anew (needs uv)
-# make deps    write the modules that each stage imports into dvc.yaml
+# make deps    write the modules that each stage imports into dvc.yaml, and the template of `ae-pretrained init`
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,6 +39,7 @@ lock:
 
 deps: setup
 	python -m tools.stage_deps --write
+	python -m tools.project_template --write
 
 clean:
 	rm -rf $(VENV) .checkpoints
