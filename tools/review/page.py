@@ -72,17 +72,39 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: range = range(0)) -> list[str]:
-    escaped = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    rule = ["---:" if column in numbers else "---" for column in range(len(head))]
-    return ["| " + " | ".join(row) + " |" for row in (list(head), rule, *escaped)]
+def markdown_table(
+    head: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    numbers: range = range(0),
+    *,
+    aligned: bool = False,
+) -> list[str]:
+    """Lines of a Markdown table.
+
+    Args:
+        head: titles of the columns.
+        rows: cells; what would break the table is escaped.
+        numbers: columns that are set flush right.
+        aligned: pad the cells, for a reader on a terminal.
+    """
+    cells = [head, *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    widths = [max(3, *(len(row[i]) for row in cells)) if aligned else 0 for i in range(len(head))]
+    lines = []
+    for row in cells:
+        padded = [
+            c.rjust(w) if i in numbers else c.ljust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("| " + " | ".join(padded) + " |")
+    rule = ["-" * max(3, w - 1) + ":" if i in numbers else "-" * max(3, w) for i, w in enumerate(widths)]
+    return [lines[0], "| " + " | ".join(rule) + " |", *lines[1:]]
 
 
 def _params_section(params: list[tuple[str, Any, Any]], base: str) -> list[str]:
     if not params:
         return []
     rows = [(f"`{key}`", _plain(before), _plain(after)) for key, before, after in params]
-    return ["### Parameters", "", *_table(("parameter", base, "here"), rows), ""]
+    return ["### Parameters", "", *markdown_table(("parameter", base, "here"), rows), ""]
 
 
 def _plain(value: Any) -> str:
@@ -100,11 +122,11 @@ def _metrics_section(metrics: list[Change], base: str) -> list[str]:
     others = [change for change in others if change not in data]
     head = ("figure", base, "here", "change", "")
     if headlines:
-        lines += [*_table(head, map(_row, headlines), range(1, 4)), ""]
+        lines += [*markdown_table(head, map(_row, headlines), range(1, 4)), ""]
     lines += _interval_note(metrics)
     for kind, rest in (("further figure", others), ("figure of the data", data)):
         if rest:
-            folded = _table(head, map(_row, rest), range(1, 4))
+            folded = markdown_table(head, map(_row, rest), range(1, 4))
             lines += [f"<details><summary>{len(rest)} × {kind}</summary>", "", *folded, "", "</details>", ""]
     if hidden := len(metrics) - len(shown):
         verb = "differs" if hidden == 1 else "differ"
@@ -148,7 +170,7 @@ def _curves_section(curves: list[Curve], base: str) -> list[str]:
         return []
     rows = [_curve_row(curve) for curve in curves]
     head = ("curve", base, "here", f"best, {base}", "here", f"last, {base}", "here")
-    return ["### Curves", "", *_table(head, rows, range(3, 7)), ""]
+    return ["### Curves", "", *markdown_table(head, rows, range(3, 7)), ""]
 
 
 def _curve_row(curve: Curve) -> tuple[str, ...]:
@@ -174,4 +196,4 @@ def _stages_section(stages: list[StageChange], base: str) -> list[str]:
         "From `dvc.lock`. Which pictures of a folder differ is in the DVC cache: "
         f"`dvc pull`, then `dvc plots diff {base}`."
     )
-    return ["### Stages", "", *_table(("stage", "changed inputs", "changed outputs"), rows), "", text]
+    return ["### Stages", "", *markdown_table(("stage", "changed inputs", "changed outputs"), rows), "", text]
