@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
@@ -87,7 +88,7 @@ def markdown_table(
         numbers: columns that are set flush right.
         aligned: pad the cells, for a reader on a terminal.
     """
-    cells = [head, *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    cells = [head, *([re.sub(r"(?<!\\)\|", r"\\|", cell.replace("\n", " ")) for cell in row] for row in rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) if aligned else 0 for i in range(len(head))]
     lines = []
     for row in cells:
