@@ -24,8 +24,9 @@ def review(root: Path, base: str, head: str | None) -> str:
         missing = commits_missing(root, before.commit or base)
         if missing:
             notes.append(
-                f"`{base}` has {missing} commits that this branch does not have; they show below as if undone here. "
-                f"Merge `{base}` first, or take BASE=$(git merge-base {base} HEAD)."
+                f"`{base}` has {missing} commit{'' if missing == 1 else 's'} that this branch does not have; "
+                f"what they changed shows below as if undone here. Merge `{base}` first, or take "
+                f"BASE=$(git merge-base {base} HEAD)."
             )
         if has_changes(root):
             notes.append("The working tree has changes that are not committed.")

@@ -40,7 +40,7 @@ class Curve:
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after
+        return repr(self.before) != repr(self.after)  # NaN is not equal to itself
 
     def best(self, values: list[float]) -> float | None:
         finite = [value for value in values if math.isfinite(value)]
