@@ -136,10 +136,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.returncode
     try:
         experiments = read_experiments(json.loads(done.stdout))
-        print(format_experiments(experiments, arguments.figures, arguments.sort))
+        print(format_experiments(experiments, arguments.figures, arguments.sort), flush=True)
     except PipelineError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
     return 0
 
 
