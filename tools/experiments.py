@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-import psutil
-
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.editing import flatten
 from tools.review.changes import ABSENT, format_value
@@ -40,8 +38,7 @@ class Experiment:
 
     Attributes:
         name: branch, short commit or name of the experiment.
-        state: empty for a finished one, else what DVC calls it (``queued``, ``running``, ``failed``),
-            or ``killed`` where its process is gone.
+        state: empty for a finished one, else what DVC calls it (``queued``, ``running``, ``failed``).
         params: dotted key to value.
         figures: ``stem.key`` to value; empty unless the experiment is finished.
     """
@@ -60,18 +57,11 @@ def read_experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
             continue
         found.append(_experiment(commit.get("name") or commit["rev"][:7], "", commit.get("data")))
         for item in commit.get("experiments") or []:
-            state = _state(item.get("executor") or {})
+            state = (item.get("executor") or {}).get("state") or "success"
             newest = item["revs"][0]
             name = item.get("name") or newest["rev"][:7]
             found.append(_experiment(name, "" if state == "success" else state, newest.get("data")))
     return found
-
-
-def _state(executor: dict[str, Any]) -> str:
-    state = executor.get("state") or "success"
-    pid = (executor.get("local") or {}).get("pid")
-    # DVC goes on calling a run in a folder of its own `running` after its process was killed.
-    return "killed" if state == "running" and pid and not psutil.pid_exists(pid) else state
 
 
 def _experiment(name: str, state: str, data: dict[str, Any] | None) -> Experiment:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -58,16 +55,6 @@ def test_best_first_and_only_what_differs() -> None:
 def test_failed_experiment_has_no_figures() -> None:
     rows = cells(format_experiments(read_experiments(SHOWN), FIGURES, "eval_seg.mean_iou"))
     assert rows[-1] == ["stopped", "failed", "0.008", "–", "–"]
-
-
-def test_killed_run_is_not_running() -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    item = experiment("temp", "running", data(0.1, 0.2))
-    for pid, state in ((gone.pid, "killed"), (os.getpid(), "running")):
-        item["executor"]["local"] = {"pid": pid}
-        shown = [{"rev": "1" * 40, "name": "main", "data": data(0.1, 0.2), "experiments": [item]}]
-        assert [row.state for row in read_experiments(shown)] == ["", state]
 
 
 def test_lower_is_better_where_it_is() -> None:
