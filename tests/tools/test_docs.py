@@ -1,0 +1,29 @@
+"""What the documentation names exists: make targets, parameters, presets, modules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ae_pretrained.params import read_params
+from ae_pretrained.params.editing import flatten
+from ae_pretrained.presets import list_presets
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_named_things_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    # Commands stand at the start of an indented line or in backticks; prose may say "make" as well.
+    assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", text, flags=re.MULTILINE)) <= targets
+    keys = {".".join(key) for key in flatten(read_params(ROOT / "params.yaml"))}
+    assert set(re.findall(r"-S '?([\w.]+)=", text)) <= keys
+    assert set(re.findall(r"ae-pretrained preset (\w+)", text)) <= set(list_presets(ROOT / "presets"))
+    for module in re.findall(r"python -m ((?:tools|stages|benchmarks)\.[\w.]+)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
