@@ -2,20 +2,31 @@
 # make test    set up, run every check
 # make lock    pin the packages anew (needs uv)
 # make deps    write the modules that each stage imports into dvc.yaml, and the template of `ae-pretrained init`
+# make review BASE=main   what changed against a Git revision, as Markdown
+# make experiments        a short table of all experiments
+# make check-lock         does dvc.lock fit the code and the parameters?
+# make verify             are the files in DVC's cache what they were?
+# make reference          write docs/params.md from the schema
+#
+# make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu   takes PyTorch from there: smaller without a GPU
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
+BASE ?= main
+TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock deps clean
+.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, found " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?==' requirements.lock | cut -d' ' -f1))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -40,6 +51,21 @@ lock:
 deps: setup
 	python -m tools.stage_deps --write
 	python -m tools.project_template --write
+
+review: setup
+	@python -m tools.review --base '$(BASE)'
+
+experiments: setup
+	@python -m tools.experiments
+
+check-lock: setup
+	@python -m tools.check_lock
+
+verify: setup
+	@python -m tools.verify_cache
+
+reference: setup
+	python -m tools.params_reference --write
 
 clean:
 	rm -rf $(VENV) .checkpoints

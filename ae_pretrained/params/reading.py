@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from ae_pretrained.errors import PipelineError
@@ -67,7 +68,24 @@ def read_params(path: Path) -> dict[str, Any]:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML (tabs? duplicate keys?)\n{error}") from None
+        raise ParamsError(f"{path}{_yaml_mistake(error, text)}") from None
+
+
+def _yaml_mistake(error: YAMLError, text: str) -> str:
+    """Line, content and what is wrong with it, in words for people who do not know the parser."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f": not valid YAML: {error}"
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if isinstance(error, DuplicateKeyError):
+        key = line.partition(":")[0].strip()
+        problem = f"the key {key!r} is set a second time in its section; keep one of the two"
+    elif "\t" in line:
+        problem = "found a tab; YAML is indented with spaces"
+    else:
+        problem = f"not valid YAML, {getattr(error, 'problem', error)}"
+    return f", line {mark.line + 1} ({line.strip()!r}): {problem}"
 
 
 def load_params(path: Path) -> Params:

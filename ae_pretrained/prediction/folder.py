@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ae_pretrained.data.decoding import count_processes
+from ae_pretrained.data.processes import count_processes
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_bytes
 from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_photo_is_replaced, result_names, shown

@@ -137,7 +137,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     plan = make_plan(records, outcomes, params, seed)
     plan.left_out += left_out_by_source(listing.findings, lenient)
     rows = sorted(plan.split_of())
-    thumbnails = np.load(staging.thumbnails, mmap_mode="r")[rows]
+    thumbnails = staging.thumbnails()[rows]
     pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
     table = take_out_leaks(plan, pairs, rows, records)
     return Inspection(records, outcomes, plan, table, check_plan(plan, outcomes, params))

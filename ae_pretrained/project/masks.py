@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.decode import read_mask
-from ae_pretrained.data.decoding import count_processes
+from ae_pretrained.data.processes import count_processes
 from ae_pretrained.data.records import DataError, Record
 from ae_pretrained.data.values import translate
 

@@ -77,8 +77,8 @@ def test_whole_numbers_are_numbers(values: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("seed: 1\nseed: 2\n", "duplicate"),
-        ("data:\n\tsource: x\n", "tabs"),
+        ("seed: 1\nseed: 2\n", r"line 2 .* the key 'seed' is set a second time"),
+        ("data:\n\tsource: x\n", r"line 2 \('source: x'\): found a tab"),
         ("<<<<<<< HEAD\nseed: 1\n=======\nseed: 2\n>>>>>>> main\n", "merge conflict"),
         ("", "expected a mapping"),
         ("- 1\n", "expected a mapping"),
