@@ -142,7 +142,9 @@ class _Files(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         path = self.images[index]
-        picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB).astype(np.float32) / 255.0
+        found = cv2.imread(str(path))
+        assert found is not None
+        picture = cv2.cvtColor(found, cv2.COLOR_BGR2RGB).astype(np.float32) / 255.0
         mask = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
         return torch.from_numpy(picture.transpose(2, 0, 1).copy()), torch.from_numpy(mask).long()
 

@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         processed = prepared(params, Path(folder))
         setting = Setting.make(params, processed, Path(folder) / "files", given.steps)
-        ways = {name: partial(way, setting) for name, way in (("ours", ours), ("plain", plain), ("held", held))}
+        ways = {
+            name: partial(way, setting) for name, way in (("ours", ours), ("plain", plain), ("held", held))
+        }
         seconds = take_turns(ways, given.rounds)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     rows = [
