@@ -7,6 +7,7 @@
 # make check-lock         does dvc.lock fit the code and the parameters?
 # make verify             are the files in DVC's cache what they were?
 # make reference          write docs/params.md from the schema
+# make bench              all benchmarks; ONLY="training prepare" some of them, ROOT=FOLDER on real pictures
 #
 # make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu   takes PyTorch from there: smaller without a GPU
 
@@ -18,7 +19,7 @@ BASE ?= main
 TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean
+.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean bench
 
 setup: $(VENV)/.installed
 
@@ -42,6 +43,9 @@ lint: setup
 
 test: setup lint
 	python -m pytest
+
+bench: setup
+	python -m benchmarks $(ONLY) $(if $(ROOT),--root $(ROOT))
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-annotate --no-header \
