@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -118,11 +117,8 @@ def test_clone_pull_and_nothing_to_do(unchanged: Workspace, tmp_path: Path) -> N
         assert clone.git("status", "--porcelain") == ""
         # A run in a folder of its own needs nothing but what Git and DVC know.
         done = clone.dvc("exp", "run", "--temp", "-S", "eval_ae.knn_neighbors=3", "--name", "knn")
-        assert re.findall(r"^Running stage '(\w+)'", done.stdout, flags=re.MULTILINE)[0] in (
-            "validate",
-            "eval_ae",
-        )
-        assert "train_seg':" not in "".join(re.findall(r"Running stage .*", done.stdout))
+        assert "eval_ae" in done.stdout
+        assert "Running stage 'train" not in done.stdout
         assert clone.git("status", "--porcelain") == ""
         assert "knn" in clone.dvc("exp", "list", "--name-only").stdout
         weights = tmp_path / "segmenter.safetensors"
