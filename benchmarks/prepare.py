@@ -85,9 +85,15 @@ def repeat(source: Path, target: Path, count: int) -> None:
         (target / "annotations" / name).write_text("\n".join(lines) + "\n")
 
 
+def _params(root: Path | None, size: int, changes: dict[str, Any]) -> DataParams:
+    # The model plays no part here, but the parameters are refused where it has too many stages for the size.
+    model = {"model.features": [4, 8], "model.encoder_dropout": [0.0, 0.0], "model.decoder_dropout": [0.0]}
+    return params_for(root, {"data.image_size": size, **model, "train_ae.skips": 1, **changes}).data
+
+
 def _worker(raw: Path, out: Path, size: int) -> None:
     """Prepare once in this process and print time and memory."""
-    data = params_for(raw, {"data.image_size": size, "data.leak_check.enabled": False}).data
+    data = _params(raw, size, {"data.leak_check.enabled": False})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     timing = measure(lambda: prepare_all(raw, data, out))
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -112,7 +118,7 @@ def growth(raw: Path, counts: Sequence[int], size: int, folder: Path) -> list[di
             repeat(raw, Path(place) / "pairs", count)
             command = [sys.executable, "-m", "benchmarks.prepare", "--worker", f"{place}/pairs", place]
             command += ["--size", str(size)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             rows.append({"pairs": count, **json.loads(done.stdout.splitlines()[-1])})
     return rows
 
@@ -131,18 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
         _worker(raw, out, given.size)
         return
     drawn = {"num_trainval": given.pictures // 2, "num_test": given.pictures - given.pictures // 2}
-    changes: dict[str, Any] = {
-        "data.image_size": given.size,
-        "data.synthetic": {**drawn, "size": max(64, given.size)},
-    }
-    if given.size < 64:
-        changes |= {
-            "model.features": [4, 8],
-            "model.encoder_dropout": [0.0, 0.0],
-            "model.decoder_dropout": [0.0],
-        }
-        changes |= {"train_ae.skips": 1}
-    params = params_for(given.root, changes).data
+    changes = {"data.synthetic": {**drawn, "size": max(64, given.size)}}
+    params = _params(given.root, given.size, changes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fetch(params, 0, folder / "raw")
