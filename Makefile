@@ -1,12 +1,13 @@
 # make repro   set up, run the whole pipeline, print the metrics
 # make test    set up, run every check
 # make lock    pin the packages anew (needs uv)
-# make deps    write the modules that each stage imports into dvc.yaml
+# make deps    write the modules that each stage imports into dvc.yaml, and the template of `ae-pretrained init`
 # make review BASE=main   what changed against a Git revision, as Markdown
 # make experiments        a short table of all experiments
 # make check-lock         does dvc.lock fit the code and the parameters?
 # make verify             are the files in DVC's cache what they were?
 # make reference          write docs/params.md from the schema
+# make bench              all benchmarks; ONLY="training prepare" some of them, ROOT=FOLDER on real pictures
 #
 # make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu   takes PyTorch from there: smaller without a GPU
 
@@ -18,7 +19,7 @@ BASE ?= main
 TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean
+.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean bench
 
 setup: $(VENV)/.installed
 
@@ -43,6 +44,9 @@ lint: setup
 test: setup lint
 	python -m pytest
 
+bench: setup
+	python -m benchmarks $(ONLY) $(if $(ROOT),--root $(ROOT))
+
 lock:
 	uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml \
@@ -50,6 +54,7 @@ lock:
 
 deps: setup
 	python -m tools.stage_deps --write
+	python -m tools.project_template --write
 
 review: setup
 	@python -m tools.review --base '$(BASE)'

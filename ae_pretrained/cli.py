@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ae_pretrained.commands import demo, export, init, predict
 from ae_pretrained.errors import PipelineError
 
 
@@ -62,6 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--report", type=Path, default=Path("plots/report.html"), help="default: %(default)s"
     )
     summary.set_defaults(run=_summary)
+    init.add_parser(commands)
+    predict.add_parser(commands)
+    demo.add_parser(commands)
+    export.add_parser(commands)
     return parser
 
 
@@ -69,13 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        return int(arguments.run(arguments) or 0)
     except PipelineError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         return 0
-    return 0
 
 
 if __name__ == "__main__":

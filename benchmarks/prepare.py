@@ -1,39 +1,44 @@
-"""How long does `prepare` take, beside decoding and resizing alone?
+"""How long does `prepare` take beside decoding and resizing alone, and how does it grow?
 
-    python -m benchmarks.prepare ../shared/data/oxford-iiit-pet-128 --image-size 128
+    python -m benchmarks.prepare                                             drawn pictures
+    python -m benchmarks.prepare ../shared/data/oxford-iiit-pet-128 --size 128
 
-Both are run in turns, several times, with all cores; the shortest of each counts. CPU seconds, of all processes
-together, say more than the clock where other programs are running. Nothing is kept.
+Both run in turns, with all cores. CPU seconds, of all processes together, say more than the clock where other
+programs are running. For the growth, pictures are repeated (as links) to 1,000, 10,000 and 100,000 pairs, and each
+number is prepared in a process of its own, whose largest memory is looked at. The leak check is off there: every
+picture would be a near-duplicate of a hundred others. Nothing is kept.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import resource
+import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-
-import cv2
+from typing import Any
 
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.fetch import fetch
 from ae_pretrained.data.link import resolve_raw
 from ae_pretrained.data.prepare import prepare
+from ae_pretrained.data.processes import count_processes, process_pool
 from ae_pretrained.data.records import Record
 from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
 from ae_pretrained.data.sources import open_source
-from ae_pretrained.params import read_params, validate_params
 from ae_pretrained.params.data import DataParams
+from benchmarks.common import Timing, measure, parser, print_table, take_turns, write_result
+from benchmarks.material import params_for
 
 _CHUNK = 64
+_ALONE, _WHOLE = "decoding and resizing alone", "prepare"
 
 
 def _decode_chunk(records: Sequence[Record], size: int) -> None:
-    cv2.setNumThreads(1)
     for record in records:
         picture = read_picture(record.image)
         box = content_box(picture.shape[1], picture.shape[0], size, "stretch")
@@ -46,69 +51,133 @@ def decode_alone(raw: Path, params: DataParams) -> None:
     """Decode and resize every pair with as many processes as `prepare`, and drop the result."""
     records = open_source(resolve_raw(raw), params).listing().records
     chunks = [records[start : start + _CHUNK] for start in range(0, len(records), _CHUNK)]
-    with ProcessPoolExecutor(params.workers or None) as pool:
+    with process_pool(count_processes(params.workers, len(chunks))) as pool:
         for _ in pool.map(partial(_decode_chunk, size=params.image_size), chunks):
             pass
 
 
-def measure(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds by the clock, and of CPU in this process and those it starts."""
-
-    def cpu() -> float:
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-    clock, before = time.perf_counter(), cpu()
-    work()
-    return time.perf_counter() - clock, cpu() - before
+def prepare_all(raw: Path, params: DataParams, out: Path) -> None:
+    """`prepare`, as the stage calls it."""
+    prepare(raw, out / "processed", params, 0, metrics_file=out / "prepare.json", plots=out / "plots")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def repeat(source: Path, target: Path, count: int) -> None:
+    """An official layout of ``count`` pairs, made of links to the pairs of another."""
+    source = source.resolve()
+    pictures, trimaps = target / "images", target / "annotations" / "trimaps"
+    pictures.mkdir(parents=True)
+    trimaps.mkdir(parents=True)
+    listed = {}
+    for name in ("trainval.txt", "test.txt"):
+        lines = (source / "annotations" / name).read_text().splitlines()
+        listed[name] = [line.split() for line in lines if line and not line.startswith("#")]
+    total = sum(map(len, listed.values()))
+    rows: dict[str, list[str]] = {name: [] for name in listed}
+    for name, entries in listed.items():
+        for number in range(round(count * len(entries) / total)):
+            old, *rest = entries[number % len(entries)]
+            stem, _, last = old.rpartition("_")
+            new = f"{stem}_{number // len(entries)}x{last}"
+            (pictures / f"{new}.jpg").symlink_to(source / "images" / f"{old}.jpg")
+            (trimaps / f"{new}.png").symlink_to(source / "annotations" / "trimaps" / f"{old}.png")
+            rows[name].append(" ".join([new, *rest]))
+    for name, lines in {**rows, "list.txt": [line for part in rows.values() for line in part]}.items():
+        (target / "annotations" / name).write_text("\n".join(lines) + "\n")
+
+
+def _params(root: Path | None, size: int, changes: dict[str, Any]) -> DataParams:
+    # The model plays no part here, but the parameters are refused where it has too many stages for the size.
+    model = {"model.features": [4, 8], "model.encoder_dropout": [0.0, 0.0], "model.decoder_dropout": [0.0]}
+    return params_for(root, {"data.image_size": size, **model, "train_ae.skips": 1, **changes}).data
+
+
+def _worker(raw: Path, out: Path, size: int) -> None:
+    """Prepare once in this process and print time and memory."""
+    data = _params(raw, size, {"data.leak_check.enabled": False})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    timing = measure(lambda: prepare_all(raw, data, out))
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(
+        json.dumps(
+            {
+                "clock": timing.clock,
+                "cpu": timing.cpu,
+                "before": before,
+                "main": peaks[0],
+                "workers": peaks[1],
+            }
+        )
     )
-    parser.add_argument("root", type=Path, help="an unpacked official layout")
-    parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--repeat", type=int, default=3)
-    given = parser.parse_args()
-    values = read_params(Path("params.yaml"))
-    values["data"] |= {
-        "source": "oxford_iiit_pet",
-        "root": str(given.root),
-        "image_size": given.image_size,
-        "resize": "stretch",
-    }
-    values["model"] |= {"features": [8, 8], "encoder_dropout": [0.0, 0.0], "decoder_dropout": [0.0]}
-    values["train_ae"] |= {"skips": 1}
-    params = validate_params(values).data
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        fetch(params, 0, out / "raw")
 
-        def whole() -> None:
-            prepare(
-                out / "raw",
-                out / "processed",
-                params,
-                0,
-                metrics_file=out / "prepare.json",
-                plots=out / "plots",
+
+def growth(raw: Path, counts: Sequence[int], size: int, folder: Path) -> list[dict[str, float]]:
+    """Time and memory for some numbers of pairs."""
+    rows = []
+    for count in counts:
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            repeat(raw, Path(place) / "pairs", count)
+            command = [sys.executable, "-m", "benchmarks.prepare", "--worker", f"{place}/pairs", place]
+            command += ["--size", str(size)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            rows.append({"pairs": count, **json.loads(done.stdout.splitlines()[-1])})
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__, rounds=5)
+    options.add_argument("root", type=Path, nargs="?", help="an unpacked official layout")
+    options.add_argument("--size", type=int, default=64, help="px (default: %(default)s)")
+    options.add_argument("--pictures", type=int, default=1000, help="pictures to draw, without a root")
+    options.add_argument("--growth", type=int, nargs="*", default=[1_000, 10_000, 100_000], metavar="PAIRS")
+    options.add_argument("--growth-size", type=int, default=32, help="px (default: %(default)s)")
+    options.add_argument("--worker", type=Path, nargs=2, help="used by the benchmark itself")
+    given = options.parse_args(arguments)
+    if given.worker:
+        raw, out = given.worker
+        _worker(raw, out, given.size)
+        return
+    drawn = {"num_trainval": given.pictures // 2, "num_test": given.pictures - given.pictures // 2}
+    changes = {"data.synthetic": {**drawn, "size": max(64, given.size)}}
+    params = _params(given.root, given.size, changes)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fetch(params, 0, folder / "raw")
+        pairs = len(open_source(resolve_raw(folder / "raw"), params).listing().records)
+        ways = {
+            _ALONE: lambda: measure(lambda: decode_alone(folder / "raw", params)),
+            _WHOLE: lambda: measure(lambda: prepare_all(folder / "raw", params, folder)),
+        }
+        timings: dict[str, list[Timing]] = take_turns(ways, given.rounds)
+        grown = growth(resolve_raw(folder / "raw"), given.growth, given.growth_size, folder)
+    clock = {name: statistics.median(timing.clock for timing in rows) for name, rows in timings.items()}
+    cpu = {name: statistics.median(timing.cpu for timing in rows) for name, rows in timings.items()}
+    table = [(n, f"{clock[n]:.2f}", f"{cpu[n]:.2f}", f"{pairs / clock[n]:.0f}") for n in timings]
+    print_table(f"{pairs} pairs, {given.size} px out", ("", "s by the clock", "s of CPU", "pairs/s"), table)
+    ratio, cpu_ratio = clock[_WHOLE] / clock[_ALONE], cpu[_WHOLE] / cpu[_ALONE]
+    print(f"ratio: {ratio:.2f} by the clock, {cpu_ratio:.2f} of CPU")
+    print_table(
+        f"growth, {given.growth_size} px out, no leak check",
+        ("pairs", "s by the clock", "s of CPU", "ms of CPU a pair", "MiB, main process", "MiB, a worker"),
+        [
+            (
+                f"{row['pairs']:.0f}", f"{row['clock']:.1f}", f"{row['cpu']:.1f}",
+                f"{1000 * row['cpu'] / row['pairs']:.2f}",
+                f"{row['main'] / 1024:.0f}", f"{row['workers'] / 1024:.0f}",
             )
-
-        def alone() -> None:
-            decode_alone(out / "raw", params)
-
-        times = {"decoding and resizing alone": [], "prepare": []}  # type: dict[str, list[tuple[float, float]]]
-        for _ in range(given.repeat):
-            for name, work in zip(times, (alone, whole), strict=True):
-                times[name].append(measure(work))
-    best = {name: tuple(min(column) for column in zip(*rows, strict=True)) for name, rows in times.items()}
-    for name, (clock, cpu) in best.items():
-        print(f"{name:28} {clock:6.2f} s by the clock, {cpu:6.2f} s of CPU")
-    (clock, cpu), (clock_alone, cpu_alone) = best["prepare"], best["decoding and resizing alone"]
-    print(f"{'ratio':28} {clock / clock_alone:6.2f}   by the clock, {cpu / cpu_alone:6.2f}   of CPU")
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(f"{'largest process':28} {peak / 1024:6.0f} MiB (Linux)")
+            for row in grown
+        ],
+    )  # fmt: skip
+    figures = {
+        "pairs": pairs,
+        "size": given.size,
+        "clock": clock,
+        "cpu": cpu,
+        "ratio_clock": ratio,
+        "ratio_cpu": cpu_ratio,
+        "growth_size": given.growth_size,
+        "growth": grown,
+    }
+    write_result("prepare", figures, given.out)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,27 @@ import argparse
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grimp
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("ae_pretrained", "stages")
+PACKAGES = ("ae_pretrained", "stages", "studies")
+# The stages of a study run from the root of the repository (`wdir`), so that their paths read alike.
+PIPELINES = ("dvc.yaml", "studies/label_efficiency/dvc.yaml")
 
 
-def stage_scripts() -> dict[str, str]:
+def pipeline_stages(pipeline: str) -> dict[str, dict[str, Any]]:
+    """The stages of a dvc.yaml, by name."""
+    stages = YAML(typ="safe").load(ROOT / pipeline)["stages"]
+    assert isinstance(stages, dict)
+    return stages
+
+
+def stage_scripts(pipeline: str = "dvc.yaml") -> dict[str, str]:
     """Module of every stage script by stage name, as dvc.yaml runs them."""
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    return {name: stage["cmd"].split()[2] for name, stage in stages.items()}
+    return {name: stage["cmd"].split()[2] for name, stage in pipeline_stages(pipeline).items()}
 
 
 def import_closure(graph: grimp.ImportGraph, script: str) -> set[str]:
@@ -47,6 +56,8 @@ def module_file(module: str) -> str:
 
 def package_data(init: str) -> Iterator[str]:
     """Files that are no Python in a package's own folders, such as templates; its code reads them."""
+    if init.startswith("studies/"):  # what lies there are settings and outputs, which dvc.yaml names
+        return
     package = (ROOT / init).parent
     for path in sorted(package.rglob("*")):
         own = not any(
@@ -74,33 +85,38 @@ def _is_source(path: Path) -> bool:
     return path.is_file() and path.suffix != ".pyc"
 
 
-def expected_deps() -> dict[str, list[str]]:
+def expected_deps(pipeline: str = "dvc.yaml") -> dict[str, list[str]]:
     """Code dependencies of every stage."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
-    return {name: collapse(import_closure(graph, script)) for name, script in stage_scripts().items()}
+    return {name: collapse(import_closure(graph, script)) for name, script in stage_scripts(pipeline).items()}
 
 
-def declared_deps() -> dict[str, tuple[list[str], list[str]]]:
+def declared_deps(pipeline: str = "dvc.yaml") -> dict[str, tuple[list[str], list[str]]]:
     """Per stage, the dependencies in dvc.yaml that are code, and the others."""
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     result = {}
-    for name, stage in stages.items():
+    for name, stage in pipeline_stages(pipeline).items():
         deps = [str(dep) for dep in stage.get("deps", [])]
-        code = [dep for dep in deps if dep.split("/")[0] in PACKAGES]
+        code = [dep for dep in deps if _is_code(dep)]
         result[name] = (code, [dep for dep in deps if dep not in code])
     return result
 
 
-def write_deps() -> None:
-    """Put the exact lists into dvc.yaml; data dependencies, order and comments stay."""
+def _is_code(dep: str) -> bool:
+    """Whether a dependency is code; a study keeps its data and settings beside its scripts."""
+    package = dep.split("/")[0]
+    return package in PACKAGES and (package != "studies" or dep.endswith(".py"))
+
+
+def write_deps(pipeline: str) -> None:
+    """Put the exact lists into a dvc.yaml; data dependencies, order and comments stay."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 110
     yaml.indent(mapping=2, sequence=4, offset=2)
-    path = ROOT / "dvc.yaml"
+    path = ROOT / pipeline
     document = yaml.load(path)
-    declared = declared_deps()
-    for name, code in expected_deps().items():
+    declared = declared_deps(pipeline)
+    for name, code in expected_deps(pipeline).items():
         document["stages"][name]["deps"] = [*declared[name][1], *code]
     buffer = io.StringIO()
     yaml.dump(document, buffer)
@@ -110,11 +126,14 @@ def write_deps() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the lists into dvc.yaml")
-    if parser.parse_args().write:
-        write_deps()
-        return
-    for name, code in expected_deps().items():
-        print(name, *code, sep="\n  ")
+    write = parser.parse_args().write
+    for pipeline in PIPELINES:
+        if write:
+            write_deps(pipeline)
+            continue
+        print(pipeline)
+        for name, code in expected_deps(pipeline).items():
+            print(name, *code, sep="\n  ")
 
 
 if __name__ == "__main__":

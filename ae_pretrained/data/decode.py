@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from ae_pretrained.data.records import DataError
 
-MAX_PIXELS = 200_000_000  # beyond that a file is taken for a decompression bomb
+MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
@@ -30,11 +30,15 @@ def read_picture(path: Path) -> np.ndarray:
 
     Raises:
         DataError: naming the file, when it is absent, empty, truncated, no picture, of a kind whose range of values
-            is not known (32-bit integers, floats), or larger than 200 megapixels.
+            is not known (32-bit integers, floats), or larger than 178 megapixels.
     """
-    content = _content(path)
+    return decode_picture(_content(path), path)
+
+
+def decode_picture(content: bytes, name: Path | str) -> np.ndarray:
+    """Decode the bytes of a picture file; ``name`` is what errors call it. Otherwise as :func:`read_picture`."""
     try:
-        with _opened(path, content) as image:
+        with _opened(name, content) as image:
             if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
                 return _decode_jpeg(content)
             image.load()
@@ -42,7 +46,7 @@ def read_picture(path: Path) -> np.ndarray:
     except DataError:
         raise
     except Exception as error:  # a damaged file can make a decoder raise anything
-        raise _unreadable(path, content, error) from None
+        raise _unreadable(name, content, error) from None
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -81,23 +85,23 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _unreadable(path: Path, content: bytes, error: Exception) -> DataError:
+def _unreadable(name: Path | str, content: bytes, error: Exception) -> DataError:
     # Pillow names the object in memory that it was given, which says nothing.
     said = str(error) if "BytesIO" not in str(error) else f"none of {', '.join(_FORMATS)}"
-    return DataError(f"{path}: not a readable picture ({len(content)} bytes; {said})")
+    return DataError(f"{name}: not a readable picture ({len(content)} bytes; {said})")
 
 
-def _opened(path: Path, content: bytes) -> Image.Image:
+def _opened(name: Path | str, content: bytes) -> Image.Image:
     """Read the header, and no pixel yet."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the size is looked at below
         try:
             image = Image.open(io.BytesIO(content), formats=_FORMATS)
         except Image.DecompressionBombError as error:
-            raise DataError(f"{path}: too large to be decoded safely ({error})") from None
+            raise DataError(f"{name}: too large to be decoded safely ({error})") from None
     if image.width * image.height > MAX_PIXELS:
         raise DataError(
-            f"{path}: too large to be decoded safely ({image.width} x {image.height} px; at most "
+            f"{name}: too large to be decoded safely ({image.width} x {image.height} px; at most "
             f"{MAX_PIXELS // 1_000_000} megapixels)"
         )
     return image

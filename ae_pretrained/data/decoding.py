@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -19,9 +16,10 @@ from ae_pretrained.data.cleaning import VANISHED, mask_problem, remove_specks_an
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.leaks import THUMBNAIL, grey_thumbnail
+from ae_pretrained.data.processes import count_processes, process_pool
 from ae_pretrained.data.records import DataError, Record, Source
 from ae_pretrained.data.resize import Box, content_box, resize_mask, resize_picture
-from ae_pretrained.data.storage import create_array, write_rows
+from ae_pretrained.data.staging import Place, Staging, write_stretch
 from ae_pretrained.params.data import DataParams
 
 MIN_SIDE = 8  # px; a smaller picture shows nothing, enlarged it is a blank
@@ -46,31 +44,6 @@ class Outcome:
     size: tuple[int, int]
     box: Box
     pixels: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Staging:
-    """Arrays of every record, in the order of the records; rows of unusable files are zeros.
-
-    Attributes:
-        images: file of an (N, S, S, 3) array.
-        masks: file of an (N, S, S) array.
-        thumbnails: file of an (N, 32, 32) array of grey values.
-    """
-
-    images: Path
-    masks: Path
-    thumbnails: Path
-
-    @classmethod
-    def create(cls, folder: Path, count: int, size: int) -> Staging:
-        """Make the files, at full length."""
-        folder.mkdir(parents=True)
-        staging = cls(folder / "images.npy", folder / "masks.npy", folder / "thumbnails.npy")
-        create_array(staging.images, (count, size, size, 3))
-        create_array(staging.masks, (count, size, size))
-        create_array(staging.thumbnails, (count, THUMBNAIL, THUMBNAIL))
-        return staging
 
 
 def _fail(error: str) -> Outcome:
@@ -101,22 +74,22 @@ def _decode(
         )
     mask = remove_specks_and_holes(source.class_mask(values, record), params.masks)
     small_mask = resize_mask(mask, size, box)
+    x0, y0, x1, y1 = box
+    content = small_mask[y0:y1, x0:x1]
+    counted = (*range(len(params.classes)), IGNORE_INDEX)
+    pixels = tuple(int(np.count_nonzero(content == value)) for value in counted)
     # A pet of a few pixels can vanish when the mask shrinks: what counts is what training would see.
-    problem = mask_problem(small_mask)
+    problem = None if any(pixels[1:-1]) else mask_problem(small_mask)
     if problem is not None and mask_problem(mask) is None:
         problem = VANISHED
-    x0, y0, x1, y1 = box
-    counts = np.bincount(small_mask[y0:y1, x0:x1].ravel(), minlength=256)
-    pixels = (*counts[: len(params.classes)].tolist(), int(counts[IGNORE_INDEX]))
     return Outcome(None, problem, (width, height), box, pixels), small, small_mask
 
 
 def _decode_chunk(
-    part: tuple[int, Sequence[Record]], source: Source, params: DataParams, staging: Staging
+    part: tuple[int, Sequence[Record], Sequence[Place]], source: Source, params: DataParams, folder: Path
 ) -> list[Outcome]:
-    """Decode a stretch of the records into its rows."""
-    cv2.setNumThreads(1)  # the processes are the parallelism
-    start, records = part
+    """Decode a stretch of the records into the files of a staging."""
+    start, records, places = part
     size = params.image_size
     images = np.zeros((len(records), size, size, 3), dtype=np.uint8)
     masks = np.zeros((len(records), size, size), dtype=np.uint8)
@@ -133,38 +106,30 @@ def _decode_chunk(
         if mask is not None:
             masks[row] = mask
         outcomes.append(outcome)
-    write_rows(staging.images, start, images)
-    write_rows(staging.masks, start, masks)
-    write_rows(staging.thumbnails, start, thumbnails)
+    write_stretch(folder, start, places, images, masks, thumbnails)
     return outcomes
-
-
-def count_processes(wanted: int, jobs: int) -> int:
-    """How many processes to start: ``wanted``, or one a core where that is 0, and never more than there are jobs."""
-    # Not the cores of the machine, but those that this process may use: containers and batch systems give few.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(wanted or cores, jobs))
 
 
 def _results(
     records: Sequence[Record], source: Source, params: DataParams, staging: Staging
 ) -> Generator[list[Outcome], None, None]:
-    parts = [(start, records[start : start + _CHUNK]) for start in range(0, len(records), _CHUNK)]
-    work = partial(_decode_chunk, source=source, params=params, staging=staging)
+    parts = [
+        (start, records[start : start + _CHUNK], staging.places[start : start + _CHUNK])
+        for start in range(0, len(records), _CHUNK)
+    ]
+    work = partial(_decode_chunk, source=source, params=params, folder=staging.folder)
     processes = count_processes(params.workers, len(parts))
     if processes == 1:
         yield from map(work, parts)
         return
-    pool = ProcessPoolExecutor(processes)
     try:
-        yield from pool.map(work, parts)
+        with process_pool(processes) as pool:
+            yield from pool.map(work, parts)
     except BrokenProcessPool:
         raise DataError(
             "a decoding process was ended from outside, most likely because memory ran out; use fewer with "
             f"data.workers (now {processes})"
         ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def decode_all(
@@ -185,7 +150,7 @@ def decode_all(
         DataError: for the first unusable file (in the order of the records) where ``params.on_error`` is ``stop``.
         OSError: when the arrays cannot be written.
     """
-    staging = Staging.create(folder, len(records), params.image_size)
+    staging = Staging.create(folder, records, params.image_size)
     outcomes: list[Outcome] = []
     bar = tqdm(total=len(records), desc="decode", unit="picture", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.fft import dctn
+from scipy.fft import dct
 from tqdm import tqdm
 
 THUMBNAIL, _KEPT = 32, 8  # side of a thumbnail, side of the block of low frequencies in a hash
-_BLOCK = 1024
+_BLOCK = 1024  # thumbnails that are hashed at a time
+_ROWS = 64  # hashes that are compared with all others at a time: few enough to stay in a processor's cache
 # Noise of a flat picture must not be blown up to a pattern: below one grey level there is nothing to compare.
 _SMALLEST_DEVIATION = 1.0
 
@@ -46,7 +47,8 @@ def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
     hashes = np.empty(len(thumbnails), dtype=np.uint64)
     for start in range(0, len(thumbnails), _BLOCK):
         block = np.asarray(thumbnails[start : start + _BLOCK], dtype=np.float64)
-        low = dctn(block, axes=(1, 2))[:, :_KEPT, :_KEPT].reshape(len(block), -1)
+        # One axis after the other: of the first only the low frequencies go on.
+        low = dct(dct(block, axis=1)[:, :_KEPT], axis=2)[:, :, :_KEPT].reshape(len(block), -1)
         bits = low > np.median(low, axis=1, keepdims=True)
         hashes[start : start + _BLOCK] = np.packbits(bits, axis=1).view(">u8").ravel()
     return hashes
@@ -55,10 +57,11 @@ def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
 def _candidates(hashes: np.ndarray, others: np.ndarray, most_bits: int, what: str) -> np.ndarray:
     """Pairs of positions (n, 2), first < second, whose hashes differ in at most ``most_bits`` bits."""
     found = []
-    for start in tqdm(range(0, len(hashes), _BLOCK), desc=what, disable=None, leave=False):
+    for start in tqdm(range(0, len(hashes), _ROWS), desc=what, disable=None, leave=False):
         # Of the table of all pairs only the part right of the diagonal is looked at.
-        bits = np.bitwise_count(hashes[start : start + _BLOCK, None] ^ others[None, start:])
-        pairs = np.argwhere(bits <= most_bits)
+        bits = np.bitwise_count(hashes[start : start + _ROWS, None] ^ others[None, start:])
+        near = np.flatnonzero(bits <= most_bits)
+        pairs = np.stack(np.divmod(near, bits.shape[1]), axis=1)
         found.append(pairs[pairs[:, 0] < pairs[:, 1]] + start)
     return np.concatenate(found)
 

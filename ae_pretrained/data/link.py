@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from ae_pretrained.data.records import DataError
@@ -12,8 +13,13 @@ _LINK = "source.json"
 
 
 def write_link(raw: Path, root: Path, pictures: int) -> None:
-    """Make ``raw`` point to ``root``. DVC tracks the folder itself as a dependency, so changes are seen."""
-    write_json(raw / _LINK, {"root": str(root.resolve()), "pictures": pictures})
+    """Make ``raw`` point to ``root``. DVC tracks the folder itself as a dependency, so changes are seen.
+
+    A relative ``root`` is written relative to ``raw``: the same folders give the same pointer on every machine.
+    """
+    if not root.is_absolute():
+        root = Path(os.path.relpath(root.resolve(), raw.resolve()))
+    write_json(raw / _LINK, {"root": root.as_posix(), "pictures": pictures})
 
 
 def resolve_raw(raw: Path) -> Path:
@@ -21,7 +27,7 @@ def resolve_raw(raw: Path) -> Path:
     link = raw / _LINK
     if not link.is_file():
         return raw
-    root = Path(json.loads(link.read_text(encoding="utf-8"))["root"])
+    root = (raw / json.loads(link.read_text(encoding="utf-8"))["root"]).resolve()
     if not root.is_dir():
         raise DataError(f"{link}: points to {root}, which is no folder any more; set data.root and run again")
     return root

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ae_pretrained.data.records import DataError, Finding
 
-_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _CLUTTER = {"thumbs.db", "desktop.ini", "readme.md", "readme.txt"}
 
 
@@ -41,10 +41,10 @@ def scan_pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         hidden = any(part.startswith(".") for part in Path(name).parts)
         if path.is_dir() or hidden or path.name.lower() in _CLUTTER:
             continue
-        if path.suffix.lower() in _ENDINGS:
+        if path.suffix.lower() in PICTURE_ENDINGS:
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
-            expected = f"no picture ending; known are {' '.join(sorted(_ENDINGS))}"
+            expected = f"no picture ending; known are {' '.join(sorted(PICTURE_ENDINGS))}"
             findings.append(Finding("", f"{folder.name}/{name}", "not a picture", expected, False))
     pictures = {}
     for stem, paths in sorted(by_stem.items()):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.data.decoding import Outcome, Staging, count_processes, decode_all
+from ae_pretrained.data.decoding import Outcome, decode_all
 from ae_pretrained.data.leaks import THUMBNAIL, near_duplicates
 from ae_pretrained.data.link import resolve_raw
 from ae_pretrained.data.plan import (
@@ -23,14 +23,15 @@ from ae_pretrained.data.plan import (
     with_species,
 )
 from ae_pretrained.data.prepare_report import PrepareReport, prepare_report
+from ae_pretrained.data.processes import count_processes
 from ae_pretrained.data.records import DataError, Record
 from ae_pretrained.data.sources import open_source
 from ae_pretrained.data.splits import nested_order
-from ae_pretrained.data.storage import create_array, replace_folder, require_space, write_rows
+from ae_pretrained.data.staging import Staging
+from ae_pretrained.data.storage import replace_folder, require_space
 from ae_pretrained.params.data import DataParams
 
 COLUMNS = ("name", "species", "breed", "width", "height", "box", "label_order", "flags")
-_BLOCK = 256  # rows copied at a time
 
 
 def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file: Path, plots: Path) -> None:
@@ -74,7 +75,7 @@ def _prepare(
     source = open_source(root, params)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
-    # Every picture is on disk twice for a while: once among all, once in its split.
+    # At worst every picture is on disk twice for a while: as it was decoded, and in its split.
     pixels = params.image_size**2
     require_space(temporary, len(listing.records) * (2 * 4 * pixels + THUMBNAIL**2))
     staging, outcomes = decode_all(listing.records, source, params, temporary / "all")
@@ -96,8 +97,10 @@ def _prepare(
     )
     processes = count_processes(params.workers, len(records))
     with prepare_report(report, staging, metrics_file, plots, processes):
+        staging.hand_over(report.splits, temporary)
         for name, rows in report.splits.items():
-            _write_split(temporary / name, name, rows, staging, records, outcomes, seed)
+            order = nested_order([group_of(records[row]) for row in rows], seed) if name == "train" else None
+            _write_index(temporary / name / "index.csv", rows, records, outcomes, order)
     shutil.rmtree(temporary / "all")
 
 
@@ -106,32 +109,21 @@ def _leaks(staging: Staging, records: Sequence[Record], plan: Plan, params: Data
     if not check.enabled:
         return []
     rows = sorted(plan.split_of())
-    thumbnails = np.load(staging.thumbnails, mmap_mode="r")
+    thumbnails = staging.thumbnails()
     compared = thumbnails if len(rows) == len(thumbnails) else thumbnails[rows]
     pairs = near_duplicates(compared, check.hash_distance, check.pixel_distance)
     return take_out_leaks(plan, pairs, rows, records)
 
 
-def _write_split(
-    folder: Path,
-    name: str,
-    rows: list[int],
-    staging: Staging,
+def _write_index(
+    path: Path,
+    rows: Sequence[int],
     records: Sequence[Record],
     outcomes: Sequence[Outcome],
-    seed: int,
+    order: np.ndarray | None,
 ) -> None:
-    folder.mkdir(parents=True)
-    for path in (staging.images, staging.masks):
-        if path == staging.masks and name == "unlabelled":
-            continue
-        array = np.load(path, mmap_mode="r")
-        create_array(folder / path.name, (len(rows), *array.shape[1:]))
-        for start in range(0, len(rows), _BLOCK):
-            write_rows(folder / path.name, start, array[rows[start : start + _BLOCK]])
-    order = nested_order([group_of(records[row]) for row in rows], seed) if name == "train" else None
     # Names of files need not be valid text; what cannot be encoded goes out as the bytes that it came in as.
-    with (folder / "index.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for position, row in enumerate(rows):

@@ -6,7 +6,6 @@ import csv
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ae_pretrained.data.decoding import Outcome, Staging
+from ae_pretrained.data.decoding import Outcome
 from ae_pretrained.data.plan import LeftOut, PairRow
+from ae_pretrained.data.processes import process_pool
 from ae_pretrained.data.records import Record
+from ae_pretrained.data.staging import IMAGES, MASKS, Staging
 from ae_pretrained.data.storage import replace_folder
 from ae_pretrained.files import write_json
 from ae_pretrained.plotting.data import (
@@ -74,7 +75,7 @@ def prepare_report(
 
     Args:
         report: what there is to say.
-        staging: pixels of every record; needed until the end of the body.
+        staging: pixels of every record; read before the body.
         metrics_file: JSON file to write, after the body.
         plots: folder to replace, after the body.
         processes: that draw; 1 draws before the body, in this process.
@@ -99,14 +100,11 @@ def _drawing(pictures: Sequence[_Picture], folder: Path, processes: int) -> Iter
             _draw(picture, folder)
         yield
         return
-    pool = ProcessPoolExecutor(processes)
-    try:
+    with process_pool(processes) as pool:
         drawn = [pool.submit(_draw, picture, folder) for picture in pictures]
         yield
         for future in drawn:
             future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _draw(picture: _Picture, folder: Path) -> None:
@@ -207,8 +205,8 @@ def _pictures(report: PrepareReport, staging: Staging) -> list[_Picture]:
         # Spread over the split rather than its first pictures, which are all of one breed.
         places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
         chosen = [rows[place] for place in places]
-        images = np.load(staging.images, mmap_mode="r")[chosen]
-        masks = None if name == "unlabelled" else np.load(staging.masks, mmap_mode="r")[chosen]
+        images = staging.read(IMAGES, chosen)
+        masks = None if name == "unlabelled" else staging.read(MASKS, chosen)
         names = [report.records[row].name for row in chosen]
         title = f"{name}: {len(chosen)} of {len(rows)} pictures"
         arguments = (title, images, masks, names, report.classes)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
 
 from ae_pretrained.data.records import DataError
+
+_BLOCK = 64  # rows moved at a time
 
 
 def create_array(path: Path, shape: tuple[int, ...]) -> None:
@@ -22,13 +25,16 @@ def create_array(path: Path, shape: tuple[int, ...]) -> None:
     Raises:
         OSError: when the folder cannot be written or the disk has no room for the whole array.
     """
-    header = {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
-        npy.write_array_header_1_0(file, header)
+        npy.write_array_header_1_0(file, _header(shape))
         start, length = file.tell(), int(np.prod(shape, dtype=np.int64))
         file.truncate(start + length)
         if length and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), start, length)
+
+
+def _header(shape: tuple[int, ...]) -> dict[str, object]:
+    return {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
 
 
 def write_rows(path: Path, start: int, rows: np.ndarray) -> None:
@@ -40,6 +46,27 @@ def write_rows(path: Path, start: int, rows: np.ndarray) -> None:
             raise ValueError(f"{path}: rows {rows.shape} {rows.dtype} at {start} do not fit {shape} uint8")
         file.seek(start * int(np.prod(shape[1:])), os.SEEK_CUR)
         file.write(np.ascontiguousarray(rows).data)
+
+
+def keep_rows(path: Path, rows: Sequence[int]) -> None:
+    """Leave only some rows, in rising order, of an array on disk. The file is changed in place.
+
+    Afterwards it holds the bytes that an array made for these rows alone would hold.
+    """
+    array = np.load(path, mmap_mode="r")
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        # No row is written over before it was read: a row only ever moves towards the front.
+        if block[-1] != start + len(block) - 1:
+            write_rows(path, start, array[block])
+    shape = (len(rows), *array.shape[1:])
+    offset = array.offset
+    del array
+    with path.open("r+b") as file:
+        npy.write_array_header_1_0(file, _header(shape))
+        if file.tell() != offset:
+            raise ValueError(f"{path}: the header of {shape} takes {file.tell()} bytes, the old one {offset}")
+        file.truncate(offset + int(np.prod(shape, dtype=np.int64)))
 
 
 def replace_folder(temporary: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,13 +22,22 @@ def translate(values: np.ndarray, table: Mapping[int, int]) -> tuple[np.ndarray,
     Returns:
         (H, W) uint8, and the values found that the table does not hold, in order.
     """
-    known, new = np.zeros(256, dtype=np.uint8), np.zeros(256, dtype=np.uint8)
-    for old, value in table.items():
-        known[old], new[old] = 1, value
-    if cv2.LUT(values, known).all():
-        return np.asarray(cv2.LUT(values, new)), []
+    new, unknown = _lookup(tuple(table.items()))
+    mask = np.asarray(cv2.LUT(values, new))
+    if unknown is None or not (mask == unknown).any():
+        return mask, []
     found = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
-    return new[values], [int(value) for value in found if not known[value]]
+    return mask, [value for value in found.tolist() if value not in table]
+
+
+@lru_cache
+def _lookup(table: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, int | None]:
+    """New values by old value, (256,) uint8, and the one that stands for what the table does not hold."""
+    unknown = min(set(range(256)) - {value for _, value in table}, default=None)
+    new = np.full(256, 0 if unknown is None else unknown, dtype=np.uint8)
+    for old, value in table:
+        new[old] = value
+    return new, unknown
 
 
 def class_numbers(

@@ -132,6 +132,15 @@ def _parse(metadata: dict[str, str]) -> dict[str, Any]:
     return header if isinstance(header, dict) else {}
 
 
+def is_autoencoder(path: Path) -> bool:
+    """Whether the header of a file names an autoencoder; what is wrong with a file is for loading to say."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return _parse(file.metadata() or {}).get("kind") == "autoencoder"
+    except (OSError, SafetensorError):
+        return False
+
+
 def read_config(header: dict[str, Any], path: Path) -> ModelConfig:
     """The architecture that a header describes.
 

@@ -40,7 +40,7 @@ class ColorScale:
 
 
 def color_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """Class mask (H, W) with 255 for ignored to colours (H, W, 3) uint8."""
+    """Class mask of any shape with 255 for ignored to colours (…, 3) uint8."""
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[:num_classes] = class_rgb(num_classes)
     palette[255] = hex_to_rgb([IGNORE_COLOR])[0]
@@ -54,9 +54,11 @@ def overlay_mask(image: np.ndarray, mask: np.ndarray, num_classes: int, opacity:
         image: (H, W, 3) uint8.
         mask: (H, W) classes; 0 and 255 are left alone.
     """
-    tinted = (1 - opacity) * image + opacity * color_mask(mask, num_classes)
-    foreground = ((mask > 0) & (mask != 255))[..., None]
-    return np.where(foreground, tinted, image).round().astype(np.uint8)
+    foreground = (mask > 0) & (mask != 255)
+    colors = color_mask(mask[foreground], num_classes)
+    overlaid = image.copy()
+    overlaid[foreground] = ((1 - opacity) * image[foreground] + opacity * colors).round()
+    return overlaid
 
 
 def color_scalar(values: np.ndarray, scale: ColorScale) -> np.ndarray:

@@ -6,13 +6,14 @@ kinds of colour blindness. A class has the same colour in every picture.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -115,11 +116,15 @@ def set_title(figure: Figure, title: str) -> None:
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """A figure as PNG; the same figure gives the same bytes (no date, no version inside)."""
-    stream = io.BytesIO()
+    """A figure as PNG without transparency; the same figure gives the same bytes (no date, no version inside)."""
+    # Not savefig: it lays out and draws every figure twice, and compresses at a level that costs more than both.
+    # Run lengths take a fifth of the time; sheets of photographs get smaller by them, charts larger by some KiB.
+    canvas = FigureCanvasAgg(figure)
     with matplotlib.rc_context(STYLE):
-        figure.savefig(stream, dpi=DPI, format="png", metadata={"Software": None})
-    return stream.getvalue()
+        canvas.draw()
+    pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., 2::-1])  # BGR, as OpenCV has it
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    return cv2.imencode(".png", pixels, options)[1].tobytes()
 
 
 def save_png(figure: Figure, path: Path) -> None:

@@ -102,15 +102,4 @@ def finetune(
     network.load_state_dict(result.weights)
     info = SegmenterInfo(classes=tuple(data.classes), image_size=data.image_size, resize=data.resize)
     save_model(network, weights, info)
-    figures = {key: value for key, value in result.best_row.items() if key.startswith("val_")}
-    write_json(
-        metrics,
-        {
-            "best_epoch": result.best_epoch,
-            "epochs": result.epochs,
-            "updates": result.updates,
-            "num_images": len(chosen),
-            "num_parameters": sum(p.numel() for p in network.parameters()),
-            **figures,
-        },
-    )
+    write_json(metrics, result.metrics(network, len(chosen)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ae_pretrained.data.batches import (
@@ -54,6 +54,17 @@ class FitResult:
     epochs: int
     updates: int
     is_main: bool
+
+    def metrics(self, network: nn.Module, num_images: int) -> dict[str, Any]:
+        """The metrics of a training stage: how long it ran, on how much, and what its best epoch reached on val."""
+        return {
+            "best_epoch": self.best_epoch,
+            "epochs": self.epochs,
+            "updates": self.updates,
+            "num_images": num_images,
+            "num_parameters": sum(p.numel() for p in network.parameters()),
+            **{key: value for key, value in self.best_row.items() if key.startswith("val_")},
+        }
 
 
 class Feeding(L.LightningDataModule):
@@ -105,7 +116,6 @@ def fit(
     shown: LineFigures,
     sampling_weights: np.ndarray | None = None,
     callbacks: Sequence[L.Callback] = (),
-    on_built: Callable[[L.Trainer], None] | None = None,
 ) -> FitResult:
     """Train to the end, going on from an interrupted run of the same fingerprint.
 
@@ -120,7 +130,6 @@ def fit(
         shown: (column, label) pairs of the line printed per epoch.
         sampling_weights: relative frequency of each training picture.
         callbacks: further callbacks.
-        on_built: called with the trainer before it starts.
 
     Raises:
         TrainingDivergedError: when a loss or gradient is not finite.
@@ -169,8 +178,6 @@ def fit(
     )
     if runtime.compile:
         task.network.compile()
-    if on_built is not None:
-        on_built(trainer)
     if resume is not None and trainer.is_global_zero:
         print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
     feeding = Feeding(train, val, params, task.seed, runtime.loader_workers, sampling_weights)

@@ -94,15 +94,4 @@ def pretrain(
         return
     network.load_state_dict(result.weights)
     save_model(network, weights)
-    figures = {key: value for key, value in result.best_row.items() if key.startswith("val_")}
-    write_json(
-        metrics,
-        {
-            "best_epoch": result.best_epoch,
-            "epochs": result.epochs,
-            "updates": result.updates,
-            "num_images": len(dataset),
-            "num_parameters": sum(p.numel() for p in network.parameters()),
-            **figures,
-        },
-    )
+    write_json(metrics, result.metrics(network, len(dataset)))

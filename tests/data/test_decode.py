@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from ae_pretrained.data.decode import read_mask, read_picture
 from ae_pretrained.data.records import DataError
+from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
 
 
 @pytest.fixture
@@ -180,6 +181,29 @@ def test_a_folder_and_a_file_of_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     with pytest.raises(DataError, match=r"0 bytes"):
         read_picture(tmp_path / "a.jpg")
+
+
+def test_a_picture_of_10_000_px_a_side(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (10_000, 10_000), (200, 100, 0))
+    picture.paste((0, 50, 250), (0, 0, 5_000, 10_000))
+    picture.save(tmp_path / "a.png", compress_level=1)
+    mask = Image.new("L", (10_000, 10_000), 2)
+    mask.paste(1, (0, 0, 5_000, 10_000))
+    mask.save(tmp_path / "m.png", compress_level=1)
+    box = content_box(10_000, 10_000, 32, "stretch")
+    small = resize_picture(read_picture(tmp_path / "a.png"), 32, box)
+    assert (small[:, :16] == (0, 50, 250)).all()
+    assert (small[:, 16:] == (200, 100, 0)).all()
+    small_mask = resize_mask(read_mask(tmp_path / "m.png"), 32, box)
+    assert (small_mask[:, :16] == 1).all()
+    assert (small_mask[:, 16:] == 2).all()
+
+
+@pytest.mark.parametrize("side", [13_360, 14_000])
+def test_the_limit_of_178_megapixels(tmp_path: Path, side: int) -> None:
+    Image.new("1", (side, side)).save(tmp_path / "large.png")
+    with pytest.raises(DataError, match=r"large.png: too large to be decoded safely"):
+        read_picture(tmp_path / "large.png")
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:

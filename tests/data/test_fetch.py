@@ -16,7 +16,7 @@ import pytest
 from ae_pretrained.data import fetch as fetching
 from ae_pretrained.data.download import Archive, download_oxford
 from ae_pretrained.data.fetch import fetch
-from ae_pretrained.data.link import resolve_raw
+from ae_pretrained.data.link import resolve_raw, write_link
 from ae_pretrained.data.official import OfficialSource
 from ae_pretrained.data.records import DataError
 from tests.data.layouts import write_official
@@ -71,6 +71,22 @@ def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path: Path) -> 
     (root / "beach.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"holiday holds no official.*looked for images/.*found beach.jpg"):
         fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
+
+
+def test_a_relative_root_gives_the_same_pointer_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointers = []
+    for name in ("one machine", "another"):
+        write_official(tmp_path / name / "pets")
+        (tmp_path / name / "repository").mkdir()
+        monkeypatch.chdir(tmp_path / name / "repository")
+        write_link(Path("data/raw"), Path("../pets"), 16)
+        monkeypatch.chdir(tmp_path)
+        raw = tmp_path / name / "repository" / "data" / "raw"
+        assert resolve_raw(raw) == tmp_path / name / "pets"
+        pointers.append((raw / "source.json").read_bytes())
+    assert pointers[0] == pointers[1]
 
 
 def test_a_link_to_a_folder_that_is_gone(tmp_path: Path) -> None:

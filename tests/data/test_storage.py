@@ -15,7 +15,7 @@ from ae_pretrained.data import storage
 from ae_pretrained.data.arrays import ArraysError, open_split
 from ae_pretrained.data.prepare import prepare
 from ae_pretrained.data.records import DataError
-from ae_pretrained.data.storage import create_array, replace_folder, write_rows
+from ae_pretrained.data.storage import create_array, keep_rows, replace_folder, write_rows
 from tests.data.layouts import write_official
 from tests.data.test_prepare import data_params, run
 
@@ -126,3 +126,17 @@ def test_arrays_that_are_not_there_or_do_not_belong_together(tmp_path: Path) -> 
     (train / "masks.npy").write_bytes(b"no array")
     with pytest.raises(ArraysError, match="not what prepare writes"):
         open_split(tmp_path / "processed", "train")
+
+
+def test_rows_that_are_kept_leave_the_bytes_of_an_array_of_their_own(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (1000, 3, 5), dtype=np.uint8)
+    for number, kept in enumerate(
+        ([*range(1000)], [*range(999)], [0, 2, 3, 500, 999], [*range(1, 1000, 2)], [])
+    ):
+        old, new = tmp_path / f"{number}.npy", tmp_path / f"{number}_new.npy"
+        create_array(old, rows.shape)
+        write_rows(old, 0, rows)
+        keep_rows(old, kept)
+        create_array(new, (len(kept), 3, 5))
+        write_rows(new, 0, rows[kept])
+        assert old.read_bytes() == new.read_bytes(), kept[:3]

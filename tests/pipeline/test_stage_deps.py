@@ -9,13 +9,14 @@ from ruamel.yaml import YAML
 from ae_pretrained.params import read_params
 from ae_pretrained.params.editing import flatten
 from tests.conftest import ROOT
-from tools.stage_deps import declared_deps, expected_deps, stage_scripts
+from tools.stage_deps import PIPELINES, declared_deps, expected_deps, stage_scripts
 
 
-def test_deps_are_exactly_what_each_stage_imports() -> None:
-    expected = expected_deps()
-    for stage, (code, _) in declared_deps().items():
-        assert sorted(code) == expected[stage], f"{stage}: run `make deps`"
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_deps_are_exactly_what_each_stage_imports(pipeline: str) -> None:
+    expected = expected_deps(pipeline)
+    for stage, (code, _) in declared_deps(pipeline).items():
+        assert sorted(code) == expected[stage], f"{pipeline}:{stage}: run `make deps`"
 
 
 @pytest.mark.parametrize("stage", sorted(stage_scripts()))

@@ -1,0 +1,1 @@
+"""A trained segmenter in formats that run without this package."""

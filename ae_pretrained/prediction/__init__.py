@@ -1,0 +1,1 @@
+"""Using a trained segmenter: photos in, masks, overlays and tables out."""

@@ -1,0 +1,118 @@
+"""What runs the network: PyTorch for this pipeline's weights, onnxruntime for an exported model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ae_pretrained.errors import PipelineError
+
+Device = Literal["auto", "cpu", "cuda"]
+Logits = Callable[[np.ndarray], np.ndarray]
+"""From pictures (N, 3, H, W) float32 in [0, 1] to logits (N, C, H, W) float32."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A segmenter that is ready to run.
+
+    Attributes:
+        logits: runs the network.
+        classes: names by class id, background first.
+        image_size: side of the square that photos are brought to, px.
+        resize: how they are brought to it, ``stretch`` or ``pad``.
+        device: what runs it, ``cpu`` or ``cuda``.
+    """
+
+    logits: Logits
+    classes: tuple[str, ...]
+    image_size: int
+    resize: Literal["stretch", "pad"]
+    device: str
+
+
+def load_model(path: Path, device: str) -> LoadedModel:
+    """Load a ``.onnx`` file with onnxruntime, and any other file as this pipeline's weights.
+
+    Raises:
+        PipelineError: when the file is absent, damaged or something else, or there is no such device.
+    """
+    if device not in get_args(Device):
+        raise PipelineError(f"device: found {device!r}, expected one of {', '.join(get_args(Device))}")
+    if not path.exists():
+        raise PipelineError(
+            f"{path}: no such model file; expected a segmenter (.safetensors) or a model exported to .onnx"
+        )
+    return _load_onnx(path, device) if path.suffix.lower() == ".onnx" else _load_weights(path, device)
+
+
+def _checked(
+    path: Path, logits: Logits, classes: Any, image_size: Any, resize: Any, device: str
+) -> LoadedModel:
+    """Build a LoadedModel from what a file states about itself."""
+    named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+    if not named or not 2 <= len(classes) <= 255:
+        raise PipelineError(f"{path}: expected 2 to 255 class names, found {classes!r}; export it again")
+    if not isinstance(image_size, int) or image_size < 1:
+        raise PipelineError(
+            f"{path}: expected an image size in pixels, found {image_size!r}; export it again"
+        )
+    if resize not in ("stretch", "pad"):
+        raise PipelineError(f"{path}: expected resize 'stretch' or 'pad', found {resize!r}; export it again")
+    return LoadedModel(logits, tuple(classes), image_size, resize, device)
+
+
+def _load_weights(path: Path, device: str) -> LoadedModel:
+    import torch
+
+    from ae_pretrained.models.weights import load_unet
+
+    model, info = load_unet(path)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise PipelineError("device: found 'cuda', but PyTorch sees no GPU on this machine; use auto or cpu")
+    target = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    model.to(target)
+
+    def logits(pictures: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(model(torch.from_numpy(pictures).to(target)).float().cpu())
+
+    return _checked(path, logits, info.classes, info.image_size, info.resize, target)
+
+
+def _load_onnx(path: Path, device: str) -> LoadedModel:
+    import onnxruntime
+
+    there = onnxruntime.get_available_providers()
+    if device == "cuda" and "CUDAExecutionProvider" not in there:
+        raise PipelineError(
+            "device: found 'cuda', but this onnxruntime has no CUDA provider; install onnxruntime-gpu, or use "
+            "auto or cpu"
+        )
+    use_gpu = device != "cpu" and "CUDAExecutionProvider" in there
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if use_gpu else ["CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(path, providers=providers)
+    except Exception as error:  # onnxruntime raises classes of its own, below Exception, one per cause
+        raise PipelineError(
+            f"{path}: not a readable ONNX model ({error}); make one with `ae-pretrained export --format onnx`"
+        ) from None
+    stated = session.get_modelmeta().custom_metadata_map
+    try:
+        classes, side = json.loads(stated["classes"]), int(stated["image_size"])
+        resize, name = stated["resize"], session.get_inputs()[0].name
+    except (KeyError, ValueError, IndexError):
+        raise PipelineError(
+            f"{path}: an ONNX model without the metadata of a segmenter (found {sorted(stated) or 'none'}); "
+            "expected one made with `ae-pretrained export --format onnx`"
+        ) from None
+
+    def logits(pictures: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(None, {name: pictures})[0])
+
+    return _checked(path, logits, classes, side, resize, "cuda" if use_gpu else "cpu")

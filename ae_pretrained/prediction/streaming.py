@@ -1,0 +1,61 @@
+"""Photos in batches, the next of them decoded while the present one is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ae_pretrained.data.records import DataError
+from ae_pretrained.prediction.photos import read_photo
+
+_BATCH_PIXELS = 48_000_000  # a batch of large photos is closed early: memory holds two batches and no more
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to predict: its file, and its pixels or why there are none.
+
+    Attributes:
+        position: its place among all.
+        pixels: (H, W, 3) uint8 RGB, None where the file cannot be read.
+        error: why it cannot be read.
+    """
+
+    position: int
+    path: Path
+    pixels: np.ndarray | None
+    error: str = ""
+
+
+def _read(position: int, path: Path) -> Photo:
+    try:
+        return Photo(position, path, read_photo(path, str(path)))
+    except DataError as error:
+        return Photo(position, path, None, str(error))
+
+
+def _next_batch(pending: Iterator[tuple[int, Path]], batch_size: int) -> list[Photo]:
+    batch: list[Photo] = []
+    held = 0
+    while len(batch) < batch_size and held < _BATCH_PIXELS:
+        item = next(pending, None)
+        if item is None:
+            break
+        batch.append(_read(*item))
+        pixels = batch[-1].pixels
+        held += 0 if pixels is None else pixels.shape[0] * pixels.shape[1]
+    return batch
+
+
+def stream_photos(paths: Sequence[Path], batch_size: int) -> Generator[list[Photo], None, None]:
+    """Decode photos in order, in batches of at most ``batch_size`` photos and some 48 megapixels."""
+    pending = iter(enumerate(paths))
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        future = pool.submit(_next_batch, pending, batch_size)
+        while batch := future.result():
+            future = pool.submit(_next_batch, pending, batch_size)
+            yield batch

@@ -1,0 +1,80 @@
+"""What was predicted, photo by photo, as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ae_pretrained.files import write_json, write_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the tables say about one photo.
+
+    Attributes:
+        file: the photo.
+        width, height: its size, upright, px.
+        species: foreground class with the most pixels, or None.
+        confidence: mean probability over the foreground, over all pixels where there is none.
+        shares: share of the pixels by class.
+        mask, overlay: the result files, relative to their folder.
+    """
+
+    file: str
+    width: int
+    height: int
+    species: str | None
+    confidence: float
+    shares: dict[str, float]
+    mask: str
+    overlay: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A photo without a prediction, and why."""
+
+    file: str
+    error: str
+
+
+def write_tables(
+    folder: Path,
+    rows: Sequence[Row],
+    unreadable: Sequence[Unreadable],
+    classes: Sequence[str],
+    flip_averaging: bool,
+) -> None:
+    """Write ``predictions.json`` and ``predictions.csv``; shares and confidence to 6 digits."""
+    write_json(
+        folder / "predictions.json",
+        {
+            "classes": list(classes),
+            "flip_averaging": flip_averaging,
+            "predictions": [vars(row) for row in rows],
+            "unreadable": [vars(item) for item in unreadable],
+        },
+    )
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    shares = [f"share_{name}" for name in classes]
+    writer.writerow(["file", "width", "height", "species", "confidence", *shares, "mask", "overlay"])
+    for row in rows:
+        numbers = [f"{row.shares[name]:.6f}" for name in classes]
+        writer.writerow(
+            [
+                row.file,
+                row.width,
+                row.height,
+                row.species or "",
+                f"{row.confidence:.6f}",
+                *numbers,
+                row.mask,
+                row.overlay,
+            ]
+        )
+    write_text(folder / "predictions.csv", stream.getvalue())

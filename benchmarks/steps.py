@@ -1,0 +1,245 @@
+"""Ways to train the same segmenter for some steps, each timed in seconds per step.
+
+``ours`` is the training of this project to the letter: loader, augmentation, Lightning, callbacks. ``plain`` is the
+loop that people write, in the style of the original project: a Dataset that decodes and normalises one picture at a
+time with OpenCV, float32, NCHW, zero_grad, backward, step. ``held`` is our step on one batch that is held in memory:
+what is left when nothing has to be fed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from ae_pretrained.data.arrays import open_split
+from ae_pretrained.data.augment import augment
+from ae_pretrained.data.batches import ArrayBatches, to_float
+from ae_pretrained.data.constants import IGNORE_INDEX
+from ae_pretrained.hardware import resolve_accelerator, resolve_precision
+from ae_pretrained.losses.segmentation import SegmentationLoss
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.transfer import parameter_groups
+from ae_pretrained.models.unet import UNet
+from ae_pretrained.params import Params
+from ae_pretrained.training.checkpoints import CheckpointFolder
+from ae_pretrained.training.fit import fit
+from ae_pretrained.training.optimization import make_optimizer
+from ae_pretrained.training.segmentation import SegmentationTask
+
+WARM = 3  # steps before the clock starts
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained on what.
+
+    Attributes:
+        params: model, batch size, precision, augmentation, optimiser.
+        processed: folder of prepared arrays.
+        files: folder with the training pairs as files, of the size of the arrays.
+        steps: timed steps a turn.
+        device: where.
+    """
+
+    params: Params
+    processed: Path
+    files: Path
+    steps: int
+    device: torch.device
+
+    @classmethod
+    def make(cls, params: Params, processed: Path, folder: Path, steps: int) -> Setting:
+        """Write the training pairs as files too: JPEG and PNG, as the original project keeps them."""
+        train = open_split(processed, "train")
+        assert train.masks is not None
+        folder.mkdir(parents=True)
+        for row, (image, mask) in enumerate(zip(train.images, train.masks, strict=True)):
+            cv2.imwrite(str(folder / f"{row:06d}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            cv2.imwrite(str(folder / f"{row:06d}.png"), mask)
+        accelerator = resolve_accelerator(params.runtime.accelerator)
+        device = torch.device("cuda" if accelerator == "gpu" else "cpu")
+        return cls(params, processed, folder, steps, device)
+
+    def network(self) -> UNet:
+        """The model from one seed, so that all ways train the same."""
+        torch.manual_seed(0)
+        return UNet(ModelConfig.from_params(self.params.model), len(self.params.data.classes)).to(self.device)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class _Stopwatch(L.Callback):
+    """Clock at the start of step ``WARM`` and at the end of the last step."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.start = self.stop = 0.0
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx == WARM:
+            synchronize(self.device)
+            self.start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        if self.stop == 0.0:
+            synchronize(self.device)
+            self.stop = time.perf_counter()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        self.on_train_epoch_end(trainer, pl_module)
+
+
+def ours(setting: Setting) -> float:
+    """Seconds per step of the project's training."""
+    steps = setting.steps + WARM
+    params = setting.params.train_seg.model_copy(update={"epochs": 1, "updates_per_epoch": steps})
+    train, val = (open_split(setting.processed, name) for name in ("train", "val"))
+    assert train.masks is not None
+    assert val.masks is not None
+    task = SegmentationTask(setting.network(), params, 0, setting.params.data.classes, None)
+    watch = _Stopwatch(setting.device)
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+        fit(
+            task,
+            ArrayBatches(train.images, train.masks, np.arange(len(train))),
+            ArrayBatches(val.images, val.masks, np.arange(min(len(val), params.batch_size))),
+            runtime=setting.params.runtime,
+            checkpoint=CheckpointFolder(Path(folder) / "checkpoint", "benchmark"),
+            curve=Path(folder) / "curve.csv",
+            monitor="val_loss",
+            mode="min",
+            shown=(),
+            callbacks=[watch],
+        )
+    return (watch.stop - watch.start) / setting.steps
+
+
+class _Files(Dataset[tuple[Tensor, Tensor]]):
+    """One decoded and normalised pair at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.images = sorted(folder.glob("*.jpg"))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        path = self.images[index]
+        found = cv2.imread(str(path))
+        assert found is not None
+        picture = cv2.cvtColor(found, cv2.COLOR_BGR2RGB).astype(np.float32) / 255.0
+        mask = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
+        return torch.from_numpy(picture.transpose(2, 0, 1).copy()), torch.from_numpy(mask).long()
+
+
+def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+def plain(setting: Setting) -> float:
+    """Seconds per step of a plain loop."""
+    network = setting.network().train()
+    loss = SegmentationLoss(setting.params.train_seg.loss).to(setting.device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=setting.params.train_seg.lr)
+    batches = _endless(
+        DataLoader(_Files(setting.files), setting.params.train_seg.batch_size, shuffle=True, drop_last=True)
+    )
+
+    def step() -> None:
+        images, masks = (tensor.to(setting.device) for tensor in next(batches))
+        optimizer.zero_grad()
+        total = loss(network(images), masks)["total"]
+        total.backward()
+        optimizer.step()
+        total.item()
+
+    return time_steps(step, setting.steps, setting.device)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def autocast(setting: Setting) -> Callable[[], AbstractContextManager[Any]]:
+    """The number format of our training."""
+    accelerator = "gpu" if setting.device.type == "cuda" else "cpu"
+    name = resolve_precision(setting.params.train_seg.precision, accelerator)
+    if name == "32-true":
+        return _nothing
+    dtype = torch.bfloat16 if name == "bf16-mixed" else torch.float16
+    return lambda: torch.autocast(setting.device.type, dtype=dtype)
+
+
+def held_batch(setting: Setting) -> tuple[Tensor, Tensor]:
+    """One augmented batch on the device."""
+    train = open_split(setting.processed, "train")
+    assert train.masks is not None
+    rows = list(range(setting.params.train_seg.batch_size))
+    images, masks = ArrayBatches(train.images, train.masks, np.arange(len(train)))[rows]
+    generator = torch.Generator(setting.device).manual_seed(0)
+    return augment(
+        to_float(images.to(setting.device)),
+        masks.to(setting.device),
+        setting.params.train_seg.augmentation,
+        IGNORE_INDEX,
+        generator,
+    )
+
+
+def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]) -> Callable[[], None]:
+    """Our step on one batch: forward, loss, backward, clipping, optimiser."""
+    params = setting.params.train_seg
+    if autocast(setting) is _nothing and setting.device.type == "cpu":
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loss = SegmentationLoss(params.loss).to(setting.device)
+    optimizer = make_optimizer(parameter_groups(network, params.lr, 1.0, params.weight_decay), params)  # type: ignore[arg-type]
+    images, masks = batch
+    format_ = autocast(setting)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with format_():
+            total = loss(network(images), masks)["total"]
+        total.backward()
+        if params.gradient_clip:
+            nn.utils.clip_grad_norm_(network.parameters(), params.gradient_clip)
+        optimizer.step()
+
+    return step
+
+
+def held(setting: Setting) -> float:
+    """Seconds per step on one batch held in memory."""
+    step = make_step(setting, setting.network().train(), held_batch(setting))
+    return time_steps(step, setting.steps, setting.device)
+
+
+def time_steps(step: Callable[[], None], steps: int, device: torch.device) -> float:
+    """Seconds per step, after some that do not count."""
+    for _ in range(WARM):
+        step()
+    synchronize(device)
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    synchronize(device)
+    return (time.perf_counter() - start) / steps

@@ -1,0 +1,72 @@
+"""Our training beside a plain PyTorch loop, and beside the same step with nothing to feed.
+
+    python -m benchmarks.training                                          on drawn pictures
+    python -m benchmarks.training ../shared/data/oxford-iiit-pet-128       on real ones
+
+The same U-Net, batch and size; `benchmarks/steps.py` says what each way does. `plain` neither augments nor logs. The
+ways take turns; ratios are taken round by round, and their median counts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from benchmarks.common import median_ratio, parser, print_table, take_turns, write_result
+from benchmarks.material import params_for, prepared
+from benchmarks.steps import Setting, held, ours, plain
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__, rounds=5)
+    options.add_argument("root", type=Path, nargs="?", help="an unpacked official layout")
+    options.add_argument("--size", type=int, default=64, help="px (default: %(default)s)")
+    options.add_argument("--batch-size", type=int, default=32)
+    options.add_argument("--steps", type=int, default=12, help="timed steps a turn (default: %(default)s)")
+    options.add_argument("--precision", default="auto", help="of our training: auto, 32, bf16, 16")
+    options.add_argument("--pictures", type=int, default=240, help="pictures to draw, without a root")
+    options.add_argument("--compile", action="store_true", help="our training with torch.compile")
+    given = options.parse_args(arguments)
+    params = params_for(
+        given.root,
+        {
+            "data.image_size": given.size,
+            "data.synthetic": {"num_trainval": given.pictures, "num_test": 16, "size": 2 * given.size},
+            "data.leak_check.enabled": False,
+            "train_seg.batch_size": given.batch_size,
+            "train_seg.precision": given.precision,
+            "train_seg.init": "scratch",
+            "runtime.compile": given.compile,
+        },
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        processed = prepared(params, Path(folder))
+        setting = Setting.make(params, processed, Path(folder) / "files", given.steps)
+        ways = {
+            name: partial(way, setting) for name, way in (("ours", ours), ("plain", plain), ("held", held))
+        }
+        seconds = take_turns(ways, given.rounds)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    rows = [
+        (name, f"{given.batch_size / value:.0f}", f"{1000 * value:.1f}") for name, value in medians.items()
+    ]
+    title = f"U-Net, {given.size} px, batch {given.batch_size}, {setting.device.type}"
+    print_table(title, ("", "pictures/s", "ms a step"), rows)
+    against_plain = median_ratio(seconds["plain"], seconds["ours"])
+    feeding = median_ratio(seconds["held"], seconds["ours"])
+    print(f"ours against the plain loop: {against_plain:.2f} times; feeding: {feeding:.3f} of the step alone")
+    figures = {
+        "size": given.size,
+        "batch_size": given.batch_size,
+        "device": setting.device.type,
+        "seconds_per_step": seconds,
+        "ours_against_plain": against_plain,
+        "feeding": feeding,
+    }
+    write_result("training", figures, given.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Stage prepare: the pictures of the study as arrays."""
+
+from ae_pretrained.data.fetch import fetch
+from ae_pretrained.data.prepare import prepare
+from stages.run import run_stage
+from studies.label_efficiency.grid import DATA, study_params
+
+
+def main() -> None:
+    params = study_params({}, "no changes")
+    fetch(params.data, params.seed, DATA / "raw")
+    prepare(
+        DATA / "raw",
+        DATA / "processed",
+        params.data,
+        params.seed,
+        metrics_file=DATA / "prepare.json",
+        plots=DATA / "pictures",
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,30 @@
+"""Stage pretrain: one autoencoder per pretext task, on every training picture, without labels."""
+
+import argparse
+from pathlib import Path
+
+from ae_pretrained.training.pretrain import pretrain
+from stages.run import run_stage
+from studies.label_efficiency.grid import DATA, PRETRAINED, read_grid, study_params
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pretext")
+    name = parser.parse_args().pretext
+    params = study_params(read_grid()["pretexts"][name] or {}, f"pretext {name}")
+    pretrain(
+        DATA / "processed",
+        params=params.train_ae,
+        model=params.model,
+        runtime=params.runtime,
+        seed=params.seed,
+        weights=PRETRAINED / f"{name}.safetensors",
+        curve=PRETRAINED / f"{name}.csv",
+        metrics=PRETRAINED / f"{name}.json",
+        checkpoints=Path(".checkpoints/label_efficiency") / name,
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,198 @@
+"""Stage summarise: one CSV of all cells, one of the means and differences, and the figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.files import write_json, write_text
+from ae_pretrained.params import load_params
+from ae_pretrained.plotting.label_efficiency import EfficiencyCurve, label_efficiency
+from ae_pretrained.plotting.style import save_png
+from stages.run import run_stage
+from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
+from studies.label_efficiency.statistics import Interval, paired_difference, t_interval, updates_to_reach
+
+RESULTS = FOLDER / "results"
+
+
+def main() -> None:
+    grid = read_grid()
+    interval = grid["validate_every"]
+    classes = load_params(PARAMS).data.classes
+    cells = [read_cell(cell, interval) for cell in cells_of(grid)]
+    write_csv(RESULTS / "cells.csv", [cell_row(cell, classes) for cell in cells])
+    table = summarise_groups(cells, classes)
+    write_csv(RESULTS / "summary.csv", table)
+    write_csv(RESULTS / "curves.csv", wide_rows(table, list(grid["arms"])))
+    write_json(RESULTS / "summary.json", nested(table))
+    figure = label_efficiency(curves(table, grid["titles"]), budget_titles(table))
+    save_png(figure, RESULTS / "label_efficiency.png")
+
+
+def read_cell(cell: Cell, interval: int) -> dict[str, Any]:
+    """What a finished cell left: its figures, and its validation curve under ``curve``."""
+    path = CELLS / f"{cell.name}.json"
+    if not path.is_file():
+        raise PipelineError(
+            f"{path}: this cell of the grid has not been run; `dvc repro` runs what is missing"
+        )
+    values = json.loads(path.read_text(encoding="utf-8"))
+    with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    values["curve"] = [(int(row["epoch"]) * interval, float(row["val_mean_iou"])) for row in rows]
+    return dict(values)
+
+
+def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    keys = ("arm", "label_fraction", "num_labelled", "updates", "seed", "best_update", "val_mean_iou")
+    test = cell["test"]
+    return {
+        **{key: cell[key] for key in keys},
+        "test_mean_iou": test["mean_iou"],
+        **{f"test_iou_{name}": test[name]["iou"] for name in classes if name in test},
+        "test_mean_foreground_dice": test["mean_foreground_dice"],
+        "test_pixel_accuracy": test["pixel_accuracy"],
+        "test_species_accuracy": test.get("species_accuracy", ""),
+    }
+
+
+Group = tuple[float, int]  # label fraction, updates
+
+
+def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per arm, label fraction and budget, in the order of the grid."""
+    by_arm: dict[Group, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+    for cell in cells:
+        by_arm[cell["label_fraction"], cell["updates"]][cell["arm"]][cell["seed"]] = cell
+    longest = {fraction: max(u for f, u in by_arm if f == fraction) for fraction, _ in by_arm}
+    rows = []
+    for (fraction, updates), arms in sorted(by_arm.items()):
+        budget = "long" if updates == longest[fraction] else "short"
+        for arm, by_seed in arms.items():
+            rows.append(
+                {
+                    "budget": budget,
+                    "label_fraction": fraction,
+                    "num_labelled": next(iter(by_seed.values()))["num_labelled"],
+                    "updates": updates,
+                    "arm": arm,
+                    "seeds": len(by_seed),
+                    **scores(by_seed, classes),
+                    **comparison(by_seed, arms.get(REFERENCE)),
+                }
+            )
+    return rows
+
+
+def scores(by_seed: dict[int, dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+    tests = [cell["test"] for cell in by_seed.values()]
+    of_classes = {
+        f"iou_{name}": t_interval([test[name]["iou"] for test in tests]).mean
+        for name in classes
+        if all(name in test for test in tests)
+    }
+    return {**spread("mean_iou", t_interval([test["mean_iou"] for test in tests])), **of_classes}
+
+
+def comparison(
+    by_seed: dict[int, dict[str, Any]], reference: dict[int, dict[str, Any]] | None
+) -> dict[str, Any]:
+    """Difference to the reference of the same budget, and the updates to its best validation score."""
+    names = ("difference", "difference_low", "difference_high", "updates_to_reference")
+    if reference is None:
+        return dict.fromkeys(names, math.nan)
+    difference = paired_difference(
+        {seed: cell["test"]["mean_iou"] for seed, cell in by_seed.items()},
+        {seed: cell["test"]["mean_iou"] for seed, cell in reference.items()},
+    )
+    needed = [
+        updates_to_reach(max(score for _, score in reference[seed]["curve"]), cell["curve"])
+        for seed, cell in by_seed.items()
+    ]
+    reached = [updates for updates in needed if updates is not None]
+    mean = sum(reached) / len(reached) if len(reached) == len(needed) else math.nan
+    return {**spread("difference", difference), "updates_to_reference": mean}
+
+
+def spread(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def wide_rows(table: Sequence[dict[str, Any]], arms: Sequence[str]) -> list[dict[str, Any]]:
+    """Mean IoU of the long budget with a column per arm, for `dvc plots`."""
+    by_fraction: dict[float, dict[str, Any]] = {}
+    for row in table:
+        if row["budget"] == "long":
+            start = {"label_percent": 100 * row["label_fraction"], **dict.fromkeys(arms, math.nan)}
+            by_fraction.setdefault(row["label_fraction"], start)[row["arm"]] = row["mean_iou"]
+    return list(by_fraction.values())
+
+
+def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The table as budget -> fraction -> arm, without what is not known."""
+    result: dict[str, Any] = {}
+    for row in table:
+        known = {
+            key: value
+            for key, value in row.items()
+            if key not in ("budget", "label_fraction", "arm")
+            and not (isinstance(value, float) and math.isnan(value))
+        }
+        place = result.setdefault(row["budget"], {}).setdefault(f"{row['label_fraction']:g}", {})
+        place[row["arm"]] = known
+    return result
+
+
+def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str, list[EfficiencyCurve]]:
+    """What the figure draws: per budget, one line per arm."""
+    points: dict[str, dict[str, list[tuple[float, float, float, float]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in table:
+        point = (row["label_fraction"], row["mean_iou"], row["mean_iou_low"], row["mean_iou_high"])
+        points[row["budget"]][row["arm"]].append(point)
+    return {
+        budget: [EfficiencyCurve(arm, titles.get(arm, arm), tuple(line)) for arm, line in lines.items()]
+        for budget, lines in points.items()
+    }
+
+
+def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
+    updates: dict[str, list[int]] = defaultdict(list)
+    for row in table:
+        updates[row["budget"]].append(row["updates"])
+    return {budget: _budget_title(budget, counts) for budget, counts in updates.items()}
+
+
+def _budget_title(budget: str, counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    words = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{budget.capitalize()} budget: {words} updates"
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of the same columns; floats to 6 digits, NaN as an empty field."""
+    buffer = io.StringIO()
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _text(value) for key, value in row.items()} for row in rows)
+    write_text(path, buffer.getvalue())
+
+
+def _text(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+if __name__ == "__main__":
+    run_stage(main)

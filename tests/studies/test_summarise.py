@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from studies.label_efficiency.summarise import budget_titles, curves, nested, summarise_groups, wide_rows
+
+CLASSES = ["background", "cat", "dog"]
+
+
+def cell(arm: str, fraction: float, updates: int, seed: int, score: float) -> dict[str, Any]:
+    ious = {name: {"iou": score} for name in CLASSES}
+    return {
+        "arm": arm,
+        "label_fraction": fraction,
+        "updates": updates,
+        "seed": seed,
+        "num_labelled": round(1000 * fraction),
+        "test": {"mean_iou": score, **ious},
+        "curve": [(updates // 2, score - 0.1), (updates, score)],
+    }
+
+
+@pytest.fixture
+def table() -> list[dict[str, Any]]:
+    cells = []
+    for seed, noise in enumerate((0.0, 0.02, -0.01)):
+        cells += [
+            cell("scratch", 0.05, 100, seed, 0.4 + noise),
+            cell("scratch", 0.05, 400, seed, 0.5 + noise),
+            cell("ours", 0.05, 100, seed, 0.55 + noise),
+            cell("ours", 0.05, 400, seed, 0.6 + noise + 0.01 * seed),
+        ]
+    return summarise_groups(cells, CLASSES)
+
+
+def row(table: list[dict[str, Any]], arm: str, budget: str) -> dict[str, Any]:
+    (found,) = [r for r in table if r["arm"] == arm and r["budget"] == budget]
+    return found
+
+
+def test_budgets_are_told_apart_and_differences_are_paired(table: list[dict[str, Any]]) -> None:
+    assert row(table, "scratch", "short")["updates"] == 100
+    long = row(table, "ours", "long")
+    assert long["updates"] == 400
+    assert long["mean_iou"] == pytest.approx(np.mean([0.6, 0.63, 0.61]))
+    # The common noise cancels: what is left of the spread is 0, 0.01, 0.02.
+    expected = stats.ttest_1samp([0.1, 0.11, 0.12], 0.0).confidence_interval(0.95)
+    assert long["difference"] == pytest.approx(0.11)
+    assert (long["difference_low"], long["difference_high"]) == pytest.approx(tuple(expected))
+    assert row(table, "scratch", "long")["difference"] == 0.0
+
+
+def test_updates_to_the_reference(table: list[dict[str, Any]]) -> None:
+    """Ours is at 0.5 or more after half of its 400 updates, scratch only after all of them."""
+    assert row(table, "ours", "long")["updates_to_reference"] == 200
+    assert row(table, "scratch", "long")["updates_to_reference"] == 400
+
+
+def test_what_is_drawn(table: list[dict[str, Any]]) -> None:
+    drawn = curves(table, {"ours": "Ours"})
+    assert [curve.title for curve in drawn["long"]] == ["scratch", "Ours"]
+    assert drawn["long"][1].points[0][0] == 0.05
+    assert budget_titles(table)["short"] == "Short budget: 100 updates"
+    (wide,) = wide_rows(table, ["scratch", "ours"])
+    assert wide["label_percent"] == 5.0
+    assert wide["ours"] == pytest.approx(row(table, "ours", "long")["mean_iou"])
+    assert nested(table)["long"]["0.05"]["ours"]["seeds"] == 3
+
+
+def test_without_the_reference_nothing_is_compared() -> None:
+    (only,) = summarise_groups([cell("ours", 0.05, 100, 0, 0.5)], CLASSES)
+    assert np.isnan(only["difference"])
+    assert "difference" not in nested([only])["long"]["0.05"]["ours"]
