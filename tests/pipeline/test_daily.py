@@ -90,7 +90,7 @@ def test_plots_open_offline(unchanged: Workspace, tmp_path: Path) -> None:
             f"new Promise(done => {{ const look = () => {drawn} >= {len(charts)} ? done() : setTimeout(look, 50);"
             " setTimeout(done, 20000); look(); })"
         )
-        assert page.evaluate(drawn) == len(charts) >= 6
+        assert page.evaluate(drawn) >= len(charts) >= 6  # studies may add theirs
         assert page.requested() == []
         assert page.evaluate("document.images.length") >= 20
         assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).length") == 0
