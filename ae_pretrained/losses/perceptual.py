@@ -17,7 +17,6 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder, smallest_side
 
 PerceptualNetwork = Literal["efficientnet_lite0", "vgg16"]
-_LITE_LEVELS = 3  # up to stride 8: deeper maps of small pictures are a few pixels
 _VGG_LAYERS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
 _VGG_MEAN, _VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -56,52 +55,75 @@ class _VGG16Features(nn.Module):
         return features
 
 
-class PerceptualLoss(nn.Module):
-    """Mean squared difference of the features of a frozen ImageNet network, averaged over its levels.
+def frozen_lite(levels: int) -> EfficientNetLiteEncoder:
+    """The first ``levels`` resolutions of EfficientNet-Lite0 with its ImageNet weights, for comparing features."""
+    encoder = EfficientNetLiteEncoder(levels).eval()
+    encoder.load_imagenet_weights()
+    # Folded and with channels last it takes a third less time on a CPU (98 ms to 64 ms at 64 px, batch 32,
+    # bf16, one core).
+    encoder.fold_norms()
+    return _frozen(encoder)
 
-    ``efficientnet_lite0``: the maps at strides 2, 4 and 8, each scaled by the root mean square of the
-    target's map, since the levels of that network differ tenfold in size; pictures below 16 px are enlarged
-    to 16 px first. ``vgg16``: relu1_2, relu2_2, relu3_3 and relu4_3, unscaled, as in the original.
+
+def _frozen(network: nn.Module) -> Any:
+    network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def enlarged(images: Tensor, smallest: int) -> Tensor:
+    """Pictures (N, C, H, W), enlarged to a shorter side of ``smallest`` px if they are below it."""
+    height, width = images.shape[-2:]
+    if min(height, width) < smallest:
+        scale = smallest / min(height, width)
+        size = (round(height * scale), round(width * scale))
+        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+class FrozenEyes(nn.Module):
+    """A loss that looks through a frozen network.
 
     The network is no submodule: neither its weights nor its buffers are parameters of whatever holds this loss,
     or part of its state and checkpoints. It follows to devices and formats nevertheless.
-
-    Args:
-        network: which one.
     """
 
-    def __init__(self, network: PerceptualNetwork = "efficientnet_lite0") -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        chosen: nn.Module
-        if network == "efficientnet_lite0":
-            encoder = EfficientNetLiteEncoder(_LITE_LEVELS).eval()
-            encoder.load_imagenet_weights()
-            # Folded and with channels last it takes a third less time on a CPU (98 ms to 64 ms at 64 px,
-            # batch 32, bf16, one core).
-            encoder.fold_norms()
-            chosen, self.smallest, self.relative = encoder, smallest_side(_LITE_LEVELS), True
-        else:
-            chosen, self.smallest, self.relative = _VGG16Features(), 16, False
-        chosen.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._held = (chosen,)
+        self._held = (network,)
 
     @property
     def network(self) -> nn.Module:
         """The frozen network, in evaluation mode."""
         return self._held[0]
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> PerceptualLoss:
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FrozenEyes:
         """What ``to``, ``cuda``, ``double`` and so on come down to."""
         self.network._apply(fn, recurse)
         super()._apply(fn, recurse)
         return self
 
-    def _sized(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        if min(height, width) < self.smallest:
-            size = (max(height, self.smallest), max(width, self.smallest))
-            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-        return x.contiguous(memory_format=torch.channels_last)
+
+class PerceptualLoss(FrozenEyes):
+    """Mean squared difference of the features of a frozen ImageNet network, averaged over its levels.
+
+    ``efficientnet_lite0``: the maps at strides 2, 4, 8 and so on, each scaled by the root mean square of the
+    target's map, since the levels of that network differ tenfold in size; pictures too small for the deepest
+    are enlarged first. ``vgg16``: relu1_2, relu2_2, relu3_3 and relu4_3, unscaled, as in the original.
+
+    Args:
+        network: which one.
+        levels: how many resolutions of ``efficientnet_lite0`` are compared, 1 (stride 2) to 5 (stride 32).
+        size: pictures whose shorter side is below this many px are enlarged to it first. ImageNet networks learnt on
+            224 px: of 64 px pictures their deep maps say little (which of cat and dog, read off linearly: 0.80 right
+            at 64 px, 0.89 enlarged to 128 px, 0.93 to 192 px, on Oxford-IIIT Pet).
+    """
+
+    def __init__(
+        self, network: PerceptualNetwork = "efficientnet_lite0", levels: int = 3, size: int = 0
+    ) -> None:
+        lite = network == "efficientnet_lite0"
+        super().__init__(frozen_lite(levels) if lite else _frozen(_VGG16Features()))
+        self.smallest, self.relative = max(smallest_side(levels) if lite else 16, size), lite
 
     def forward(self, output: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
         """A scalar of at least 0.
@@ -114,8 +136,8 @@ class PerceptualLoss(nn.Module):
         if valid is not None:
             output = torch.where(valid, output, target.to(output.dtype))
         with torch.no_grad():
-            wanted = self.network(self._sized(target))
-        found = self.network(self._sized(output))
+            wanted = self.network(enlarged(target, self.smallest))
+        found = self.network(enlarged(output, self.smallest))
         losses = []
         for a, b in zip(found, wanted, strict=True):
             if b.dtype != torch.float64:

@@ -38,7 +38,11 @@ class ReconstructionLoss(nn.Module):
     def __init__(self, params: ReconstructionLossParams) -> None:
         super().__init__()
         self.params = params
-        self.perceptual = PerceptualLoss(params.perceptual_network) if params.perceptual > 0 else None
+        self.perceptual = None
+        if params.perceptual > 0:
+            self.perceptual = PerceptualLoss(
+                params.perceptual_network, params.perceptual_levels, params.perceptual_size
+            )
 
     def forward(
         self, output: Tensor, target: Tensor, valid: Tensor | None = None, corrupted: Tensor | None = None

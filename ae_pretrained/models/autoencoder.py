@@ -56,6 +56,14 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct pictures (N, 3, H, W) in [0, 1]; the output has their shape and range."""
-        features = self.encoder(x)
+        return self.decode(self.encoder(x), (x.shape[-2], x.shape[-1]))
+
+    def decode(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """The reconstruction (N, 3, H, W) in [0, 1] from the encoder's maps.
+
+        Args:
+            features: as the encoder gives them, shallow to deep.
+            size: (H, W).
+        """
         kept = [torch.zeros_like(f) if level < self._dropped else f for level, f in enumerate(features)]
-        return torch.sigmoid(self.head(self.decoder(kept, (x.shape[-2], x.shape[-1]))))
+        return torch.sigmoid(self.head(self.decoder(kept, size)))

@@ -118,6 +118,11 @@ def _folded(convolution: nn.Module, norm: nn.Module) -> tuple[nn.Module, nn.Modu
     return fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 
+def lite_strides() -> tuple[int, ...]:
+    """Strides of the feature maps of EfficientNet-Lite0, shallow to deep."""
+    return tuple(stride for _, _, stride in _LEVELS)
+
+
 def smallest_side(levels: int) -> int:
     """The smallest power of two above the deepest stride of the first ``levels`` resolutions."""
     return 2 ** (int(math.log2(_LEVELS[levels - 1][2])) + 1)

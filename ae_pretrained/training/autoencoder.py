@@ -11,6 +11,7 @@ from ae_pretrained.data.augment import augment
 from ae_pretrained.data.batches import Batch
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.corruption import corrupt
+from ae_pretrained.losses.latent import LatentPerceptualLoss
 from ae_pretrained.losses.reconstruction import ReconstructionLoss
 from ae_pretrained.losses.ssim import ssim
 from ae_pretrained.metrics.reconstruction import psnr, squared_error
@@ -29,20 +30,31 @@ class AutoencoderTask(TrainingTask):
     network: Autoencoder
 
     def __init__(self, network: Autoencoder, params: TrainAEParams, seed: int) -> None:
-        super().__init__(
-            network,
-            params,
-            seed,
-            lambda: parameter_groups(network, params.lr, 1.0, params.weight_decay),
-            "train_ae",
-        )
+        super().__init__(network, params, seed, self._parameter_groups, "train_ae")
         self.task = params
         self.loss = ReconstructionLoss(params.loss)
+        self.latent: LatentPerceptualLoss | None = None
+        if params.loss.latent > 0:
+            encoder = network.encoder
+            self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, params.loss.perceptual_size)
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        groups = parameter_groups(self.network, self.params.lr, 1.0, self.params.weight_decay)
+        if self.latent is not None:
+            maps = {"params": list(self.latent.parameters()), "lr": self.params.lr, "name": "latent"}
+            groups.append({**maps, "weight_decay": self.params.weight_decay})
+        return groups
 
     def _losses(self, images: Tensor, padding: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         seen, changed = corrupt(images, self.task.corruption, generator)
-        return self.loss(self.network(seen), images, valid, changed)
+        features = self.network.encoder(seen)
+        output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
+        losses = self.loss(output, images, valid, changed)
+        if self.latent is not None:
+            losses["latent"] = self.latent(features, images)
+            losses["total"] = losses["total"] + self.task.loss.latent * losses["latent"]
+        return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)

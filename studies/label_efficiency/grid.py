@@ -74,7 +74,8 @@ def read_grid() -> dict[str, Any]:
 
 def cells_of(grid: dict[str, Any]) -> list[Cell]:
     """Every cell that the grid asks for."""
-    arms = [*grid["baselines"], *grid["transfers"], *grid["plain_transfers"]]
+    groups = ("baselines", "transfers", "masked_transfers", "plain_transfers")
+    arms = [arm for group in groups for arm in grid[group]]
     return [Cell.parse(arm, run, seed) for arm in arms for run in grid["runs"] for seed in grid["seeds"]]
 
 

@@ -140,3 +140,18 @@ def test_vgg_features_are_those_of_the_original(monkeypatch: pytest.MonkeyPatch)
             network.features((value - mean) / std)
     expected = np.mean([float(((a - b) ** 2).mean()) for a, b in zip(seen[:4], seen[4:], strict=True)])
     assert float(PerceptualLoss("vgg16")(x, y)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_more_levels_and_enlarged_pictures() -> None:
+    """Five levels of pictures enlarged to 96 px, against the formula over the published network."""
+    x, y = batch(40)
+    encoder = EfficientNetLiteEncoder(5).eval()
+    encoder.load_imagenet_weights()
+    with torch.no_grad():
+        large = [
+            nn.functional.interpolate(v, size=(96, 96), mode="bilinear", align_corners=False) for v in (x, y)
+        ]
+        pairs = [(a.double().numpy(), b.double().numpy()) for a, b in zip(*map(encoder, large), strict=True)]
+    assert len(pairs) == 5
+    expected = np.mean([((a - b) ** 2).mean() / (b**2).mean() for a, b in pairs])
+    assert float(PerceptualLoss(levels=5, size=96)(x, y)) == pytest.approx(expected, rel=1e-3)

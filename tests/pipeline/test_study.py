@@ -24,7 +24,8 @@ def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     params = folder / "params.yaml"
     params.write_text(set_values(params.read_text(encoding="utf-8"), values), encoding="utf-8")
     smaller = {"runs": ["0.5x4"], "seeds": [0, 1], "validate_every": 2}
-    smaller |= {"baselines": ["scratch"], "transfers": ["encoder_decoder"], "plain_transfers": []}
+    smaller |= {"baselines": ["scratch"], "transfers": ["encoder_decoder"], "masked_transfers": ["masked"]}
+    smaller |= {"plain_transfers": [], "pretext_names": ["ours", "masked"]}
     grid = folder / "grid.yaml"
     keyed = {(key,): value for key, value in smaller.items()}
     grid.write_text(set_values(grid.read_text(encoding="utf-8"), keyed), encoding="utf-8")
@@ -46,8 +47,10 @@ def test_the_study_runs_its_cells_and_sums_up(tiny: Workspace, study: Workspace)
         ("scratch", "1"),
         ("encoder_decoder", "0"),
         ("encoder_decoder", "1"),
+        ("masked", "0"),
+        ("masked", "1"),
     ]
-    assert len({cell["test_mean_iou"] for cell in cells}) == 4
+    assert len({cell["test_mean_iou"] for cell in cells}) == 6
     assert (folder / "results/label_efficiency.png").stat().st_size > 5_000
     again = study.dvc("repro", STUDY).stdout
     assert "Running stage" not in again

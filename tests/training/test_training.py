@@ -50,6 +50,18 @@ def test_both_stages_write_weights_curves_and_metrics(processed: Path, tmp_path:
     )
 
 
+def test_latent_loss_falls_and_leaves_the_weights_file_as_it_is(processed: Path, tmp_path: Path) -> None:
+    plain = run_pretrain(processed, tmp_path / "plain", tiny_params(train_ae__epochs=1))
+    params = tiny_params(train_ae__epochs=8, train_ae__lr=0.01, train_ae__loss__latent=1.0)
+    taught = run_pretrain(processed, tmp_path / "taught", params)
+    curve = rows(tmp_path / "taught" / "train_ae.csv")
+    assert float(curve[-1]["train_latent"]) < 0.95 * float(curve[0]["train_latent"])
+    for row in curve:
+        parts = float(row["val_mse"]) + 0.1 * float(row["val_ssim_loss"]) + float(row["val_latent"])
+        assert float(row["val_loss"]) == pytest.approx(parts, abs=1e-4)
+    assert load_file(taught).keys() == load_file(plain).keys(), "the maps are no part of the autoencoder"
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_same_parameters_give_the_same_bytes(processed: Path, tmp_path: Path, workers: int) -> None:
     params = tiny_params(train_seg__epochs=2)
