@@ -64,7 +64,10 @@ def _packages() -> list[str]:
         name = requirement
         for end in " ;<>=!~[(":
             name = name.partition(end)[0]
-        lines.append(f"{name}=={metadata.version(name)}")
+        try:
+            lines.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            raise PipelineError(f"{name} is not installed, but ae-pretrained needs it; install ae-pretrained anew") from None
     return sorted(lines)
 
 

@@ -34,7 +34,7 @@ def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
 
 
 def test_the_study_runs_its_cells_and_sums_up(tiny: Workspace, study: Workspace) -> None:
-    assert "label_efficiency" not in tiny.dvc("repro", "--dry").stdout
+    assert "label_efficiency" not in tiny.dvc("repro", "--dry", "--force").stdout
     one = f"{STUDY}:baseline@scratch-0.5x4-1"
     assert "encoder_decoder" not in study.dvc("repro", one).stdout
     ran = study.dvc("repro", STUDY).stdout
