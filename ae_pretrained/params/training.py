@@ -72,19 +72,19 @@ class ReconstructionLossParams(Section):
     perceptual: NonNegative = Field(description="Weight of the perceptual loss.")
     ssim: NonNegative = Field(description="Weight of 1 - SSIM (11x11 Gaussian window, sigma 1.5).")
     latent: NonNegative = Field(
-        description="Weight of the latent perceptual loss: the encoder's two deepest stages must predict the features "
-        "of `efficientnet_lite0`. It brings in what was learnt from ImageNet's labels."
+        description="Weight of the latent perceptual loss: the encoder's two deepest stages must predict the "
+        "features of `efficientnet_lite0`. It brings in what was learnt from ImageNet's labels."
     )
     perceptual_network: Literal["efficientnet_lite0", "vgg16"] = Field(
         description="ImageNet features: `efficientnet_lite0` comes inside a package; `vgg16` is downloaded."
     )
     perceptual_levels: Annotated[int, Field(ge=1, le=5)] = Field(
-        description="Resolutions of `efficientnet_lite0` that are compared, from stride 2 on: 3 (to stride 8) sees "
-        "texture and parts, 5 (to stride 32) what a thing is."
+        description="Resolutions of `efficientnet_lite0` that are compared, from stride 2 on: 3 (to stride 8) "
+        "sees texture and parts, 5 (to stride 32) what a thing is."
     )
     perceptual_size: CountOrZero = Field(
-        description="Side in pixels to which smaller pictures are enlarged before ImageNet's network sees them (0: as "
-        "they are). Deep levels need it: they learnt on 224 px."
+        description="Side in pixels to which smaller pictures are enlarged before ImageNet's network sees them (0: "
+        "as they are). Deep levels need it: they learnt on 224 px."
     )
     on: Literal["all", "corrupted"] = Field(
         description="Pixels whose error counts in the MSE: all, or only those that the corruption changed."

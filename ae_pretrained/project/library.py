@@ -67,7 +67,9 @@ def _packages() -> list[str]:
         try:
             lines.append(f"{name}=={metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            raise PipelineError(f"{name} is not installed, but ae-pretrained needs it; install ae-pretrained anew") from None
+            raise PipelineError(
+                f"{name} is not installed, but ae-pretrained needs it; install ae-pretrained anew"
+            ) from None
     return sorted(lines)
 
 

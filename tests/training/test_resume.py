@@ -32,7 +32,7 @@ changes = eval(sys.argv[4])
 run(Path(sys.argv[2]), Path(sys.argv[3]), tiny_params(**changes))
 """
 STAGES = {"run_pretrain": run_pretrain, "run_finetune": run_finetune}
-# Dropout, augmentation, momentum, schedule, moving average, maps of the latent loss, freezing: all the state there is.
+# Dropout, augmentation, momentum, schedule, moving average, the latent loss's maps, freezing: all the state.
 CHANGES = {
     "train_ae__epochs": 4,
     "train_ae__ema_decay": 0.9,
