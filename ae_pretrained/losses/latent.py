@@ -18,6 +18,8 @@ from ae_pretrained.losses.perceptual import FrozenEyes, enlarged, frozen_lite
 from ae_pretrained.models.imagenet import lite_strides, smallest_side
 
 _STAGES = 2  # the deepest stages of the encoder that are asked; shallower ones hold edges, which pixels teach
+_BATCH = (0, 2, 3)  # axes over which a channel's features are standardised
+_SMALLEST_SPREAD = 1e-6
 
 
 class LatentPerceptualLoss(FrozenEyes):
@@ -54,20 +56,35 @@ class LatentPerceptualLoss(FrozenEyes):
             for stage, level in zip(stages, levels, strict=True)
         )
 
-    def forward(self, features: Sequence[Tensor], images: Tensor) -> Tensor:
+    def forward(self, features: Sequence[Tensor], images: Tensor, valid: Tensor | None = None) -> Tensor:
         """A scalar of about 1 at chance.
 
         Args:
             features: the encoder's maps of the corrupted pictures, shallow to deep, each (N, C, H / s, W / s).
             images: (N, 3, H, W) in [0, 1], uncorrupted.
+            valid: (N, 1, H, W) booleans, False on padding; a position counts by its share of valid pixels.
         """
         with torch.no_grad():
             wanted = self.network(enlarged(images, self.smallest))
+        padded = valid is not None and not bool(valid.all())
         losses = []
         for mapping, stage, level in zip(self.maps, self.stages, self.levels, strict=True):
             found = mapping(features[stage]).float()
             target = F.adaptive_avg_pool2d(wanted[level].float(), found.shape[-2:])
-            mean = target.mean(dim=(0, 2, 3), keepdim=True)
-            spread = target.std(dim=(0, 2, 3), keepdim=True).clamp(min=1e-6)
+            if padded:
+                assert valid is not None
+                losses.append(_padded(found, target, F.adaptive_avg_pool2d(valid.float(), found.shape[-2:])))
+                continue
+            mean = target.mean(dim=_BATCH, keepdim=True)
+            spread = target.std(dim=_BATCH, keepdim=True).clamp(min=_SMALLEST_SPREAD)
             losses.append(F.mse_loss(found, (target - mean) / spread))
         return torch.stack(losses).mean()
+
+
+def _padded(found: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Unexplained variance where each position (N, 1, h, w) has its own weight."""
+    total = weight.sum().clamp(min=1.0)
+    mean = (weight * target).sum(dim=_BATCH, keepdim=True) / total
+    variance = (weight * (target - mean).square()).sum(dim=_BATCH, keepdim=True) / total
+    error = (found - (target - mean) / variance.sqrt().clamp(min=_SMALLEST_SPREAD)).square()
+    return (weight * error).sum() / (total * found.shape[1])

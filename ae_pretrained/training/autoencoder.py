@@ -52,7 +52,7 @@ class AutoencoderTask(TrainingTask):
         output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
         losses = self.loss(output, images, valid, changed)
         if self.latent is not None:
-            losses["latent"] = self.latent(features, images)
+            losses["latent"] = self.latent(features, images, valid)
             losses["total"] = losses["total"] + self.task.loss.latent * losses["latent"]
         return losses
 

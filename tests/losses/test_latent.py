@@ -75,6 +75,27 @@ def test_its_maps_are_trained_and_its_network_is_not() -> None:
     assert not any(parameter.requires_grad for parameter in loss.network.parameters())
 
 
+def test_padding_counts_by_its_share() -> None:
+    """The lower half padded: only features of the upper half count, standardised over the upper half."""
+    images = pictures()
+    loss = LatentPerceptualLoss(CHANNELS, STRIDES)
+    given = features(images)
+    valid = torch.ones(len(images), 1, 64, 64, dtype=torch.bool)
+    assert float(loss(given, images, valid).detach()) == float(loss(given, images).detach())
+    valid[:, :, 32:] = False
+    expected = []
+    with torch.no_grad():
+        for mapping, stage, wanted in zip(loss.maps, (3, 4), loss.network(images)[2:], strict=True):
+            rows = wanted.shape[-2] // 2
+            upper = wanted[:, :, :rows].double()
+            mean, spread = (
+                upper.mean((0, 2, 3), keepdim=True),
+                upper.std((0, 2, 3), keepdim=True, correction=0),
+            )
+            expected.append((mapping(given[stage])[:, :, :rows] - (upper - mean) / spread).square().mean())
+        assert float(loss(given, images, valid)) == pytest.approx(float(sum(expected)) / 2, rel=1e-3)
+
+
 def test_pictures_are_enlarged_for_the_network() -> None:
     images = pictures(2, 32)
     given = features(images)
