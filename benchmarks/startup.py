@@ -9,7 +9,6 @@ code has changed since. With `--no-dvc` the commands alone are measured.
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.clone import REPOSITORY, clone, run
-from benchmarks.common import Timing, measure, parser, print_table, take_turns, write_result
+from benchmarks.common import Timing, measure, median, parser, print_table, take_turns, write_result
 
 _EXPECTED = "Data and pipelines are up to date."
 
@@ -54,14 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
         timings: dict[str, list[Timing]] = take_turns(
             {label: partial(measure, work) for label, work in commands.items()}, given.rounds
         )
-    figures = {
-        label: {
-            "clock": statistics.median(timing.clock for timing in rows),
-            "cpu": statistics.median(timing.cpu for timing in rows),
-        }
-        for label, rows in timings.items()
-    }
-    rows = [(label, f"{value['clock']:.2f}", f"{value['cpu']:.2f}") for label, value in figures.items()]
+    figures = {label: median(rows) for label, rows in timings.items()}
+    rows = [(label, f"{one.clock:.2f}", f"{one.cpu:.2f}") for label, one in figures.items()]
     print_table("start-up", ("", "s by the clock", "s of CPU"), rows)
     write_result("startup", figures, given.out)
 
