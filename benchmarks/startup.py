@@ -26,11 +26,11 @@ def _finished_clone(folder: Path) -> None:
     """A clone in which `dvc repro` has nothing to do."""
     clone(folder)
     use_cache(folder, Path(run(["dvc", "cache", "dir"], REPOSITORY).strip()))
-    run(["dvc", "checkout", "--quiet"], folder)
+    run(["dvc", "checkout", "--quiet", "dvc.yaml"], folder)
     # From here on a cache of its own: a commit also records that this code gave these outputs, which the
     # repository's own runs would believe.
     use_cache(folder, folder / ".dvc" / "cache")
-    run(["dvc", "commit", "--force", "--quiet"], folder)
+    run(["dvc", "commit", "--force", "--quiet", "dvc.yaml"], folder)
     if _EXPECTED not in run(["dvc", "repro"], folder):
         raise SystemExit("dvc repro found something to do in a clone whose outputs were just recorded")
 
