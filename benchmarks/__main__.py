@@ -9,32 +9,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from benchmarks.common import RESULTS
-from benchmarks.material import params_for
 
 NAMES = ("training", "limit", "prepare", "predict", "startup", "embedded")
+_ON_PICTURES = ("training", "prepare", "predict")
 
 
-def _drawn_photos(folder: Path) -> Path:
-    from ae_pretrained.data.fetch import fetch
-
-    drawn = {"num_trainval": 40, "num_test": 8, "size": 256}
-    fetch(params_for(None, {"data.synthetic": drawn}).data, 0, folder / "raw")
-    return folder / "raw" / "images"
-
-
-def command_of(name: str, root: Path | None, out: Path, folder: Path) -> list[str]:
+def command_of(name: str, root: Path | None, out: Path) -> list[str]:
     """What runs one benchmark."""
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
-    if name == "predict":
-        photos = root / "images" if root is not None else _drawn_photos(folder)
-        return [*command, str(photos), "--json", str(out / "predict.json")]
-    if name in ("training", "prepare") and root is not None:
-        command.append(str(root))
-    return [*command, "--out", str(out)]
+    pictures = [str(root)] if root is not None and name in _ON_PICTURES else []
+    return [sys.executable, "-m", f"benchmarks.{name}", *pictures, "--out", str(out)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,14 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = sorted(set(given.names) - set(NAMES))
     if unknown:
         options.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    given.out.mkdir(parents=True, exist_ok=True)
     failed = []
     for name in given.names or NAMES:
         print(f"\n== {name}", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            command = command_of(name, given.root, given.out.absolute(), Path(folder))
-            if subprocess.run(command).returncode:
-                failed.append(name)
+        if subprocess.run(command_of(name, given.root, given.out)).returncode:
+            failed.append(name)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))

@@ -22,13 +22,11 @@ def run(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def clone(folder: Path, cache: Path | None) -> None:
-    """The last commit, without outputs.
-
-    Args:
-        folder: to make.
-        cache: DVC cache to share; None gives the clone an empty one, so that every stage really runs.
-    """
+def clone(folder: Path) -> None:
+    """The last commit, without outputs and with an empty DVC cache, so that every stage really runs."""
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
-    if cache is not None:
-        run(["dvc", "cache", "dir", "--local", str(cache)], folder)
+
+
+def use_cache(folder: Path, cache: Path) -> None:
+    """Give a clone another DVC cache."""
+    run(["dvc", "cache", "dir", "--local", str(cache)], folder)

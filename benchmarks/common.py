@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,17 @@ class Timing:
     cpu: float
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long one way takes as another, by the clock and by the CPU."""
+
+    clock: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.clock:.2f} by the clock, {self.cpu:.2f} of CPU"
+
+
 def cpu_seconds() -> float:
     """Seconds of CPU so far, of this process and of those that it started and that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -40,6 +51,11 @@ def measure(work: Callable[[], object]) -> Timing:
     clock, cpu = time.perf_counter(), cpu_seconds()
     work()
     return Timing(time.perf_counter() - clock, cpu_seconds() - cpu)
+
+
+def median(timings: Sequence[Timing]) -> Timing:
+    """The median of the clock and that of the CPU."""
+    return Timing(statistics.median(t.clock for t in timings), statistics.median(t.cpu for t in timings))
 
 
 def take_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
@@ -58,9 +74,13 @@ def take_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, 
     return results
 
 
-def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+def median_ratio(above: Sequence[Timing], below: Sequence[Timing]) -> Ratio:
     """The median of the ratios round by round, which a single disturbed round cannot move."""
-    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+    pairs = list(zip(above, below, strict=True))
+    return Ratio(
+        statistics.median(a.clock / b.clock for a, b in pairs),
+        statistics.median(a.cpu / b.cpu for a, b in pairs),
+    )
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -98,11 +118,19 @@ def machine() -> dict[str, Any]:
 
 
 def write_result(name: str, values: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Write ``NAME.json`` with the machine and the figures."""
+    """Write ``NAME.json`` with the machine and the figures; timings and ratios become objects of their fields."""
     path = (folder or RESULTS) / f"{name}.json"
-    write_json(path, {"machine": machine(), **values})
+    write_json(path, {"machine": machine(), **_plain(values)})
     print(f"written to {path}")
     return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (Timing, Ratio)):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def parser(description: str | None, *, rounds: int) -> argparse.ArgumentParser:

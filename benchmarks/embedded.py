@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "clone"
-        clone(folder, None)
+        clone(folder)
         for stage in given.stages or stages_of(folder / "dvc.yaml"):
             command = ["dvc", "repro", "--single-item", stage]
             whole = measure(lambda command=command: run(command, folder))  # type: ignore[misc]

@@ -11,7 +11,6 @@ between the two.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +21,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.common import parser, print_table, take_turns, write_result
+from benchmarks.common import Timing, median, median_ratio, parser, print_table, take_turns, write_result
 from benchmarks.material import params_for, prepared
 from benchmarks.steps import Setting, autocast, held_batch, make_step, time_steps
 
@@ -53,6 +52,14 @@ def matmul_flops(device: torch.device, dtype: torch.dtype, side: int) -> tuple[C
     return partial(torch.mm, a, b), 2.0 * side**3
 
 
+def _seconds_for(
+    wanted: float, work: Callable[[], object], flops: float, steps: int, device: torch.device
+) -> Timing:
+    """How long some work takes, scaled to the wanted FLOP."""
+    one = time_steps(work, steps, device)
+    return Timing(one.clock * wanted / flops, one.cpu * wanted / flops)
+
+
 def breakdown(step: Callable[[], None], device: torch.device) -> dict[str, float]:
     """Share of the operators' own time by group, largest first."""
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device.type == "cuda" else [])
@@ -69,10 +76,10 @@ def breakdown(step: Callable[[], None], device: torch.device) -> dict[str, float
     return {name: value / whole for name, value in sorted(totals.items(), key=lambda item: -item[1])}
 
 
-def _formats(setting: Setting, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, Callable[[], float]]:
+def _formats(setting: Setting, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, Callable[[], Timing]]:
     """Steps in every number and memory format, from one seed."""
 
-    def way(precision: str, memory: torch.memory_format, compiled: bool) -> Callable[[], float]:
+    def way(precision: str, memory: torch.memory_format, compiled: bool) -> Callable[[], Timing]:
         section = setting.params.train_seg.model_copy(update={"precision": precision})
         params = setting.params.model_copy(update={"train_seg": section})
         changed = Setting(params, setting.processed, setting.files, setting.steps, setting.device)
@@ -128,18 +135,18 @@ def main(arguments: list[str] | None = None) -> None:
         dtype = torch.mm(torch.ones(1, 1, device=device), torch.ones(1, 1, device=device)).dtype
     side = given.matrix or (8192 if device.type == "cuda" else 2048)
     product, product_flops = matmul_flops(device, dtype, side)
-    rates: dict[str, list[float]] = take_turns(
-        {
-            "step": lambda: flops / time_steps(step, given.steps, device),
-            "matrix product": lambda: product_flops / time_steps(product, given.steps, device),  # type: ignore[arg-type]
-        },
+    work = {"step": (step, flops), "matrix product": (product, product_flops)}
+    # Seconds for as many FLOP as one step holds.
+    seconds: dict[str, list[Timing]] = take_turns(
+        {name: partial(_seconds_for, flops, *one, given.steps, device) for name, one in work.items()},
         given.rounds,
     )
-    reached = statistics.median(a / b for a, b in zip(rates["step"], rates["matrix product"], strict=True))
+    reached = median_ratio(seconds["matrix product"], seconds["step"])
     title = f"{device.type}, {str(dtype).removeprefix('torch.')}, {given.size} px, batch {given.batch_size}"
-    rows = [(name, f"{statistics.median(values) / 1e9:.0f}") for name, values in rates.items()]
-    print_table(f"{title}; {flops / 1e9:.1f} GFLOP a step", ("", "GFLOP/s"), rows)
-    print(f"the step reaches {reached:.1%} of the matrix product")
+    medians = {name: median(values) for name, values in seconds.items()}
+    rows = [(k, f"{flops / t.clock / 1e9:.0f}", f"{flops / t.cpu / 1e9:.0f}") for k, t in medians.items()]
+    print_table(f"{title}; {flops / 1e9:.1f} GFLOP a step", ("GFLOP/s", "by the clock", "of CPU"), rows)
+    print(f"the step against the matrix product: {reached}")
     shares = breakdown(step, device)
     print_table("where the time of a step goes", ("", "share"), [(k, f"{v:.1%}") for k, v in shares.items()])
     figures: dict[str, Any] = {
@@ -150,14 +157,15 @@ def main(arguments: list[str] | None = None) -> None:
         "norm": given.norm,
         "matrix": side,
         "flops_per_step": flops,
-        "flops_per_second": rates,
+        "seconds_per_step_flops": seconds,
         "reached": reached,
         "shares": shares,
     }
     if given.formats:
         figures["formats"] = take_turns(_formats(setting, batch), given.rounds)
-        medians = {name: statistics.median(values) for name, values in figures["formats"].items()}
-        print_table("formats", ("", "ms a step"), [(k, f"{1000 * v:.1f}") for k, v in medians.items()])
+        medians = {name: median(values) for name, values in figures["formats"].items()}
+        rows = [(k, f"{1000 * t.clock:.1f}", f"{1000 * t.cpu:.1f}") for k, t in medians.items()]
+        print_table("formats", ("", "ms a step", "ms of CPU"), rows)
     write_result("limit", figures, given.out)
 
 

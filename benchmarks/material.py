@@ -32,6 +32,12 @@ def params_for(root: Path | None, changes: dict[str, Any]) -> Params:
     return validate_params(values)
 
 
+def draw(folder: Path, drawn: dict[str, int]) -> Path:
+    """Draw pictures below a folder; returns the folder of the official layout that they make."""
+    fetch(params_for(None, {"data.synthetic": drawn}).data, 0, folder / "raw")
+    return folder / "raw"
+
+
 def prepared(params: Params, folder: Path) -> Path:
     """Fetch and prepare the data below a folder; returns the folder of the arrays."""
     fetch(params.data, params.seed, folder / "raw")

@@ -1,11 +1,12 @@
 """How many photos a second, and in how much memory: PyTorch, ONNX and ONNX in 8 bits.
 
-    python -m benchmarks.predict ../shared/data/oxford-iiit-pet-sample/images --json predict.json
+    python -m benchmarks.predict                                                    drawn pictures
+    python -m benchmarks.predict ../shared/data/oxford-iiit-pet-sample/images       photos
 
 Each way predicts in a process of its own, without overlays: decoded photos in, masks at their own size out. The ways
-take turns, several times over, and the best of each counts. `network` is the time of the network alone, at the size
-it was trained on. CPU time, of all threads together, says more than the clock where other programs are running.
-With `--threads` the number of cores can be bounded. Linux only. Memory includes the decoded photos (`--count`).
+take turns, and the best round of each counts. `network` is the time of the network alone, at the size it was trained
+on. CPU time, of all threads together, says more than the clock where other programs are running. With `--threads`
+the number of cores can be bounded. Linux only. Memory includes the decoded photos (`--count`).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.files import write_json
+from benchmarks.common import parser, print_table, take_turns, write_result
 
 _FLIP = {"no flip": False, "flip averaging": True}
 
@@ -84,54 +87,70 @@ def _ways(model: Path | None, folder: Path) -> dict[str, str]:
     }
 
 
-def _compare(given: argparse.Namespace) -> list[dict[str, Any]]:
+def _photos(given: Path | None, folder: Path) -> Path:
+    """The folder of the photos: the one given, the one in an official layout, or one of drawn pictures."""
+    if given is None:
+        # Not at the top: the memory of the workers is measured, and this imports all that `prepare` needs.
+        from benchmarks.material import draw
+
+        return draw(folder, {"num_trainval": 40, "num_test": 8, "size": 256}) / "images"
+    return given / "images" if (given / "images").is_dir() else given
+
+
+def _best(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The best round: the most a second, the least memory and CPU."""
+    return {
+        key: (max if key.endswith("per_second") else min)(one[key] for one in measured) for key in measured[0]
+    }
+
+
+def compare(photos: Path, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row for every way, batch size and kind of averaging."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         ways = _ways(given.model, Path(folder))
-        for batch_size in (1, 16):
+        for batch_size in given.batch_sizes:
             for label, flip in _FLIP.items():
-                seen: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
-                for _ in range(given.repeat):
-                    for way, file in ways.items():
-                        arguments = [str(given.photos), "--model", file, "--count", str(given.count)]
-                        arguments += ["--batch-size", str(batch_size), *(["--flip"] if flip else [])]
-                        seen[way].append(_apart(arguments, given.threads))
-                for way, measured in seen.items():
-                    best = {
-                        key: (max if key.endswith("per_second") else min)(one[key] for one in measured)
-                        for key in measured[0]
-                    }
-                    rows.append({"way": way, "batch_size": batch_size, "flip_averaging": flip, **best})
-                    print(
-                        f"{way:<10} batch {batch_size:>2}, {label:<14} {best['photos_per_second']:8.1f} photos/s "
-                        f"{best['network_per_second']:8.1f} network/s "
-                        f"{best['cpu_ms_per_photo']:7.1f} ms of CPU a photo {best['peak_mib']:7.0f} MiB",
-                        flush=True,
-                    )
+                common = [str(photos), "--count", str(given.count), "--batch-sizes", str(batch_size)]
+                common += ["--flip"] if flip else []
+                runs = {
+                    way: partial(_apart, [*common, "--model", file], given.threads)
+                    for way, file in ways.items()
+                }
+                for way, measured in take_turns(runs, given.rounds).items():
+                    rows.append({"way": way, "batch_size": batch_size, "averaging": label, **_best(measured)})
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photos", type=Path, help="a folder of photos")
-    parser.add_argument("--model", type=Path, help="default: the one that comes with the package")
-    parser.add_argument("--count", type=int, default=96, help="photos a measurement (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="0: what PyTorch and onnxruntime choose")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--batch-size", type=int, default=16, help=argparse.SUPPRESS)
-    parser.add_argument("--flip", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__, rounds=3)
+    options.add_argument("photos", type=Path, nargs="?", help="a folder of photos, or an official layout")
+    options.add_argument("--model", type=Path, help="default: the one that comes with the package")
+    options.add_argument("--count", type=int, default=96, help="photos a measurement (default: %(default)s)")
+    options.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 16], metavar="N")
+    options.add_argument("--threads", type=int, default=0, help="0: what PyTorch and onnxruntime choose")
+    options.add_argument("--flip", action="store_true", help=argparse.SUPPRESS)
+    options.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    given = options.parse_args(arguments)
     if given.worker:
         model = str(given.model) if given.model else None
-        print(json.dumps(work(model, given.photos, given.batch_size, given.flip, given.count)))
+        print(json.dumps(work(model, given.photos, given.batch_sizes[0], given.flip, given.count)))
         return
-    rows = _compare(given)
-    if given.json:
-        write_json(given.json, {"count": given.count, "cores": os.cpu_count(), "rows": rows})
+    with tempfile.TemporaryDirectory() as folder:
+        rows = compare(_photos(given.photos, Path(folder)), given)
+    print_table(
+        f"{given.count} photos",
+        ("", "batch", "averaging", "photos/s", "network/s", "ms of CPU a photo", "MiB"),
+        [
+            (
+                row["way"], row["batch_size"], row["averaging"],
+                *(f"{row[key]:.1f}" for key in ("photos_per_second", "network_per_second", "cpu_ms_per_photo")),
+                f"{row['peak_mib']:.0f}",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    write_result("predict", {"count": given.count, "rows": rows}, given.out)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,16 @@ from ae_pretrained.data.records import Record
 from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
 from ae_pretrained.data.sources import open_source
 from ae_pretrained.params.data import DataParams
-from benchmarks.common import Timing, measure, parser, print_table, take_turns, write_result
+from benchmarks.common import (
+    Timing,
+    measure,
+    median,
+    median_ratio,
+    parser,
+    print_table,
+    take_turns,
+    write_result,
+)
 from benchmarks.material import params_for
 
 _CHUNK = 64
@@ -97,17 +105,8 @@ def _worker(raw: Path, out: Path, size: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     timing = measure(lambda: prepare_all(raw, data, out))
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(
-        json.dumps(
-            {
-                "clock": timing.clock,
-                "cpu": timing.cpu,
-                "before": before,
-                "main": peaks[0],
-                "workers": peaks[1],
-            }
-        )
-    )
+    row = {"clock": timing.clock, "cpu": timing.cpu, "before": before, "main": peaks[0], "workers": peaks[1]}
+    print(json.dumps(row))
 
 
 def growth(raw: Path, counts: Sequence[int], size: int, folder: Path) -> list[dict[str, float]]:
@@ -149,12 +148,11 @@ def main(arguments: list[str] | None = None) -> None:
         }
         timings: dict[str, list[Timing]] = take_turns(ways, given.rounds)
         grown = growth(resolve_raw(folder / "raw"), given.growth, given.growth_size, folder)
-    clock = {name: statistics.median(timing.clock for timing in rows) for name, rows in timings.items()}
-    cpu = {name: statistics.median(timing.cpu for timing in rows) for name, rows in timings.items()}
-    table = [(n, f"{clock[n]:.2f}", f"{cpu[n]:.2f}", f"{pairs / clock[n]:.0f}") for n in timings]
+    medians = {name: median(rows) for name, rows in timings.items()}
+    table = [(n, f"{t.clock:.2f}", f"{t.cpu:.2f}", f"{pairs / t.clock:.0f}") for n, t in medians.items()]
     print_table(f"{pairs} pairs, {given.size} px out", ("", "s by the clock", "s of CPU", "pairs/s"), table)
-    ratio, cpu_ratio = clock[_WHOLE] / clock[_ALONE], cpu[_WHOLE] / cpu[_ALONE]
-    print(f"ratio: {ratio:.2f} by the clock, {cpu_ratio:.2f} of CPU")
+    ratio = median_ratio(timings[_WHOLE], timings[_ALONE])
+    print(f"prepare against decoding and resizing alone: {ratio}")
     print_table(
         f"growth, {given.growth_size} px out, no leak check",
         ("pairs", "s by the clock", "s of CPU", "ms of CPU a pair", "MiB, main process", "MiB, a worker"),
@@ -170,10 +168,8 @@ def main(arguments: list[str] | None = None) -> None:
     figures = {
         "pairs": pairs,
         "size": given.size,
-        "clock": clock,
-        "cpu": cpu,
-        "ratio_clock": ratio,
-        "ratio_cpu": cpu_ratio,
+        "seconds": timings,
+        "ratio": ratio,
         "growth_size": given.growth_size,
         "growth": grown,
     }

@@ -1,4 +1,4 @@
-"""Ways to train the same segmenter for some steps, each timed in seconds per step.
+"""Ways to train the same segmenter for some steps, each timed per step.
 
 ``ours`` is the training of this project to the letter: loader, augmentation, Lightning, callbacks. ``plain`` is the
 loop that people write, in the style of the original project: a Dataset that decodes and normalises one picture at a
@@ -38,6 +38,7 @@ from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit
 from ae_pretrained.training.optimization import make_optimizer
 from ae_pretrained.training.segmentation import SegmentationTask
+from benchmarks.common import Timing, cpu_seconds, measure
 
 WARM = 3  # steps before the clock starts
 
@@ -86,35 +87,33 @@ def synchronize(device: torch.device) -> None:
 
 
 class _Stopwatch(L.Callback):
-    """Clock at the start of step ``WARM`` and at the end of the last step."""
+    """Time from the end of step ``WARM`` to the end of the last one, so that each step is timed with its batch."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.start = self.stop = 0.0
+    def __init__(self, device: torch.device, steps: int) -> None:
+        self.device, self.steps = device, steps
+        self.times: list[Timing] = []
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        if batch_idx == WARM:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx + 1 in (WARM, WARM + self.steps):
             synchronize(self.device)
-            self.start = time.perf_counter()
+            self.times.append(Timing(time.perf_counter(), cpu_seconds()))
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if self.stop == 0.0:
-            synchronize(self.device)
-            self.stop = time.perf_counter()
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        self.on_train_epoch_end(trainer, pl_module)
+    def per_step(self) -> Timing:
+        start, stop = self.times
+        return Timing((stop.clock - start.clock) / self.steps, (stop.cpu - start.cpu) / self.steps)
 
 
-def ours(setting: Setting) -> float:
-    """Seconds per step of the project's training."""
+def ours(setting: Setting) -> Timing:
+    """One step of the project's training."""
     steps = setting.steps + WARM
     params = setting.params.train_seg.model_copy(update={"epochs": 1, "updates_per_epoch": steps})
     train, val = (open_split(setting.processed, name) for name in ("train", "val"))
     assert train.masks is not None
     assert val.masks is not None
     task = SegmentationTask(setting.network(), params, 0, setting.params.data.classes, None)
-    watch = _Stopwatch(setting.device)
+    watch = _Stopwatch(setting.device, setting.steps)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         fit(
             task,
@@ -128,7 +127,7 @@ def ours(setting: Setting) -> float:
             shown=(),
             callbacks=[watch],
         )
-    return (watch.stop - watch.start) / setting.steps
+    return watch.per_step()
 
 
 class _Files(Dataset[tuple[Tensor, Tensor]]):
@@ -154,8 +153,8 @@ def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
         yield from loader
 
 
-def plain(setting: Setting) -> float:
-    """Seconds per step of a plain loop."""
+def plain(setting: Setting) -> Timing:
+    """One step of a plain loop."""
     network = setting.network().train()
     loss = SegmentationLoss(setting.params.train_seg.loss).to(setting.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=setting.params.train_seg.lr)
@@ -227,19 +226,20 @@ def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]
     return step
 
 
-def held(setting: Setting) -> float:
-    """Seconds per step on one batch held in memory."""
+def held(setting: Setting) -> Timing:
+    """One step on one batch held in memory."""
     step = make_step(setting, setting.network().train(), held_batch(setting))
     return time_steps(step, setting.steps, setting.device)
 
 
-def time_steps(step: Callable[[], None], steps: int, device: torch.device) -> float:
-    """Seconds per step, after some that do not count."""
-    for _ in range(WARM):
-        step()
-    synchronize(device)
-    start = time.perf_counter()
-    for _ in range(steps):
-        step()
-    synchronize(device)
-    return (time.perf_counter() - start) / steps
+def time_steps(step: Callable[[], object], steps: int, device: torch.device) -> Timing:
+    """One step, as the mean over some, after others that do not count."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            step()
+        synchronize(device)
+
+    run(WARM)
+    whole = measure(lambda: run(steps))
+    return Timing(whole.clock / steps, whole.cpu / steps)

@@ -11,6 +11,7 @@ from torch import nn
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.autoencoder import Autoencoder, Skips
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.decoder import enlarge
 from ae_pretrained.models.encoder import Encoder, ImageSizeError
 from ae_pretrained.models.layers import InstanceNorm, make_norm
 from ae_pretrained.models.unet import UNet
@@ -54,6 +55,30 @@ def test_every_size_works(size: tuple[int, int]) -> None:
     assert output.max() <= 1
     assert UNet(PAPER, 3)(x).shape == (2, 3, *size)
     assert UNet(LITE, 4)(x).shape == (2, 4, *size)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8), (1, 5, 1, 2), (2, 2, 16, 5)])
+def test_doubling_under_bf16_is_bilinear(shape: tuple[int, int, int, int]) -> None:
+    size = (2 * shape[2], 2 * shape[3])
+    exact = torch.randn(shape, dtype=torch.bfloat16).double().requires_grad_()
+    rounded = exact.detach().bfloat16().requires_grad_()
+    expected = nn.functional.interpolate(exact, size=size, mode="bilinear", align_corners=False)
+    doubled = enlarge(rounded, size)
+    assert doubled.dtype == torch.bfloat16
+    # Two roundings of 2^-9 each, and sums of four terms below 4 in size.
+    torch.testing.assert_close(doubled.double(), expected, rtol=2**-7, atol=2**-6)
+    gradient = torch.randn(doubled.shape, dtype=torch.bfloat16)
+    doubled.backward(gradient)
+    expected.backward(gradient.double())
+    torch.testing.assert_close(rounded.grad.double(), exact.grad, rtol=2**-7, atol=2**-5)  # type: ignore[union-attr]
+
+
+def test_other_enlargements_are_interpolation_to_the_letter() -> None:
+    x = torch.randn(2, 3, 5, 4, dtype=torch.bfloat16)
+    learning = x.clone().requires_grad_()
+    for values, size in ((x, (10, 8)), (x.float().requires_grad_(), (10, 8)), (learning, (9, 8))):
+        expected = nn.functional.interpolate(values, size=size, mode="bilinear", align_corners=False)
+        assert torch.equal(enlarge(values, size), expected)
 
 
 def test_feature_maps_are_as_declared() -> None:
