@@ -17,6 +17,13 @@ GRID = FOLDER / "grid.yaml"
 DATA = FOLDER / "data"
 PRETRAINED = FOLDER / "pretrained"
 CELLS = FOLDER / "cells"
+# Lists of arms and of the runs that they have; dvc.yaml has a stage for each.
+_GROUPS = (
+    ("baselines", "runs"),
+    ("transfers", "runs"),
+    ("masked_transfers", "masked_runs"),
+    ("plain_transfers", "plain_runs"),
+)
 REFERENCE = "scratch"  # the arm that every other is compared with
 
 
@@ -74,9 +81,13 @@ def read_grid() -> dict[str, Any]:
 
 def cells_of(grid: dict[str, Any]) -> list[Cell]:
     """Every cell that the grid asks for."""
-    groups = ("baselines", "transfers", "masked_transfers", "plain_transfers")
-    arms = [arm for group in groups for arm in grid[group]]
-    return [Cell.parse(arm, run, seed) for arm in arms for run in grid["runs"] for seed in grid["seeds"]]
+    return [
+        Cell.parse(arm, run, seed)
+        for arms, runs in _GROUPS
+        for arm in grid[arms]
+        for run in grid[runs]
+        for seed in grid["seeds"]
+    ]
 
 
 def study_params(changes: dict[str, Any], name: str) -> Params:
