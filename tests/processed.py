@@ -27,6 +27,7 @@ def tiny_params(**changes: Any) -> Params:
         "train_ae__skips": 1,
         "train_ae__precision": "32",
         "train_ae__loss__perceptual": 0.0,
+        "train_ae__loss__latent": 0.0,
         "train_seg__epochs": 3,
         "train_seg__batch_size": 8,
         "train_seg__precision": "32",

@@ -27,6 +27,7 @@ TINY: dict[str, Any] = {
     "train_ae.epochs": 2,
     "train_ae.batch_size": 8,
     "train_ae.skips": 1,
+    "train_ae.loss.perceptual_size": 0,
     "train_seg.epochs": 3,
     "train_seg.batch_size": 8,
     "train_seg.freeze_epochs": 1,
