@@ -24,7 +24,12 @@ def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     params = folder / "params.yaml"
     params.write_text(set_values(params.read_text(encoding="utf-8"), values), encoding="utf-8")
     smaller = {"runs": ["0.5x4"], "seeds": [0, 1], "validate_every": 2}
-    smaller |= {"baselines": ["scratch"], "transfers": ["encoder_decoder"], "masked_transfers": ["masked"], "masked_runs": ["0.5x4"]}
+    smaller |= {
+        "baselines": ["scratch"],
+        "transfers": ["encoder_decoder"],
+        "masked_transfers": ["masked"],
+        "masked_runs": ["0.5x4"],
+    }
     smaller |= {"plain_transfers": [], "pretext_names": ["ours", "masked"]}
     grid = folder / "grid.yaml"
     keyed = {(key,): value for key, value in smaller.items()}
