@@ -91,7 +91,7 @@ def test_corruption_does_not_depend_on_the_batch(tmp_path: Path) -> None:
         for size in (1, 4)
     ]
     np.testing.assert_allclose(results[0].error, results[1].error, rtol=1e-12)
-    hiding = params().train_ae.corruption
+    hiding = corruption.train_ae.corruption.model_copy(update={"kind": "mask"})
     scores = summarise_reconstruction(measure_autoencoder(Copy(), split, 4, hiding, 5, Compute()))
     # A copy makes no error where nothing was hidden, so all of it lies in the changed pixels.
     assert scores["mse_changed_pixels"] > scores["mse"] > 0

@@ -13,7 +13,10 @@ def params(**values: object) -> ReconstructionLossParams:
         "mse": 1.0,
         "perceptual": 0.1,
         "ssim": 0.1,
+        "latent": 0.0,
         "perceptual_network": "efficientnet_lite0",
+        "perceptual_levels": 3,
+        "perceptual_size": 0,
         "on": "all",
     }
     return ReconstructionLossParams.model_validate({**base, **values})

@@ -59,7 +59,14 @@ def test_autoencoder(batch: tuple[Tensor, Tensor], skips: Skips, reached: float)
     model = Autoencoder(CONFIG, skips)
     loss = ReconstructionLoss(
         ReconstructionLossParams(
-            mse=1.0, perceptual=0.1, ssim=0.1, perceptual_network="efficientnet_lite0", on="all"
+            mse=1.0,
+            perceptual=0.1,
+            ssim=0.1,
+            latent=0.0,
+            perceptual_network="efficientnet_lite0",
+            perceptual_levels=3,
+            perceptual_size=0,
+            on="all",
         )
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)

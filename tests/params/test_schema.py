@@ -48,7 +48,6 @@ def test_committed_params_are_valid() -> None:
         ("data.image_size", 32, "use at most 5 stages or at least 64 px"),
         ("train_ae.skips", 6, "6 levels cannot be dropped"),
         ("train_ae.corruption.mask_block", 65, "larger than data.image_size"),
-        ("train_ae.corruption.kind", "none", "needs a corruption.kind"),
         ("robustness.jpeg", [0], "robustness.jpeg.0"),
     ],
 )
@@ -57,6 +56,14 @@ def test_bad_value_is_named(values: dict[str, Any], key: str, value: Any, said: 
     with pytest.raises(ParamsError) as error:
         validate_params(values)
     assert said in str(error.value)
+
+
+def test_a_loss_on_corrupted_pixels_needs_a_corruption(values: dict[str, Any]) -> None:
+    set_key(values, "train_ae.loss.on", "corrupted")
+    validate_params(values)
+    set_key(values, "train_ae.corruption.kind", "none")
+    with pytest.raises(ParamsError, match=r"needs a corruption\.kind"):
+        validate_params(values)
 
 
 def test_every_fault_is_named_at_once(values: dict[str, Any]) -> None:

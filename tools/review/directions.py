@@ -28,6 +28,7 @@ _RULES: tuple[tuple[str, Direction], ...] = (
     ("*loss", Direction.LOWER),
     ("*mse*", Direction.LOWER),
     ("*perceptual", Direction.LOWER),
+    ("*_latent", Direction.LOWER),
     ("*cross_entropy", Direction.LOWER),
     ("*calibration_error", Direction.LOWER),
     ("val_dice", Direction.LOWER),  # the term of the loss; the scores are val_dice_<class>
