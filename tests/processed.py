@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.data.fetch import fetch
-from ae_pretrained.data.prepare import prepare
 from ae_pretrained.params import Params, read_params, validate_params
+from benchmarks.material import prepared
 from tests.conftest import ROOT
 
 
@@ -44,13 +43,4 @@ def tiny_params(**changes: Any) -> Params:
 
 def make_processed(folder: Path, params: Params) -> Path:
     """Draw and prepare the embedded data set below a folder; returns the folder of the arrays."""
-    fetch(params.data, params.seed, folder / "raw")
-    prepare(
-        folder / "raw",
-        folder / "processed",
-        params.data,
-        params.seed,
-        metrics_file=folder / "prepare.json",
-        plots=folder / "plots",
-    )
-    return folder / "processed"
+    return prepared(params, folder)
