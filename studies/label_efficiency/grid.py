@@ -21,8 +21,9 @@ CELLS = FOLDER / "cells"
 _GROUPS = (
     ("baselines", "runs"),
     ("transfers", "runs"),
-    ("masked_transfers", "masked_runs"),
-    ("plain_transfers", "plain_runs"),
+    ("baseline_controls", "control_runs"),
+    ("transfer_controls", "control_runs"),
+    ("other_pretexts", "control_runs"),
 )
 REFERENCE = "scratch"  # the arm that every other is compared with
 

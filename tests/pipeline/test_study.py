@@ -14,7 +14,7 @@ STUDY = "studies/label_efficiency/dvc.yaml"
 
 @pytest.fixture(scope="module")
 def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The study on a few drawn pictures: two arms, one share of the labels, two seeds."""
+    """The study on a few drawn pictures: four arms, one share of the labels, two seeds."""
     target = tmp_path_factory.mktemp("study") / "clone"
     tiny.git("clone", "--quiet", ".", str(target))
     workspace = Workspace(target)
@@ -27,10 +27,12 @@ def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     smaller |= {
         "baselines": ["scratch"],
         "transfers": ["encoder_decoder"],
-        "masked_transfers": ["masked"],
-        "masked_runs": ["0.5x4"],
+        "control_runs": ["0.5x4"],
+        "baseline_controls": [],
+        "transfer_controls": ["frozen"],
+        "other_pretexts": ["masked"],
+        "pretext_names": ["ours", "masked"],
     }
-    smaller |= {"plain_transfers": [], "pretext_names": ["ours", "masked"]}
     grid = folder / "grid.yaml"
     keyed = {(key,): value for key, value in smaller.items()}
     grid.write_text(set_values(grid.read_text(encoding="utf-8"), keyed), encoding="utf-8")
@@ -52,10 +54,12 @@ def test_the_study_runs_its_cells_and_sums_up(tiny: Workspace, study: Workspace)
         ("scratch", "1"),
         ("encoder_decoder", "0"),
         ("encoder_decoder", "1"),
+        ("frozen", "0"),
+        ("frozen", "1"),
         ("masked", "0"),
         ("masked", "1"),
     ]
-    assert len({cell["test_mean_iou"] for cell in cells}) == 6
+    assert len({cell["test_mean_iou"] for cell in cells}) == 8
     assert (folder / "results/label_efficiency.png").stat().st_size > 5_000
     again = study.dvc("repro", STUDY).stdout
     assert "Running stage" not in again
