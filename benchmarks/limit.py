@@ -21,6 +21,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from ae_pretrained.memory import keep_freed_memory
 from benchmarks.common import Timing, median, median_ratio, parser, print_table, take_turns, write_result
 from benchmarks.material import params_for, prepared
 from benchmarks.steps import Setting, autocast, held_batch, make_step, time_steps
@@ -111,6 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--norm", default="instance", choices=["instance", "batch", "group"])
     options.add_argument("--formats", action="store_true", help="compare number and memory formats too")
     given = options.parse_args(arguments)
+    keep_freed_memory()  # as the stages do
     params = params_for(
         None,
         {

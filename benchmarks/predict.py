@@ -39,9 +39,11 @@ def work(model: str | None, photos: Path, batch_size: int, flip: bool, count: in
     """One measurement, in this process: photos per second, and the largest memory so far in MiB."""
     import numpy as np
 
+    from ae_pretrained.memory import keep_freed_memory
     from ae_pretrained.prediction.photos import find_photos, read_photo
     from ae_pretrained.prediction.segmenter import Segmenter
 
+    keep_freed_memory()  # as the command does
     segmenter = Segmenter.load(model, "cpu")
     paths = find_photos([photos])
     images = [read_photo(paths[i % len(paths)], "") for i in range(count)]

@@ -3,20 +3,41 @@
     python -m benchmarks.training                                          on drawn pictures
     python -m benchmarks.training ../shared/data/oxford-iiit-pet-128       on real ones
 
-The same U-Net, batch and size; `benchmarks/steps.py` says what each way does. `plain` neither augments nor logs. The
-ways take turns; ratios are taken round by round, and their median counts. CPU time says more than the clock where
-other programs are running, as long as there is one thread (OMP_NUM_THREADS=1): threads that wait use CPU too.
+The same U-Net, batch and size; `benchmarks/steps.py` says what each way does. `plain` neither augments nor logs. Ours
+keeps freed memory (`ae_pretrained/memory.py`), as the stages do: that holds for a whole process, hence one process
+for ours and one for the plain loop. The ways take turns; ratios are taken round by round, and their median counts.
+CPU time says more than the clock where other programs are running, as long as there is one thread
+(OMP_NUM_THREADS=1): threads that wait use CPU too.
 """
 
 from __future__ import annotations
 
 import tempfile
-from functools import partial
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.common import median, median_ratio, parser, print_table, take_turns, write_result
+from ae_pretrained.memory import keep_freed_memory
+from benchmarks.common import Timing, median, median_ratio, parser, print_table, take_turns, write_result
 from benchmarks.material import params_for, prepared
 from benchmarks.steps import Setting, held, ours, plain
+
+
+@contextmanager
+def ways_apart(setting: Setting) -> Iterator[dict[str, Callable[[], Timing]]]:
+    """The three ways, in two processes."""
+    spawn = get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, spawn, initializer=keep_freed_memory) as tuned,
+        ProcessPoolExecutor(1, spawn) as untouched,
+    ):
+        yield {
+            "ours": lambda: tuned.submit(ours, setting).result(),
+            "plain": lambda: untouched.submit(plain, setting).result(),
+            "held": lambda: tuned.submit(held, setting).result(),
+        }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,10 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         processed = prepared(params, Path(folder))
         setting = Setting.make(params, processed, Path(folder) / "files", given.steps)
-        ways = {
-            name: partial(way, setting) for name, way in (("ours", ours), ("plain", plain), ("held", held))
-        }
-        steps = take_turns(ways, given.rounds)
+        with ways_apart(setting) as ways:
+            steps = take_turns(ways, given.rounds)
     medians = {name: median(values) for name, values in steps.items()}
     rows = [
         (name, f"{given.batch_size / one.clock:.0f}", f"{1000 * one.clock:.1f}", f"{1000 * one.cpu:.1f}")

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Callable
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.memory import keep_freed_memory
 
 
 def run_stage(main: Callable[[], None]) -> None:
+    keep_freed_memory()
     try:
         main()
     except PipelineError as error:

@@ -51,10 +51,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from ae_pretrained.memory import keep_freed_memory
     from ae_pretrained.prediction.folder import predict_into
     from ae_pretrained.prediction.photos import find_photos
     from ae_pretrained.prediction.segmenter import Segmenter
 
+    keep_freed_memory()
     photos = find_photos(arguments.photos, leave_out=arguments.out)
     segmenter = Segmenter.load(arguments.model, arguments.device)
     result = predict_into(
