@@ -31,11 +31,14 @@ def page_faults(way: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is handed back by glibc alone")
 def test_freed_memory_is_used_again() -> None:
-    """40 MiB are 10,240 pages of 4 KiB; kept, they are asked for once or twice in all."""
+    """40 MiB are 10,240 pages of 4 KiB, which 20 rounds ask for 20 times, or hardly ever.
+
+    Hardly: a kernel that is short of memory may take idle pages away all the same.
+    """
     returned, kept = page_faults("return"), page_faults("keep")
     if returned < 10 * 5_000:
         pytest.skip(f"this system hands out memory in larger pages: {returned} page faults")
-    assert kept < 2 * 10_240
+    assert kept < returned / 2
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

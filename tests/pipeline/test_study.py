@@ -59,7 +59,9 @@ def test_the_study_runs_its_cells_and_sums_up(tiny: Workspace, study: Workspace)
         ("masked", "0"),
         ("masked", "1"),
     ]
-    assert len({cell["test_mean_iou"] for cell in cells}) == 8
+    # In its first epoch encoder_decoder is frozen too, and that may be its best one.
+    scores = {cell["test_mean_iou"] for cell in cells if cell["arm"] != "frozen"}
+    assert len(scores) == 6
     assert (folder / "results/label_efficiency.png").stat().st_size > 5_000
     again = study.dvc("repro", STUDY).stdout
     assert "Running stage" not in again
