@@ -40,15 +40,18 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
         budgets: curves by budget; drawn in the order of ``titles``.
         titles: panel titles by budget.
     """
-    figure = new_figure(4.6)
-    panels = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
+    figure = new_figure(4.9)
+    panels = figure.subplots(1, len(titles), squeeze=False, sharex=True, sharey=True)[0]
     arms = list(dict.fromkeys(curve.arm for curves in budgets.values() for curve in curves))
     colors = dict(zip(arms, (_COLORS + _EXTRA) * (1 + len(arms) // 8), strict=False))
+    # The same shares in every panel: a budget with a single one would otherwise stretch it over the axis.
+    fractions = sorted(
+        {point[0] for curves in budgets.values() for curve in curves for point in curve.points}
+    )
     handles = {}
     # The short budget first, whatever order the table came in.
     for axes, budget in zip(panels, sorted(titles, reverse=True), strict=True):
         curves = budgets[budget]
-        fractions = sorted({point[0] for curve in curves for point in curve.points})
         for place, curve in enumerate(curves):
             # A little apart, so that the bars of different arms can be told from each other.
             shift = 1.0 + 0.025 * (place - (len(curves) - 1) / 2)
@@ -68,7 +71,7 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
         axes.grid(axis="y")
     panels[0].set_ylabel("test mean IoU")
     figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=min(3, len(handles))
+        list(handles.values()), list(handles), loc="outside lower center", ncols=min(2, len(handles))
     )
     set_title(figure, "Segmentation against the labels it was given")
     return figure
