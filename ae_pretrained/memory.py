@@ -15,8 +15,8 @@ def keep_freed_memory() -> bool:
     glibc takes every block above 32 MiB from the system and gives it back when it is freed, and cuts the end of
     the heap off whenever it is free. A training step frees and wants hundreds of MiB, and the system clears every
     page of it each time: 16 % of the CPU time of a step at 64 px and 22 % at 128 px (bf16, batch 32, width 16),
-    31 % of an evaluation. Nothing that is computed changes. The price is memory: what was once needed stays, 0 to
-    8 % more than the peak before (29 % in float32 at 128 px).
+    31 % of an evaluation. Nothing that is computed changes. The price is memory: what was once needed stays, 1 to
+    5 % more than the peak before (23 % in float32 at 128 px).
 
     For processes of our own, not for a library call: the setting holds for the whole process.
 
