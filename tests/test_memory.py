@@ -25,7 +25,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def page_faults(way: str) -> int:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM, way], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", _PROGRAM, way], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
