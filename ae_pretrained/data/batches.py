@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -135,6 +136,21 @@ def make_loader(dataset: ArrayBatches, order: Sampler[list[int]], workers: int) 
 def to_float(images: Tensor) -> Tensor:
     """uint8 pictures in [0, 255] as float32 in [0, 1]."""
     return images.to(torch.float32).div_(255.0)
+
+
+def halve(images: Tensor, masks: Tensor) -> Batch:
+    """Half the size: images by the mean of 2x2 pixels, masks by one pixel of them; an odd last row or column goes.
+
+    Args:
+        images: (N, 3, H, W) floats.
+        masks: (N, H, W) integers.
+
+    Returns:
+        (N, 3, H // 2, W // 2) and (N, H // 2, W // 2), of unchanged types.
+    """
+    smaller = F.avg_pool2d(images, 2)
+    height, width = smaller.shape[-2:]
+    return smaller, masks[:, : 2 * height : 2, : 2 * width : 2]
 
 
 def class_balancing_weights(masks: np.ndarray, chosen: np.ndarray, num_classes: int) -> np.ndarray:

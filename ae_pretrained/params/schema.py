@@ -41,6 +41,12 @@ class Params(Section):
                 f"than 2 px; use at most {int(math.log2(self.data.image_size))} stages or at least "
                 f"{2**stages} px"
             )
+        for name, section in (("train_ae", self.train_ae), ("train_seg", self.train_seg)):
+            if section.half_size > 0 and self.data.image_size < 2 ** (stages + 1):
+                raise ValueError(
+                    f"{name}.half_size: {stages} stages reduce half of {self.data.image_size} px (data.image_size) "
+                    f"to less than 2 px; use 0.0 or at least {2 ** (stages + 1)} px"
+                )
         if isinstance(self.train_ae.skips, int) and self.train_ae.skips >= stages:
             raise ValueError(
                 f"train_ae.skips: {self.train_ae.skips} levels cannot be dropped, {stages} stages have "

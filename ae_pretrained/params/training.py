@@ -45,6 +45,10 @@ class TrainingParams(Section):
     updates_per_epoch: CountOrZero = Field(
         description="Updates per epoch, drawing pictures again as needed (0: one pass over the data)."
     )
+    half_size: OpenFraction = Field(
+        description="Share of the epochs, from the start, trained at half of `data.image_size`, at a quarter of "
+        "the work (progressive resizing). Validation is at full size throughout, and `patience` counts from there."
+    )
     batch_size: Count = Field(description="Pictures per update and device.")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(description="`sgd` uses Nesterov momentum.")
     lr: Positive = Field(description="Peak learning rate.")
@@ -63,6 +67,11 @@ class TrainingParams(Section):
         description="Decay of the exponential moving average of the weights, which is what is kept (0: none)."
     )
     augmentation: AugmentationParams
+
+    @property
+    def half_size_epochs(self) -> int:
+        """Epochs at the start that are trained at half the size; always fewer than all."""
+        return int(self.half_size * self.epochs)
 
 
 class ReconstructionLossParams(Section):

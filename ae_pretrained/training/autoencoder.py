@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ae_pretrained.data.augment import augment
-from ae_pretrained.data.batches import Batch
+from ae_pretrained.data.batches import Batch, halve
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.data.corruption import corrupt
 from ae_pretrained.losses.latent import LatentPerceptualLoss
@@ -45,21 +45,27 @@ class AutoencoderTask(TrainingTask):
             groups.append({**maps, "weight_decay": self.params.weight_decay})
         return groups
 
-    def _losses(self, images: Tensor, padding: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def _losses(
+        self, images: Tensor, padding: Tensor, generator: torch.Generator, *, half_size: bool = False
+    ) -> dict[str, Tensor]:
+        original = images
+        if half_size:
+            images, padding = halve(images, padding)
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         seen, changed = corrupt(images, self.task.corruption, generator)
         features = self.network.encoder(seen)
         output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
         losses = self.loss(output, images, valid, changed)
         if self.latent is not None:
-            losses["latent"] = self.latent(features, images, valid)
+            # The ImageNet network may look at every pixel there is.
+            losses["latent"] = self.latent(features, original, valid)
             losses["total"] = losses["total"] + self.task.loss.latent * losses["latent"]
         return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
         images, padding = augment(*batch, self.params.augmentation, IGNORE_INDEX, generator)
-        losses = self._losses(images, padding, generator)
+        losses = self._losses(images, padding, generator, half_size=self.at_half_size)
         return self.report(losses, "train", len(images))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

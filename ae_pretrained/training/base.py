@@ -75,6 +75,11 @@ class TrainingTask(L.LightningModule):
         images, masks = batch
         return to_float(images), masks
 
+    @property
+    def at_half_size(self) -> bool:
+        """Whether this epoch is trained at half the size of the pictures."""
+        return self.current_epoch < self.params.half_size_epochs
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # Dropout draws from the global generator, which others use too (a loader draws a seed for its
         # workers): it is set anew for every batch rather than once.

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
@@ -29,6 +30,27 @@ class FreezeEncoder(L.Callback):
             freeze_encoder(model)
         else:
             thaw_encoder(model)
+
+
+class Patience(EarlyStopping):
+    """Stops when the monitored figure has not improved for some epochs.
+
+    Args:
+        epochs: how many.
+        monitor: the figure.
+        mode: ``min`` or ``max``.
+        start: epochs at the start that do not count.
+    """
+
+    def __init__(self, epochs: int, monitor: str, mode: str, *, start: int = 0) -> None:
+        super().__init__(
+            monitor, mode=mode, patience=epochs, check_finite=False, check_on_train_epoch_end=True
+        )
+        self.start = start
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.current_epoch >= self.start:
+            super().on_train_epoch_end(trainer, pl_module)
 
 
 class MovingAverage(L.Callback):

@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -27,7 +27,7 @@ from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.params.model import RuntimeParams
 from ae_pretrained.params.training import TrainingParams
 from ae_pretrained.training.base import TrainingTask
-from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage
+from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 
 LineFigures = Sequence[tuple[str, str]]
@@ -146,7 +146,7 @@ def fit(
     log = EpochLog(curve, task.section, shown)
     own: list[L.Callback] = [log, best]
     if params.patience > 0:
-        own.append(EarlyStopping(monitor, mode=mode, patience=params.patience, check_finite=False))
+        own.append(Patience(params.patience, monitor, mode, start=params.half_size_epochs))
     if params.ema_decay > 0:
         own.append(MovingAverage(params.ema_decay))
     own.append(

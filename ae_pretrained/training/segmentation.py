@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ae_pretrained.data.augment import augment
-from ae_pretrained.data.batches import Batch
+from ae_pretrained.data.batches import Batch, halve
 from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.losses.segmentation import SegmentationLoss
 from ae_pretrained.metrics.segmentation import dice_per_class, iou_per_class, mean_over_present
@@ -48,6 +48,8 @@ class SegmentationTask(TrainingTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
+        if self.at_half_size:
+            batch = halve(*batch)
         images, masks = augment(*batch, self.params.augmentation, IGNORE_INDEX, generator)
         return self.report(self.loss(self.network(images), masks), "train", len(images))
 

@@ -11,9 +11,26 @@ from ae_pretrained.data.batches import (
     TrainingOrder,
     class_balancing_weights,
     class_frequencies,
+    halve,
     make_loader,
     to_float,
 )
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 9)])
+def test_half_the_size_is_the_mean_of_four_pixels(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    height, width = size
+    images = rng.random((2, 3, height, width), dtype=np.float32)
+    masks = rng.choice(np.array([0, 1, 255], np.uint8), (2, height, width))
+    smaller, labels = halve(torch.from_numpy(images), torch.from_numpy(masks))
+    h, w = height // 2, width // 2
+    means = images[:, :, : 2 * h, : 2 * w].astype(np.float64).reshape(2, 3, h, 2, w, 2).mean(axis=(3, 5))
+    np.testing.assert_allclose(smaller.numpy(), means, atol=1e-6)
+    assert labels.dtype == torch.uint8
+    np.testing.assert_array_equal(
+        labels.numpy(), masks[:, : 2 * h, : 2 * w].reshape(2, h, 2, w, 2)[:, :, 0, :, 0]
+    )
 
 
 def test_an_epoch_is_one_pass_without_repeats() -> None:

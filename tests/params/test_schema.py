@@ -46,6 +46,8 @@ def test_committed_params_are_valid() -> None:
         ("model.encoder_dropout", [0.0], "6 features need 6 values, found 1"),
         ("model.norm", None, "model.norm"),
         ("data.image_size", 32, "use at most 5 stages or at least 64 px"),
+        ("train_seg.half_size", 0.5, "use 0.0 or at least 128 px"),
+        ("train_ae.half_size", 1.0, "less than 1"),
         ("train_ae.skips", 6, "6 levels cannot be dropped"),
         ("train_ae.corruption.mask_block", 65, "larger than data.image_size"),
         ("robustness.jpeg", [0], "robustness.jpeg.0"),

@@ -32,14 +32,17 @@ changes = eval(sys.argv[4])
 run(Path(sys.argv[2]), Path(sys.argv[3]), tiny_params(**changes))
 """
 STAGES = {"run_pretrain": run_pretrain, "run_finetune": run_finetune}
-# Dropout, augmentation, momentum, schedule, moving average, the latent loss's maps, freezing: all the state.
+# Dropout, augmentation, momentum, schedule, moving average, the latent loss's maps, freezing, half the size at first:
+# all the state.
 CHANGES = {
     "train_ae__epochs": 4,
     "train_ae__ema_decay": 0.9,
+    "train_ae__half_size": 0.75,
     "train_ae__loss__latent": 1.0,
     "train_seg__epochs": 4,
     "train_seg__freeze_epochs": 2,
     "train_seg__ema_decay": 0.9,
+    "train_seg__half_size": 0.75,
 }
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from ae_pretrained.data.arrays import open_split
 from ae_pretrained.data.batches import ArrayBatches, BatchSizeError
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.training.base import TrainingDivergedError
 from ae_pretrained.training.callbacks import BestWeights
@@ -179,6 +180,40 @@ def test_early_stopping(processed: Path, tmp_path: Path) -> None:
     run_finetune(processed, tmp_path, params)
     assert len(rows(tmp_path / "train_seg.csv")) == 3
     assert json.loads((tmp_path / "train_seg.json").read_text())["best_epoch"] == 1
+
+
+def test_early_stopping_counts_from_the_full_size(processed: Path, tmp_path: Path) -> None:
+    params = tiny_params(
+        train_seg__epochs=10, train_seg__patience=2, train_seg__lr=1e-30, train_seg__half_size=0.49
+    )
+    run_finetune(processed, tmp_path, params)
+    assert len(rows(tmp_path / "train_seg.csv")) == 7, (
+        "4 epochs at half the size, the first at full size, 2 more"
+    )
+
+
+@pytest.mark.parametrize("stage", ["train_ae", "train_seg"])
+def test_half_size_is_trained_first_and_never_validated(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    seen: list[tuple[bool, int]] = []
+    encode = Encoder.forward
+
+    def watched(self: Encoder, images: torch.Tensor) -> list[torch.Tensor]:
+        assert images.shape[-2] == images.shape[-1]
+        seen.append((self.training, images.shape[-1]))
+        return encode(self, images)
+
+    monkeypatch.setattr(Encoder, "forward", watched)
+    params = tiny_params(
+        **{f"{stage}__epochs": 4, f"{stage}__half_size": 0.75, "train_ae__loss__latent": 1.0}
+    )
+    run = run_pretrain if stage == "train_ae" else run_finetune
+    run(processed, tmp_path, params)
+    sizes = [size for training, size in seen if training]
+    updates = len(sizes) // 4
+    assert sizes == [16] * 3 * updates + [32] * updates
+    assert {size for training, size in seen if not training} == {32}
 
 
 def test_batch_larger_than_the_labelled_data(processed: Path, tmp_path: Path) -> None:
