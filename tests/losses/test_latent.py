@@ -99,13 +99,13 @@ def test_padding_counts_by_its_share() -> None:
 def test_pictures_are_enlarged_for_the_network() -> None:
     images = pictures(2, 32)
     given = features(images)
-    torch.manual_seed(0)
+    torch.manual_seed(2)  # linear maps whose loss tells the two sizes apart by more than the bound below
     loss = LatentPerceptualLoss(CHANNELS, STRIDES, size=96)
     same = LatentPerceptualLoss(CHANNELS, STRIDES)
     same.load_state_dict(loss.state_dict())
     enlarged = torch.nn.functional.interpolate(images, size=(96, 96), mode="bilinear", align_corners=False)
     assert float(loss(given, images)) == pytest.approx(float(same(given, enlarged)), rel=1e-5)
-    assert float(loss(given, images)) != pytest.approx(float(same(given, images)), rel=1e-3)
+    assert float(loss(given, images)) != pytest.approx(float(same(given, images)), rel=1e-2)
 
 
 def test_an_encoder_without_a_common_stride_is_refused() -> None:
