@@ -22,10 +22,11 @@ def flatten(values: dict[str, Any], prefix: Key = ()) -> dict[Key, Any]:
     """Nested sections as one mapping from dotted paths to values; lists count as values."""
     flat: dict[Key, Any] = {}
     for key, value in values.items():
+        path = (*prefix, str(key))
         if isinstance(value, dict):
-            flat |= flatten(value, (*prefix, str(key)))
+            flat |= flatten(value, path)
         else:
-            flat[(*prefix, str(key))] = value
+            flat[path] = value
     return flat
 
 
