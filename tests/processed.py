@@ -9,26 +9,33 @@ from ae_pretrained.params import Params, read_params, validate_params
 from benchmarks.material import prepared
 from tests.conftest import ROOT
 
+# What makes any run small: pictures, network, batches.
+SMALL: dict[str, Any] = {
+    "data.image_size": 32,
+    "data.workers": 1,
+    "data.synthetic.size": 64,
+    "model.features": [4, 8, 8],
+    "model.encoder_dropout": [0.0, 0.1, 0.1],
+    "model.decoder_dropout": [0.1, 0.0],
+    "train_ae.batch_size": 8,
+    "train_ae.skips": 1,
+    "train_seg.batch_size": 8,
+}
+
 
 def tiny_params(**changes: Any) -> Params:
     """The committed parameters on a tiny scale; dots of changed keys are written as double underscores."""
     values = read_params(ROOT / "params.yaml")
     tiny = {
-        "data__image_size": 32,
-        "data__workers": 1,
-        "data__synthetic": {"num_trainval": 40, "num_test": 8, "size": 64},
+        **{key.replace(".", "__"): value for key, value in SMALL.items()},
+        "data__synthetic__num_trainval": 40,
+        "data__synthetic__num_test": 8,
         "data__leak_check__enabled": False,
-        "model__features": [4, 8, 8],
-        "model__encoder_dropout": [0.0, 0.1, 0.1],
-        "model__decoder_dropout": [0.1, 0.0],
         "train_ae__epochs": 3,
-        "train_ae__batch_size": 8,
-        "train_ae__skips": 1,
         "train_ae__precision": "32",
         "train_ae__loss__perceptual": 0.0,
         "train_ae__loss__latent": 0.0,
         "train_seg__epochs": 3,
-        "train_seg__batch_size": 8,
         "train_seg__precision": "32",
         "train_seg__init": "scratch",
     }

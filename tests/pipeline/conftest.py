@@ -14,22 +14,15 @@ import pytest
 
 from ae_pretrained.params.editing import set_values
 from tests.conftest import ROOT
+from tests.processed import SMALL
 
 TINY: dict[str, Any] = {
-    "data.image_size": 32,
-    "data.workers": 1,
+    **SMALL,
     "data.synthetic.num_trainval": 48,
     "data.synthetic.num_test": 12,
-    "data.synthetic.size": 64,
-    "model.features": [4, 8, 8],
-    "model.encoder_dropout": [0.0, 0.1, 0.1],
-    "model.decoder_dropout": [0.1, 0.0],
     "train_ae.epochs": 2,
-    "train_ae.batch_size": 8,
-    "train_ae.skips": 1,
     "train_ae.loss.perceptual_size": 0,
     "train_seg.epochs": 3,
-    "train_seg.batch_size": 8,
     "train_seg.freeze_epochs": 1,
     "eval_ae.num_examples": 1,
     "eval_seg.num_examples": 1,
