@@ -54,7 +54,7 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
         curves = budgets[budget]
         for place, curve in enumerate(curves):
             # A little apart, so that the bars of different arms can be told from each other.
-            shift = 1.0 + 0.025 * (place - (len(curves) - 1) / 2)
+            shift = 1.0 + 0.035 * (place - (len(curves) - 1) / 2)
             x = [100 * point[0] * shift for point in curve.points]
             y = [point[1] for point in curve.points]
             below = [_length(point[1] - point[2]) for point in curve.points]
