@@ -1,7 +1,7 @@
 """Named sets of parameters and how one is written into ``params.yaml``.
 
-A preset is a YAML file that holds only the keys in which it differs from the committed default; everything
-else keeps its value. Writing one keeps the comments of params.yaml.
+A preset is a YAML file that holds the keys in which any preset differs from the committed default, so that nothing
+of the preset before is left; everything else keeps its value. Writing one keeps the comments of params.yaml.
 """
 
 from __future__ import annotations

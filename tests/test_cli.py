@@ -36,6 +36,21 @@ def test_every_preset_is_valid_and_keeps_the_comments(params_file: Path, name: s
     assert after == comments
 
 
+def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    names = sorted(list_presets(ROOT / "presets"))
+    outcomes = {}
+    for first in names:
+        for second in names:
+            path = tmp_path / "params.yaml"
+            path.write_bytes((ROOT / "params.yaml").read_bytes())
+            apply_preset(first, ROOT / "presets", path)
+            apply_preset(second, ROOT / "presets", path)
+            outcomes[first, second] = read_params(path)
+    for first in names:
+        for second in names:
+            assert outcomes[first, second] == outcomes[second, second], f"{second} after {first}"
+
+
 def test_preset_shows_what_changes(params_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(ROOT / "presets")
     assert main(["preset", "paper", "--params", str(params_file), "--folder", folder]) == 0
