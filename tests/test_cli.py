@@ -10,7 +10,7 @@ import pytest
 
 from ae_pretrained.cli import main
 from ae_pretrained.params import load_params, read_params
-from ae_pretrained.presets import apply_preset, list_presets
+from ae_pretrained.presets import apply_preset, list_presets, read_preset
 from tests.conftest import ROOT
 
 
@@ -82,15 +82,37 @@ def test_the_paper_preset_is_the_original_recipe(params_file: Path) -> None:
     assert (seg.loss.dice, seg.loss.cross_entropy, seg.loss.class_weights) == (1.0, 1.0, "dynamic")
 
 
-def test_bad_presets_leave_the_file_alone(params_file: Path, tmp_path: Path) -> None:
+def test_a_preset_may_extend_another() -> None:
+    base, extended = (read_preset(name, ROOT / "presets") for name in ("oxford", "oxford64"))
+    assert set(extended) == set(base)
+    assert {key[-1] for key in base if base[key] != extended[key]} == {
+        "image_size",
+        "half_size",
+        "perceptual_size",
+    }
+
+
+def test_bad_presets_leave_the_file_alone(
+    params_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = params_file.read_bytes()
     presets = tmp_path / "presets"
     presets.mkdir()
     (presets / "typo.yaml").write_text("# typo\ntrain_seg:\n  lrr: 1\n")
     (presets / "wrong.yaml").write_text("# wrong\ntrain_seg:\n  lr: fast\n")
-    for name in ("typo", "wrong", "absent"):
+    (presets / "lost.yaml").write_text("# lost\nextends: nowhere\n")
+    (presets / "loop.yaml").write_text("# loop\nextends: back\n")
+    (presets / "back.yaml").write_text("# back\nextends: loop\n")
+    for name, said in (
+        ("typo", "train_seg.lrr"),
+        ("wrong", "train_seg.lr"),
+        ("absent", "preset 'absent' is unknown"),
+        ("lost", "preset 'nowhere', which lost extends, is unknown"),
+        ("loop", "loop -> back -> loop"),
+    ):
         arguments = ["preset", name, "--params", str(params_file), "--folder", str(presets)]
         assert main(arguments) == 1
+        assert said in capsys.readouterr().err
     assert params_file.read_bytes() == before
 
 

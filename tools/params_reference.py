@@ -14,12 +14,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
 
 from ae_pretrained.params import Params, read_params
 from ae_pretrained.params.base import Section
 from ae_pretrained.params.editing import flatten
-from ae_pretrained.presets import list_presets
+from ae_pretrained.presets import list_presets, read_preset
 from tools.review.page import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,12 +75,7 @@ def page() -> str:
     """The whole document."""
     defaults = {".".join(key): value for key, value in flatten(read_params(ROOT / "params.yaml")).items()}
     presets = {
-        name: {
-            ".".join(key): value
-            for key, value in flatten(
-                YAML(typ="safe", pure=True).load(ROOT / "presets" / f"{name}.yaml")
-            ).items()
-        }
+        name: {".".join(key): value for key, value in read_preset(name, ROOT / "presets").items()}
         for name in list_presets(ROOT / "presets")
     }
     lines = [_HEAD]
