@@ -19,6 +19,7 @@ def main() -> None:
         params.eval_seg,
         params.seed,
         metrics_file=Path("metrics/eval_seg.json"),
+        counts_file=Path("plots/eval_seg_counts.csv"),
         plots=Path("plots/eval_seg"),
         compute=best_compute(params.runtime.accelerator),
         trained=(list(info.classes), info.image_size),

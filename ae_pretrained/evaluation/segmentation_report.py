@@ -8,7 +8,11 @@ from ae_pretrained.data.arrays import open_split
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.evaluation.segmentation import check_segmenter, measure_segmenter, summarise
 from ae_pretrained.evaluation.segmentation_pictures import write_charts, write_sheets
-from ae_pretrained.evaluation.segmentation_tables import write_confusion_rows, write_per_image
+from ae_pretrained.evaluation.segmentation_tables import (
+    write_confusion_rows,
+    write_group_counts,
+    write_per_image,
+)
 from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.evaluation import EvalSegParams
@@ -21,6 +25,7 @@ def evaluate_segmenter(
     params: EvalSegParams,
     seed: int,
     metrics_file: Path,
+    counts_file: Path,
     plots: Path,
     *,
     compute: Compute | None = None,
@@ -28,8 +33,8 @@ def evaluate_segmenter(
 ) -> None:
     """Evaluate a segmenter on the test split.
 
-    Writes ``metrics_file`` (see :func:`summarise`), and into ``plots`` the PNG pictures and
-    ``tables/per_image.csv`` and ``tables/confusion.csv``.
+    Writes ``metrics_file`` (see :func:`summarise`), ``counts_file`` (see :func:`write_group_counts`), and into
+    ``plots`` the PNG pictures and ``tables/per_image.csv`` and ``tables/confusion.csv``.
 
     Args:
         model: gives logits (N, C, H, W) for pictures in [0, 1].
@@ -48,6 +53,7 @@ def evaluate_segmenter(
     check_segmenter(split, classes, trained)
     result = measure_segmenter(model, split, len(classes), params, compute)
     write_metrics(metrics_file, summarise(result, classes, params, seed))
+    write_group_counts(counts_file, split.column("name"), result, classes)
     write_per_image(plots / "tables" / "per_image.csv", split, result, classes)
     write_confusion_rows(plots / "tables" / "confusion.csv", result.pooled, classes)
     print("pictures of the segmentation", flush=True)

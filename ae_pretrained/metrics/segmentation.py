@@ -68,10 +68,24 @@ def _divide(numerator: np.ndarray, denominator: np.ndarray, empty: float | np.nd
     return np.where(denominator > 0, numerator / safe, empty)
 
 
+def class_counts(confusion: np.ndarray) -> np.ndarray:
+    """(..., C, C) counts to (..., 3, C): right, true and predicted pixels of every class.
+
+    All that the scores of a class are made of, in 3 C numbers instead of C^2. Sums over pictures may be taken
+    before or after.
+    """
+    return np.stack(_parts(confusion), axis=-2)
+
+
+def iou_from_counts(counts: np.ndarray) -> np.ndarray:
+    """(..., 3, C) of :func:`class_counts` to (..., C) IoU in [0, 1]; NaN where a class is in neither."""
+    hits, truth, predicted = np.moveaxis(counts, -2, 0)
+    return _divide(hits, truth + predicted - hits, np.nan)
+
+
 def iou_per_class(confusion: np.ndarray) -> np.ndarray:
     """(..., C, C) counts to (..., C) IoU in [0, 1]; NaN where a class is in neither truth nor prediction."""
-    hits, truth, predicted = _parts(confusion)
-    return _divide(hits, truth + predicted - hits, np.nan)
+    return iou_from_counts(class_counts(confusion))
 
 
 def dice_per_class(confusion: np.ndarray) -> np.ndarray:

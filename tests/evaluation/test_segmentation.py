@@ -13,9 +13,19 @@ from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJac
 from ae_pretrained.data.arrays import open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import Compute, class_probabilities, load_images
-from ae_pretrained.evaluation.segmentation import check_segmenter, measure_segmenter, summarise
+from ae_pretrained.evaluation.segmentation import (
+    SegmentationResult,
+    check_segmenter,
+    measure_segmenter,
+    summarise,
+)
 from ae_pretrained.evaluation.segmentation_report import evaluate_segmenter
-from ae_pretrained.evaluation.segmentation_tables import largest_remainder, write_confusion_rows
+from ae_pretrained.evaluation.segmentation_tables import (
+    largest_remainder,
+    write_confusion_rows,
+    write_group_counts,
+)
+from ae_pretrained.metrics.segmentation import class_counts
 from tests.evaluation.small import (
     CLASSES,
     BrightnessSegmenter,
@@ -26,6 +36,7 @@ from tests.evaluation.small import (
     write_processed,
     write_split,
 )
+from tools.review.paired import Counts, parse_counts
 
 PICTURES = {
     "class_distribution",
@@ -52,6 +63,7 @@ def evaluate(root: Path, out: Path, model: nn.Module | None = None, **changes: o
         params(eval_seg__num_examples=2, eval_seg__bootstrap_samples=50, **changes).eval_seg,
         seed=1,
         metrics_file=out / "eval_seg.json",
+        counts_file=out / "counts.csv",
         plots=out / "plots",
     )
     return json.loads((out / "eval_seg.json").read_text())
@@ -147,6 +159,36 @@ def test_per_image_table_has_the_worst_first(tmp_path: Path) -> None:
     assert scores == sorted(scores)
     assert len(rows) == 12
     assert {row["true_class"] for row in rows} == {"cat", "dog"}
+
+
+def read_counts(path: Path) -> Counts:
+    return parse_counts(path.read_bytes(), path.name)
+
+
+def test_counts_to_compare_runs_by(tmp_path: Path) -> None:
+    write_processed(tmp_path / "processed")
+    scores = evaluate(tmp_path / "processed", tmp_path)
+    counts = read_counts(tmp_path / "counts.csv")
+    assert counts.groups == sorted(open_split(tmp_path / "processed", "test").column("name"))
+    assert counts.classes == CLASSES
+    assert counts.mean_iou == pytest.approx(scores["mean_iou"], abs=1e-6)
+
+
+def test_many_pictures_share_groups_that_depend_on_their_names_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    confusion = rng.integers(0, 50, (2000, 3, 3))
+
+    def written(chosen: np.ndarray) -> Counts:
+        result = SegmentationResult(confusion[chosen], np.zeros((2, 3)), None)  # type: ignore[arg-type]
+        write_group_counts(tmp_path / "counts.csv", [f"picture {i}" for i in chosen], result, CLASSES)
+        return read_counts(tmp_path / "counts.csv")
+
+    everything, reordered, fewer = map(written, (np.arange(2000), rng.permutation(2000), np.arange(1500)))
+    assert 450 < len(everything.groups) <= 500
+    np.testing.assert_array_equal(everything.pixels, reordered.pixels)
+    np.testing.assert_array_equal(everything.pixels.sum(0), class_counts(confusion.sum(0)))
+    shared = [everything.groups.index(group) for group in fewer.groups]
+    assert (everything.pixels[shared] >= fewer.pixels).all()
 
 
 def test_split_without_a_class(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ae_pretrained.metrics.bootstrap import mean_iou_interval
-from ae_pretrained.metrics.segmentation import iou_per_class
+from ae_pretrained.metrics.bootstrap import mean_iou_difference, mean_iou_interval
+from ae_pretrained.metrics.segmentation import class_counts, iou_per_class
 
 
 def draw(count: int, seed: int = 0) -> np.ndarray:
@@ -50,3 +50,31 @@ def test_pictures_without_labels_do_not_spoil_it() -> None:
     assert 0 < low <= high < 1
     with pytest.raises(ValueError, match="labelled"):
         mean_iou_interval(np.zeros((2, 3, 3), dtype=int), 10, 0)
+
+
+def test_difference_matches_a_plain_loop_over_the_same_drawings() -> None:
+    before = draw(20)
+    after = before + np.random.default_rng(1).integers(0, 9, (20, 3, 3)) * np.eye(3, dtype=int)
+    rng = np.random.default_rng(7)
+    differences, apart = [], []
+    for _ in range(4000):
+        chosen, other = rng.integers(0, 20, (2, 20))
+        scores = [iou_per_class(counts[chosen].sum(0)).mean() for counts in (before, after)]
+        differences.append(scores[1] - scores[0])
+        apart.append(scores[1] - iou_per_class(before[other].sum(0)).mean())
+    low, high = mean_iou_difference(class_counts(before), class_counts(after), 4000, seed=7)
+    spread = np.quantile(differences, 0.975) - np.quantile(differences, 0.025)
+    assert low == pytest.approx(np.quantile(differences, 0.025), abs=0.08 * spread)
+    assert high == pytest.approx(np.quantile(differences, 0.975), abs=0.08 * spread)
+    # Drawn together, so far narrower than if each were drawn by itself.
+    assert high - low < (np.quantile(apart, 0.975) - np.quantile(apart, 0.025)) / 3
+
+
+def test_difference_has_a_sign_and_none_to_itself() -> None:
+    before, after = class_counts(draw(9)), class_counts(draw(9) + 40 * np.eye(3, dtype=int))
+    low, high = mean_iou_difference(before, after, 200, 0)
+    assert 0 < low < high
+    assert mean_iou_difference(after, before, 200, 0) == pytest.approx((-high, -low))
+    assert mean_iou_difference(before, before, 200, 0) == (0, 0)
+    with pytest.raises(ValueError, match=r"\(9, 3, 3\) and \(8, 3, 3\)"):
+        mean_iou_difference(before, after[:8], 10, 0)

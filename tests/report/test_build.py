@@ -49,7 +49,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plots / "eval_ae",
     )
     evaluate_segmenter(
-        tiny_unet(), processed, CLASSES, values.eval_seg, 0, metrics / "eval_seg.json", plots / "eval_seg"
+        tiny_unet(),
+        processed,
+        CLASSES,
+        values.eval_seg,
+        0,
+        metrics / "eval_seg.json",
+        plots / "eval_seg_counts.csv",
+        plots / "eval_seg",
     )
     table = plots / "robustness.csv"
     evaluate_robustness(

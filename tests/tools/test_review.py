@@ -136,6 +136,44 @@ def test_two_commits(project: Project, said: Callable[..., str]) -> None:
     assert said("--base", "main", "--head", "faster") == text
 
 
+def counts_table(right: tuple[int, ...], true: int = 60) -> str:
+    """Counts of some pictures, 100 labelled pixels each, of which ``right`` of the ``true`` cat pixels are found."""
+    rows = [f"{i},{100 - true},{100 - true},{100 - n},{n},{true},{n}\n" for i, n in enumerate(right)]
+    head = "group,right_background,true_background,predicted_background,right_cat,true_cat,predicted_cat\n"
+    return head + "".join(rows)
+
+
+def test_difference_on_the_same_pictures(project: Project, said: Callable[..., str]) -> None:
+    def evaluated(score: float, ends: list[float], table: str) -> None:
+        project.write("metrics/eval_seg.json", json.dumps({"mean_iou": score, "mean_iou_ci95": ends}))
+        project.write("plots/eval_seg_counts.csv", table)
+
+    hard = tuple(range(5, 55))
+    evaluated(0.7, [0.6, 0.85], counts_table(hard))
+    project.commit("Before")
+
+    evaluated(0.9, [0.8, 0.95], counts_table(tuple(n + 3 for n in hard)))
+    text = said("--base", "HEAD")
+    assert "Mean IoU on the same test pictures: +0.0" in text
+    assert "more than the choice of the pictures explains" in text  # although the two intervals overlap
+    assert "intervals of the mean IoU" not in text
+
+    evaluated(0.9, [0.8, 0.95], counts_table(tuple(n + 3 * (-1) ** n for n in hard)))
+    text = said("--base", "HEAD")
+    assert "95 % interval −0.0" in text
+    assert "may be chance" in text
+
+    evaluated(0.9, [0.8, 0.95], counts_table(hard, true=59))  # other masks: no pairs
+    text = said("--base", "HEAD")
+    assert "on the same test pictures" not in text
+    assert "intervals of the mean IoU: [0.6000, 0.8500] and [0.8000, 0.9500]; they overlap" in text
+
+    evaluated(0.9, [0.8, 0.95], "group,right_cat\na,<<<<<<<\n")
+    assert "plots/eval_seg_counts.csv (working tree): not a table of pixel counts" in said(
+        "--base", "HEAD", code=1
+    )
+
+
 def test_nothing_changed(said: Callable[..., str]) -> None:
     text = said("--base", "main")
     assert "Nothing changed" in text
