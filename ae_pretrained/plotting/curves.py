@@ -74,7 +74,9 @@ def training_curves(title: str, columns: Mapping[str, Sequence[float]], classes:
     for axes, panel in zip(grid, order, strict=False):
         for place, (name, label) in enumerate(panels[panel]):
             color = known.get(label, _LINES[place % len(_LINES)])
-            (line,) = axes.plot(epochs, columns[name], color=color, label=label)
+            # Dashes, because the rates are often one and the same line.
+            style = "--" if panel == _LEARNING_RATE and place else "-"
+            (line,) = axes.plot(epochs, columns[name], style, color=color, label=label)
             if len(epochs) == 1:
                 line.set_marker("o")
             if label in classes[:1]:  # light grey on white needs an edge
