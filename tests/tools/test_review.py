@@ -33,6 +33,10 @@ plots:
       x: level
       y:
         plots/robustness.csv: mean_iou
+  - confusion:
+      x: actual
+      y:
+        plots/eval_seg/confusion.csv: predicted
   - plots/eval_seg/confusion.png
 """
 
@@ -178,6 +182,12 @@ def test_nothing_changed(said: Callable[..., str]) -> None:
     text = said("--base", "main")
     assert "Nothing changed" in text
     assert "⚠" not in text
+
+
+def test_a_confusion_table_is_no_curve(project: Project, said: Callable[..., str]) -> None:
+    """It lies in DVC's cache, so that the working tree has it and a commit does not."""
+    project.write("plots/eval_seg/confusion.csv", "actual,predicted\ncat,dog\ncat,cat\n")
+    assert "Nothing changed" in said("--base", "main")
 
 
 def test_unknown_revision(said: Callable[..., str]) -> None:

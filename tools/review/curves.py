@@ -97,7 +97,10 @@ def _listed(fields: Any) -> Iterable[Any]:
 
 
 def _series(state: Snapshot, file: str, field: str) -> dict[str, list[float]]:
-    """Values of a field by group; the group is what the columns of text say, empty where there are none."""
+    """Values of a field by group; the group is what the columns of text say, empty where there are none.
+
+    A field of words, such as the classes that a confusion plot counts, has no values.
+    """
     content = state.read(file)
     if content is None:
         return {}
@@ -110,7 +113,7 @@ def _series(state: Snapshot, file: str, field: str) -> dict[str, list[float]]:
         group = " ".join(str(row[name]) for name in texts if name != field)
         value = _number(row[field])
         series.setdefault(group, []).append(math.nan if value is None else value)
-    return series
+    return {} if rows and all(_number(row[field]) is None for row in rows) else series
 
 
 def _number(text: str | None) -> float | None:
