@@ -16,6 +16,7 @@ from tools.review.__main__ import main
 from tools.review.curves import sparkline
 from tools.review.directions import direction
 from tools.review.lock import inconsistencies
+from tools.review.paired import main as compare
 from tools.review.revisions import revision, working_tree
 
 DVC_YAML = """
@@ -182,6 +183,19 @@ def test_nothing_changed(said: Callable[..., str]) -> None:
     text = said("--base", "main")
     assert "Nothing changed" in text
     assert "⚠" not in text
+
+
+def test_two_tables_of_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after, other = (tmp_path / name for name in ("before.csv", "after.csv", "other.csv"))
+    before.write_text(counts_table((10, 20, 30)))
+    after.write_text(counts_table((13, 23, 33)))
+    other.write_text(counts_table((13, 23)))
+    assert compare([str(before), str(after)]) == 0
+    assert "Mean IoU on the same test pictures: +0.0" in capsys.readouterr().out
+    assert compare([str(before), str(other)]) == 1
+    assert "other pictures" in capsys.readouterr().err
+    assert compare([str(before), str(tmp_path / "none.csv")]) == 1
+    assert "none.csv" in capsys.readouterr().err
 
 
 def test_a_confusion_table_is_no_curve(project: Project, said: Callable[..., str]) -> None:

@@ -17,7 +17,7 @@ from tools.review.changes import (
 )
 from tools.review.curves import Curve, curve_changes
 from tools.review.lock import StageChange, inconsistencies, shortened, stage_changes
-from tools.review.paired import paired_difference
+from tools.review.paired import Difference, paired_difference
 from tools.review.revisions import Snapshot
 
 # Shown at once; the other figures are folded away.
@@ -113,9 +113,7 @@ def _plain(value: Any) -> str:
     return "–" if value is ABSENT else f"`{value}`"
 
 
-def _metrics_section(
-    metrics: list[Change], base: str, paired: tuple[float, float, float] | None
-) -> list[str]:
+def _metrics_section(metrics: list[Change], base: str, paired: Difference | None) -> list[str]:
     shown = sorted((change for change in metrics if change.visible), key=_rank)
     if not metrics:
         return []
@@ -127,7 +125,7 @@ def _metrics_section(
     head = ("figure", base, "here", "change", "")
     if headlines:
         lines += [*markdown_table(head, map(_row, headlines), range(1, 4)), ""]
-    lines += _interval_note(metrics) if paired is None else _paired_note(*paired)
+    lines += _interval_note(metrics) if paired is None else [str(paired), ""]
     for kind, rest in (("further figure", others), ("figure of the data", data)):
         if rest:
             folded = markdown_table(head, map(_row, rest), range(1, 4))
@@ -155,19 +153,8 @@ def _row(change: Change) -> tuple[str, ...]:
     return (name, *values, format_difference(change.before, change.after), _MARKS[change.welcome])
 
 
-def _paired_note(difference: float, low: float, high: float) -> list[str]:
-    """Whether the mean IoU moved by more than the choice of test pictures explains."""
-    verdict = "may be chance" if low <= 0 <= high else "is more than the choice of the pictures explains"
-    texts = [f"{value:+.4f}".replace("-", "−") for value in (difference, low, high)]
-    return [
-        f"Mean IoU on the same test pictures: {texts[0]}, 95 % interval {texts[1]} to {texts[2]} (paired bootstrap "
-        f"over pictures). The difference {verdict}; what another seed would change is not in it.",
-        "",
-    ]
-
-
 def _interval_note(metrics: list[Change]) -> list[str]:
-    """The same where the pictures cannot be paired: a coarser answer from the two intervals."""
+    """Whether the mean IoU moved by more than chance, where the pictures cannot be paired: a coarse answer."""
     for change in metrics:
         before, after = change.before, change.after
         if change.key == "mean_iou_ci95" and isinstance(before, list) and isinstance(after, list):

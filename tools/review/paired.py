@@ -1,10 +1,18 @@
-"""Whether the mean IoU of two states differs by more than the choice of the test pictures explains."""
+"""Whether two mean IoUs on the same test pictures differ by more than the choice of these pictures explains.
+
+``python -m tools.review.paired BEFORE.csv AFTER.csv`` compares two tables that eval_seg wrote.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,20 +71,68 @@ def parse_counts(content: bytes, where: str) -> Counts:
     return Counts([row[0] for row in rows], classes, pixels)
 
 
-def _read_counts(state: Snapshot) -> Counts | None:
-    content = state.read(FILE)
-    return None if content is None else parse_counts(content, f"{FILE} ({state.name})")
+class Difference(NamedTuple):
+    """Change of the mean IoU, and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        value, low, high = (f"{number:+.4f}".replace("-", "−") for number in self)
+        verdict = (
+            "may be chance"
+            if self.low <= 0 <= self.high
+            else "is more than the choice of the pictures explains"
+        )
+        return (
+            f"Mean IoU on the same test pictures: {value}, 95 % interval {low} to {high} (paired bootstrap "
+            f"over pictures). The difference {verdict}; what another seed would change is not in it."
+        )
 
 
-def paired_difference(base: Snapshot, here: Snapshot) -> tuple[float, float, float] | None:
-    """Change of the mean IoU and its 95 % interval, paired over pictures; None where they cannot be paired.
-
-    None too where every count is the same. Same states, same interval: the draws have a fixed seed.
-    """
-    before, after = _read_counts(base), _read_counts(here)
-    if before is None or after is None or not before.same_pictures(after):
+def difference(before: Counts, after: Counts) -> Difference | None:
+    """The difference, or None where the pictures cannot be paired. The draws have a fixed seed."""
+    if not before.same_pictures(after):
         return None
-    if np.array_equal(before.pixels, after.pixels):
+    ends = mean_iou_difference(before.pixels, after.pixels, _SAMPLES, seed=0)
+    return Difference(after.mean_iou - before.mean_iou, *ends)
+
+
+def paired_difference(base: Snapshot, here: Snapshot) -> Difference | None:
+    """The difference of two states; None too where one has no counts, or where every count is the same."""
+    contents = base.read(FILE), here.read(FILE)
+    if None in contents or contents[0] == contents[1]:
         return None
-    low, high = mean_iou_difference(before.pixels, after.pixels, _SAMPLES, seed=0)
-    return after.mean_iou - before.mean_iou, low, high
+    before, after = (
+        parse_counts(content or b"", f"{FILE} ({state.name})")
+        for content, state in zip(contents, (base, here), strict=True)
+    )
+    return difference(before, after)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.review.paired", description=__doc__)
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    arguments = parser.parse_args(argv)
+    try:
+        before, after = (
+            parse_counts(path.read_bytes(), str(path)) for path in (arguments.before, arguments.after)
+        )
+    except (OSError, PipelineError) as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    found = difference(before, after)
+    if found is None:
+        print(
+            f"ERROR: {arguments.before} and {arguments.after}: other pictures, classes or masks",
+            file=sys.stderr,
+        )
+        return 1
+    print(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
