@@ -31,6 +31,7 @@ from ae_pretrained.data.constants import IGNORE_INDEX
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.losses.segmentation import SegmentationLoss
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params import Params
@@ -178,10 +179,15 @@ def _nothing() -> Iterator[None]:
     yield
 
 
+def number_format(setting: Setting) -> str:
+    """Lightning's name of the number format of our training."""
+    accelerator = "gpu" if setting.device.type == "cuda" else "cpu"
+    return resolve_precision(setting.params.train_seg.precision, accelerator)
+
+
 def autocast(setting: Setting) -> Callable[[], AbstractContextManager[Any]]:
     """The number format of our training."""
-    accelerator = "gpu" if setting.device.type == "cuda" else "cpu"
-    name = resolve_precision(setting.params.train_seg.precision, accelerator)
+    name = number_format(setting)
     if name == "32-true":
         return _nothing
     dtype = torch.bfloat16 if name == "bf16-mixed" else torch.float16
@@ -207,7 +213,7 @@ def held_batch(setting: Setting) -> tuple[Tensor, Tensor]:
 def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]) -> Callable[[], None]:
     """Our step on one batch: forward, loss, backward, clipping, optimiser."""
     params = setting.params.train_seg
-    if autocast(setting) is _nothing and setting.device.type == "cpu":
+    if setting.device.type == "cpu" and channels_last_pays(network, number_format(setting)):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loss = SegmentationLoss(params.loss).to(setting.device)
     optimizer = make_optimizer(parameter_groups(network, params.lr, 1.0, params.weight_decay), params)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from ae_pretrained.data.batches import (
     make_loader,
 )
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
+from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model import RuntimeParams
 from ae_pretrained.params.training import TrainingParams
 from ae_pretrained.training.base import TrainingTask
@@ -139,8 +140,7 @@ def fit(
     accelerator = resolve_accelerator(runtime.accelerator)
     precision = resolve_precision(params.precision, accelerator)
     distributed = runtime.devices * runtime.num_nodes > 1
-    if precision == "32-true" and accelerator == "cpu":
-        # Measured on CPUs without bf16: half as fast again in fp32, no gain and some loss under autocast.
+    if accelerator == "cpu" and channels_last_pays(task.network, precision):
         task.to(memory_format=torch.channels_last)
     best = BestWeights(monitor, mode)
     log = EpochLog(curve, task.section, shown)

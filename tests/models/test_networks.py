@@ -10,10 +10,10 @@ from torch import nn
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.autoencoder import Autoencoder, Skips
-from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.config import ModelConfig, Norm
 from ae_pretrained.models.decoder import enlarge
 from ae_pretrained.models.encoder import Encoder, ImageSizeError
-from ae_pretrained.models.layers import InstanceNorm, make_norm
+from ae_pretrained.models.layers import InstanceNorm, channels_last_pays, make_norm
 from ae_pretrained.models.unet import UNet
 
 SMALL = ModelConfig((4, 8, 16), (0.0, 0.1, 0.2), (0.2, 0.1))
@@ -57,20 +57,34 @@ def test_every_size_works(size: tuple[int, int]) -> None:
     assert UNet(LITE, 4)(x).shape == (2, 4, *size)
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (1, 5, 1, 2), (2, 2, 16, 5)])
-def test_doubling_under_bf16_is_bilinear(shape: tuple[int, int, int, int]) -> None:
+def test_doubling_under_bf16_is_bilinear(
+    shape: tuple[int, int, int, int], memory: torch.memory_format
+) -> None:
     size = (2 * shape[2], 2 * shape[3])
     exact = torch.randn(shape, dtype=torch.bfloat16).double().requires_grad_()
-    rounded = exact.detach().bfloat16().requires_grad_()
+    rounded = exact.detach().bfloat16().contiguous(memory_format=memory).requires_grad_()
     expected = nn.functional.interpolate(exact, size=size, mode="bilinear", align_corners=False)
     doubled = enlarge(rounded, size)
     assert doubled.dtype == torch.bfloat16
+    assert doubled.is_contiguous(memory_format=memory)
     # Two roundings of 2^-9 each, and sums of four terms below 4 in size.
     torch.testing.assert_close(doubled.double(), expected, rtol=2**-7, atol=2**-6)
     gradient = torch.randn(doubled.shape, dtype=torch.bfloat16)
     doubled.backward(gradient)
     expected.backward(gradient.double())
     torch.testing.assert_close(rounded.grad.double(), exact.grad, rtol=2**-7, atol=2**-5)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("norm", "precision", "pays"),
+    [("batch", "bf16-mixed", True), ("instance", "bf16-mixed", False), ("group", "bf16-mixed", False)]
+    + [(norm, "32-true", True) for norm in ("batch", "instance")],
+)
+def test_channels_last_is_for_networks_without_group_norm(norm: Norm, precision: str, pays: bool) -> None:
+    network = UNet(dataclasses.replace(LITE, norm=norm), 3)
+    assert channels_last_pays(network, precision) is pays
 
 
 def test_other_enlargements_are_interpolation_to_the_letter() -> None:
