@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--batch-size", type=int, default=32)
     options.add_argument("--steps", type=int, default=12, help="timed steps a turn (default: %(default)s)")
     options.add_argument("--precision", default="auto", help="of our training: auto, 32, bf16, 16")
+    options.add_argument("--norm", default="instance", choices=["instance", "batch", "group"])
     options.add_argument("--pictures", type=int, default=240, help="pictures to draw, without a root")
     options.add_argument("--compile", action="store_true", help="our training with torch.compile")
     given = options.parse_args(arguments)
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
             "data.image_size": given.size,
             "data.synthetic": {"num_trainval": given.pictures, "num_test": 16, "size": 2 * given.size},
             "data.leak_check.enabled": False,
+            "model.norm": given.norm,
             "train_seg.batch_size": given.batch_size,
             "train_seg.precision": given.precision,
             "train_seg.init": "scratch",
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
         (name, f"{given.batch_size / one.clock:.0f}", f"{1000 * one.clock:.1f}", f"{1000 * one.cpu:.1f}")
         for name, one in medians.items()
     ]
-    title = f"U-Net, {given.size} px, batch {given.batch_size}, {setting.device.type}"
+    title = f"U-Net, {given.norm} norm, {given.size} px, batch {given.batch_size}, {setting.device.type}"
     print_table(title, ("", "pictures/s", "ms a step", "ms of CPU"), rows)
     against_plain = median_ratio(steps["plain"], steps["ours"])
     feeding = median_ratio(steps["held"], steps["ours"])
@@ -80,6 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"speed against the step on one batch held in memory: {feeding}")
     figures = {
         "size": given.size,
+        "norm": given.norm,
         "batch_size": given.batch_size,
         "device": setting.device.type,
         "seconds_per_step": steps,

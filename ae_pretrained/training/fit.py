@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,8 @@ def fit(
     if resume is not None and trainer.is_global_zero:
         print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
     feeding = Feeding(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
-    trainer.fit(task, feeding, ckpt_path=resume, weights_only=False)
+    with _memory_left_as_it_is():
+        trainer.fit(task, feeding, ckpt_path=resume, weights_only=False)
     if trainer.interrupted:
         raise KeyboardInterrupt
     checkpoint.remove()
@@ -196,6 +198,22 @@ def fit(
         updates=trainer.global_step,
         is_main=trainer.is_global_zero,
     )
+
+
+@contextmanager
+def _memory_left_as_it_is() -> Iterator[None]:
+    """Do not have every new tensor filled with NaN, which PyTorch does under deterministic algorithms by default.
+
+    It is a net for operations that read memory before they write it. There is none in a step of ours: the weights
+    of a run are the same to the byte with and without. A step takes up to a tenth more CPU with it.
+    """
+    settings: Any = torch.utils.deterministic
+    before = settings.fill_uninitialized_memory
+    settings.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        settings.fill_uninitialized_memory = before
 
 
 def _quieten() -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.training.base import TrainingDivergedError
-from ae_pretrained.training.callbacks import BestWeights
+from ae_pretrained.training.callbacks import BestWeights, EpochLog
 from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit
 from ae_pretrained.training.segmentation import SegmentationTask
@@ -74,6 +75,38 @@ def test_same_parameters_give_the_same_bytes(processed: Path, tmp_path: Path, wo
     assert (tmp_path / "one/train_seg.csv").read_bytes() == (tmp_path / "two/train_seg.csv").read_bytes()
     other = run_finetune(processed, tmp_path / "three", tiny_params(train_seg__epochs=2, seed=1))
     assert one.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize(("norm", "precision"), [("instance", "32"), ("batch", "bf16")])
+def test_new_memory_need_not_be_filled(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, norm: str, precision: str
+) -> None:
+    """No operation reads memory that nobody wrote: with and without PyTorch's net for that, the same bytes."""
+    params = tiny_params(
+        model__norm=norm,
+        train_ae__precision=precision,
+        train_ae__loss__latent=1.0,
+        train_seg__init="autoencoder",
+        train_seg__precision=precision,
+    )
+    filled: list[bool] = []
+
+    def both(out: Path) -> list[bytes]:
+        autoencoder = run_pretrain(processed, out, params)
+        return [
+            path.read_bytes() for path in (autoencoder, run_finetune(processed, out, params, autoencoder))
+        ]
+
+    def watch(*_: object) -> None:
+        filled.append(torch.utils.deterministic.fill_uninitialized_memory)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(EpochLog, "on_train_epoch_start", watch)
+    ours = both(tmp_path / "ours")
+    assert set(filled) == {False}
+    filled.clear()
+    monkeypatch.setattr("ae_pretrained.training.fit._memory_left_as_it_is", nullcontext)
+    assert both(tmp_path / "filled") == ours
+    assert set(filled) == {True}  # as it was before, and while it was off nothing else changed
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
