@@ -89,6 +89,7 @@ def test_a_preset_may_extend_another() -> None:
         "image_size",
         "half_size",
         "perceptual_size",
+        "epochs",
     }
 
 
