@@ -36,7 +36,7 @@ from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params import Params
 from ae_pretrained.training.checkpoints import CheckpointFolder
-from ae_pretrained.training.fit import fit
+from ae_pretrained.training.fit import fit, new_memory_unfilled
 from ae_pretrained.training.optimization import make_optimizer
 from ae_pretrained.training.segmentation import SegmentationTask
 from benchmarks.common import Timing, cpu_seconds, measure
@@ -235,7 +235,9 @@ def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]
 def held(setting: Setting) -> Timing:
     """One step on one batch held in memory."""
     step = make_step(setting, setting.network().train(), held_batch(setting))
-    return time_steps(step, setting.steps, setting.device)
+    # As in a training: deterministic algorithms stay on in a process in which Lightning has trained.
+    with new_memory_unfilled():
+        return time_steps(step, setting.steps, setting.device)
 
 
 def time_steps(step: Callable[[], object], steps: int, device: torch.device) -> Timing:

@@ -182,7 +182,7 @@ def fit(
     if resume is not None and trainer.is_global_zero:
         print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
     feeding = Feeding(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
-    with _memory_left_as_it_is():
+    with new_memory_unfilled():
         trainer.fit(task, feeding, ckpt_path=resume, weights_only=False)
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -201,7 +201,7 @@ def fit(
 
 
 @contextmanager
-def _memory_left_as_it_is() -> Iterator[None]:
+def new_memory_unfilled() -> Iterator[None]:
     """Do not have every new tensor filled with NaN, which PyTorch does under deterministic algorithms by default.
 
     It is a net for operations that read memory before they write it. There is none in a step of ours: the weights

@@ -104,7 +104,7 @@ def test_new_memory_need_not_be_filled(
     ours = both(tmp_path / "ours")
     assert set(filled) == {False}
     filled.clear()
-    monkeypatch.setattr("ae_pretrained.training.fit._memory_left_as_it_is", nullcontext)
+    monkeypatch.setattr("ae_pretrained.training.fit.new_memory_unfilled", nullcontext)
     assert both(tmp_path / "filled") == ours
     assert set(filled) == {True}  # as it was before, and while it was off nothing else changed
 
