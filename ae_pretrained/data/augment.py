@@ -16,7 +16,8 @@ from torch import Tensor
 from ae_pretrained.params.training import AugmentationParams
 
 # The luma weights and colour axes of YIQ: a turn in its IQ plane changes the hue and keeps the luma.
-_RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_RGB_TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
+_YIQ_TO_RGB = torch.linalg.inv(_RGB_TO_YIQ)  # once: an inverse on a GPU makes the program wait for it
 _MAX_BLUR_SIGMA, _MIN_BLUR_SIGMA = 1.5, 0.1
 _ERASED_SIDE = (0.15, 0.45)  # of the picture's side
 
@@ -101,7 +102,7 @@ def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Gener
     contrast = 1.0 + chosen * _symmetric(images, params.contrast, generator)
     saturation = 1.0 + chosen * _symmetric(images, params.saturation, generator)
     angle = chosen * _symmetric(images, 2.0 * math.pi * params.hue, generator)
-    to_yiq = torch.tensor(_RGB_TO_YIQ, device=images.device)
+    to_yiq, to_rgb = (matrix.to(images.device, non_blocking=True) for matrix in (_RGB_TO_YIQ, _YIQ_TO_RGB))
     zero = torch.zeros_like(angle)
     cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
     turn = torch.stack(
@@ -112,7 +113,7 @@ def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Gener
         ],
         dim=1,
     )
-    matrix = (torch.linalg.inv(to_yiq) @ turn @ to_yiq) * (brightness * contrast).view(-1, 1, 1)
+    matrix = (to_rgb @ turn @ to_yiq) * (brightness * contrast).view(-1, 1, 1)
     mean = images.mean(dim=(1, 2, 3)) * brightness
     offset = (mean * (1.0 - contrast)).view(-1, 1, 1, 1)
     return torch.einsum("nij,njhw->nihw", matrix, images) + offset

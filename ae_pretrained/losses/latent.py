@@ -66,7 +66,8 @@ class LatentPerceptualLoss(FrozenEyes):
         """
         with torch.no_grad():
             wanted = self.network(enlarged(images, self.smallest))
-        padded = valid is not None and not bool(valid.all())
+        # Without padding both ways say the same. To ask whether there is any, one would wait for a GPU at every step.
+        padded = valid is not None and (valid.device.type != "cpu" or not bool(valid.all()))
         losses = []
         for mapping, stage, level in zip(self.maps, self.stages, self.levels, strict=True):
             found = mapping(features[stage]).float()
