@@ -44,7 +44,10 @@ class SegmentationTask(TrainingTask):
         )
         self.classes = list(classes)
         self.loss = SegmentationLoss(params.loss, class_frequencies)
-        self.confusion = MulticlassConfusionMatrix(len(self.classes), ignore_index=IGNORE_INDEX)
+        # The loss looks at the values of the masks.
+        self.confusion = MulticlassConfusionMatrix(
+            len(self.classes), ignore_index=IGNORE_INDEX, validate_args=False
+        )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
