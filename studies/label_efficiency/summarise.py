@@ -72,10 +72,9 @@ def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) ->
     by_arm: dict[Group, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
     for cell in cells:
         by_arm[cell["label_fraction"], cell["updates"]][cell["arm"]][cell["seed"]] = cell
-    longest = {fraction: max(u for f, u in by_arm if f == fraction) for fraction, _ in by_arm}
     rows = []
     for (fraction, updates), arms in sorted(by_arm.items()):
-        budget = "long" if updates == longest[fraction] else "short"
+        budget = budget_of(updates, [u for f, u in by_arm if f == fraction])
         for arm, by_seed in arms.items():
             rows.append(
                 {
@@ -90,6 +89,13 @@ def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) ->
                 }
             )
     return rows
+
+
+def budget_of(updates: int, of_share: Sequence[int]) -> str:
+    """Which of a share's budgets this is: its longest, its shortest or one between. A single one counts as long."""
+    if updates == max(of_share):
+        return "long"
+    return "short" if updates == min(of_share) else "middle"
 
 
 def scores(by_seed: dict[int, dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
@@ -137,7 +143,10 @@ def wide_rows(table: Sequence[dict[str, Any]], arms: Sequence[str]) -> list[dict
 
 
 def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The table as budget -> fraction -> arm, without what is not known."""
+    """The table as budget -> fraction -> arm, without what is not known.
+
+    A share may have several middle budgets: there its name is that of the run, ``0.1x2500``.
+    """
     result: dict[str, Any] = {}
     for row in table:
         known = {
@@ -146,17 +155,20 @@ def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
             if key not in ("budget", "label_fraction", "arm")
             and not (isinstance(value, float) and math.isnan(value))
         }
-        place = result.setdefault(row["budget"], {}).setdefault(f"{row['label_fraction']:g}", {})
+        share = f"{row['label_fraction']:g}"
+        if row["budget"] == "middle":
+            share += f"x{row['updates']}"
+        place = result.setdefault(row["budget"], {}).setdefault(share, {})
         place[row["arm"]] = known
     return result
 
 
 def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str, list[EfficiencyCurve]]:
-    """What the figure draws: per budget, one line per arm."""
+    """What the figure draws: a panel for the short and one for the long budget, one line per arm."""
     points: dict[str, dict[str, list[tuple[float, float, float, float]]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for row in table:
+    for row in drawn_rows(table):
         point = (row["label_fraction"], row["mean_iou"], row["mean_iou_low"], row["mean_iou_high"])
         points[row["budget"]][row["arm"]].append(point)
     return {
@@ -165,9 +177,14 @@ def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str,
     }
 
 
+def drawn_rows(table: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of one point per share: two budgets on one line would make it go up and down on the spot."""
+    return [row for row in table if row["budget"] != "middle"]
+
+
 def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
     updates: dict[str, list[int]] = defaultdict(list)
-    for row in table:
+    for row in drawn_rows(table):
         updates[row["budget"]].append(row["updates"])
     return {budget: _budget_title(budget, counts) for budget, counts in updates.items()}
 

@@ -75,3 +75,21 @@ def test_without_the_reference_nothing_is_compared() -> None:
     (only,) = summarise_groups([cell("ours", 0.05, 100, 0, 0.5)], CLASSES)
     assert np.isnan(only["difference"])
     assert "difference" not in nested([only])["long"]["0.05"]["ours"]
+
+
+def test_budgets_between_are_in_the_tables_and_not_in_the_figure() -> None:
+    """Four budgets of a share: one point per share and panel, and no row is lost in the summary."""
+    table = summarise_groups(
+        [cell("ours", 0.1, updates, 0, 0.5) for updates in (100, 200, 300, 400)], CLASSES
+    )
+    assert [row["budget"] for row in table] == ["short", "middle", "middle", "long"]
+    middle = nested(table)["middle"]
+    assert {name: arms["ours"]["updates"] for name, arms in middle.items()} == {
+        "0.1x200": 200,
+        "0.1x300": 300,
+    }
+    assert {budget: len(lines[0].points) for budget, lines in curves(table, {}).items()} == {
+        "short": 1,
+        "long": 1,
+    }
+    assert set(budget_titles(table)) == {"short", "long"}
