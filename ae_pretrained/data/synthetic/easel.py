@@ -105,8 +105,8 @@ class Easel:
         gx = cv2.Sobel(swollen, cv2.CV_32F, 1, 0, scale=0.125) * (1.6 * radius)
         gy = cv2.Sobel(swollen, cv2.CV_32F, 0, 1, scale=0.125) * (1.6 * radius)
         facing = 0.62 - gx * np.float32(light.direction[0]) - gy * np.float32(light.direction[1])
-        tone = np.clip(facing, 0.15, 1.15)
-        tone *= 1.0 + grain * smooth_noise(rng, alpha.shape, 0.12 * self.width + 2, 3)
+        noise = smooth_noise(rng, (alpha.shape[0], alpha.shape[1]), 0.12 * self.width + 2, 3)
+        tone = np.clip(facing, 0.15, 1.15) * (1.0 + grain * noise)
         factor = tone[..., None] * light.lamp.astype(np.float32) + 0.9 * light.ambient.astype(np.float32)
         return Sprite(self.colour.astype(np.float32) * factor, alpha)
 

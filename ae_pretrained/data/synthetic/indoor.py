@@ -80,21 +80,21 @@ def _wallpaper(e: Easel, wall: Colour, floor: float, rng: np.random.Generator) -
     kind = rng.integers(6)
     if kind == 1:
         step = rng.uniform(0.06, 0.14)
-        for x in np.arange(rng.uniform(0, step), 1, step):
+        for x in np.arange(rng.uniform(0, step), 1, step).tolist():
             e.box(x, 0, x + step * 0.45, floor, tone)
     elif kind == 2:
         step = rng.uniform(0.08, 0.14)
-        for row, y in enumerate(np.arange(0.04, floor, step)):
-            for x in np.arange(0.04 + (row % 2) * step / 2, 1, step):
+        for row, y in enumerate(np.arange(0.04, floor, step).tolist()):
+            for x in np.arange(0.04 + (row % 2) * step / 2, 1, step).tolist():
                 e.ellipse(x, y, 0.013, 0.013, tone)
     elif kind == 3:
         e.box(0, floor - rng.uniform(0.18, 0.3), 1, floor, tone)
-        for x in np.arange(0, 1, 0.09):
+        for x in np.arange(0, 1, 0.09).tolist():
             e.line([(x, floor - 0.2), (x, floor)], tone * 0.9, 0.006)
     elif kind == 4:
-        for row, y in enumerate(np.arange(0, floor, 0.055)):
+        for row, y in enumerate(np.arange(0, floor, 0.055).tolist()):
             e.line([(0, y), (1, y)], tone * 0.9, 0.006)
-            for x in np.arange((row % 2) * 0.07, 1, 0.14):
+            for x in np.arange((row % 2) * 0.07, 1, 0.14).tolist():
                 e.line([(x, y), (x, min(y + 0.055, floor))], tone * 0.9, 0.006)
 
 

@@ -105,8 +105,8 @@ def _houses(canvas: np.ndarray, horizon: float, light: Light, rng: np.random.Gen
                 [(x - 0.02, top), (x + w / 2, top - 0.12), (x + w + 0.02, top)],
                 np.array([150, 84, 66]) * rng.uniform(0.7, 1.1),
             )
-        for column in np.arange(x + 0.05, x + w - 0.05, 0.10):
-            for row in np.arange(top + 0.05, horizon - 0.12, 0.14):
+        for column in np.arange(x + 0.05, x + w - 0.05, 0.10).tolist():
+            for row in np.arange(top + 0.05, horizon - 0.12, 0.14).tolist():
                 e.box(
                     column, row, column + 0.05, row + 0.08, np.array([84, 104, 122]) * rng.uniform(0.7, 1.5)
                 )
@@ -180,7 +180,7 @@ def _fence(side: int, light: Light, rng: np.random.Generator) -> Sprite:
     for y in (0.38, 0.74):
         e.box(0, y, 1, y + 0.09, colour * 0.86)
     step = rng.uniform(0.07, 0.11)
-    for x in np.arange(rng.uniform(-0.05, 0.0), 1, step):
+    for x in np.arange(rng.uniform(-0.05, 0.0), 1, step).tolist():
         w = 0.55 * step
         e.polygon(
             [(x, 1), (x, 0.2), (x + w / 2, 0.06), (x + w, 0.2), (x + w, 1)], colour * rng.uniform(0.93, 1.05)
