@@ -37,8 +37,8 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
     """A panel per budget, the shares of labels on a logarithmic axis.
 
     Args:
-        budgets: curves by budget; drawn in the order of ``titles``.
-        titles: panel titles by budget.
+        budgets: curves by budget.
+        titles: panel titles by budget, in the order in which they are drawn.
     """
     figure = new_figure(4.9)
     panels = figure.subplots(1, len(titles), squeeze=False, sharex=True, sharey=True)[0]
@@ -49,8 +49,7 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
         {point[0] for curves in budgets.values() for curve in curves for point in curve.points}
     )
     handles = {}
-    # The short budget first, whatever order the table came in.
-    for axes, budget in zip(panels, sorted(titles, reverse=True), strict=True):
+    for axes, budget in zip(panels, titles, strict=True):
         curves = budgets[budget]
         for place, curve in enumerate(curves):
             # A little apart, so that the bars of different arms can be told from each other.
@@ -64,10 +63,10 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
                 x, y, yerr=[below, above], color=colors[curve.arm], marker=marker, markersize=5, capsize=2.5
             )
         axes.set_xscale("log")
-        axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g} %" for f in fractions])
+        axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(titles[budget])
-        axes.set_xlabel("share of the training masks")
+        axes.set_xlabel("training masks used, %")
         axes.grid(axis="y")
     panels[0].set_ylabel("test mean IoU")
     figure.legend(

@@ -64,6 +64,7 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
+BUDGETS = ("short", "middle", "long")
 Group = tuple[float, int]  # label fraction, updates
 
 
@@ -164,7 +165,7 @@ def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str, list[EfficiencyCurve]]:
-    """What the figure draws: a panel for the short and one for the long budget, one line per arm."""
+    """What the figure draws: a panel per budget, one line per arm."""
     points: dict[str, dict[str, list[tuple[float, float, float, float]]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -178,21 +179,25 @@ def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str,
 
 
 def drawn_rows(table: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of one point per share: two budgets on one line would make it go up and down on the spot."""
-    return [row for row in table if row["budget"] != "middle"]
+    """The rows of one run per share and budget: of several middle budgets the longest."""
+    longest: dict[tuple[str, float], int] = {}
+    for row in table:
+        panel = row["budget"], row["label_fraction"]
+        longest[panel] = max(row["updates"], longest.get(panel, 0))
+    return [row for row in table if row["updates"] == longest[row["budget"], row["label_fraction"]]]
 
 
 def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
     updates: dict[str, list[int]] = defaultdict(list)
     for row in drawn_rows(table):
         updates[row["budget"]].append(row["updates"])
-    return {budget: _budget_title(budget, counts) for budget, counts in updates.items()}
+    return {budget: _budget_title(budget, updates[budget]) for budget in BUDGETS if budget in updates}
 
 
 def _budget_title(budget: str, counts: Sequence[int]) -> str:
     low, high = min(counts), max(counts)
     words = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    return f"{budget.capitalize()} budget: {words} updates"
+    return f"{budget.capitalize()} budget\n{words} updates"
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -64,7 +64,7 @@ def test_what_is_drawn(table: list[dict[str, Any]]) -> None:
     drawn = curves(table, {"ours": "Ours"})
     assert [curve.title for curve in drawn["long"]] == ["scratch", "Ours"]
     assert drawn["long"][1].points[0][0] == 0.05
-    assert budget_titles(table)["short"] == "Short budget: 100 updates"
+    assert budget_titles(table)["short"] == "Short budget\n100 updates"
     (wide,) = wide_rows(table, ["scratch", "ours"])
     assert wide["label_percent"] == 5.0
     assert wide["ours"] == pytest.approx(row(table, "ours", "long")["mean_iou"])
@@ -77,19 +77,18 @@ def test_without_the_reference_nothing_is_compared() -> None:
     assert "difference" not in nested([only])["long"]["0.05"]["ours"]
 
 
-def test_budgets_between_are_in_the_tables_and_not_in_the_figure() -> None:
-    """Four budgets of a share: one point per share and panel, and no row is lost in the summary."""
-    table = summarise_groups(
-        [cell("ours", 0.1, updates, 0, 0.5) for updates in (100, 200, 300, 400)], CLASSES
-    )
+def test_of_several_middle_budgets_the_longest_is_drawn_and_none_is_lost() -> None:
+    cells = [
+        cell("ours", 0.1, updates, 0, score)
+        for updates, score in ((100, 0.1), (200, 0.2), (300, 0.3), (400, 0.4))
+    ]
+    table = summarise_groups(cells, CLASSES)
     assert [row["budget"] for row in table] == ["short", "middle", "middle", "long"]
     middle = nested(table)["middle"]
     assert {name: arms["ours"]["updates"] for name, arms in middle.items()} == {
         "0.1x200": 200,
         "0.1x300": 300,
     }
-    assert {budget: len(lines[0].points) for budget, lines in curves(table, {}).items()} == {
-        "short": 1,
-        "long": 1,
-    }
-    assert set(budget_titles(table)) == {"short", "long"}
+    drawn = {budget: [point[1] for point in lines[0].points] for budget, lines in curves(table, {}).items()}
+    assert drawn == {"short": [0.1], "middle": [0.3], "long": [0.4]}
+    assert list(budget_titles(table)) == ["short", "middle", "long"]
