@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -44,12 +45,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("what", "error"),
     [
-        ("mixed devices", "FakeTensorDeviceMismatchError"),
-        ("a value asked for", "DataDependentOutputException"),
+        # PyTorch 2.13 says "at least two devices", 2.11 "two different devices".
+        ("mixed devices", r"found (at least )?two (different )?devices"),
+        ("a value asked for", "^DataDependentOutputException"),
     ],
 )
 def test_the_stand_in_notices(outcomes: dict[str, str], what: str, error: str) -> None:
-    assert outcomes[what].startswith(error)
+    assert re.search(error, outcomes[what])
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
