@@ -1,4 +1,4 @@
-"""The figure of a label-efficiency study: score against the share of labels, one line per arm."""
+"""The figure of a label-efficiency study: score against the share of labels, and the controls of one run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullLocator
 
-from ae_pretrained.plotting.style import FOREGROUND_COLORS, INK, MUTED, new_figure, set_title, styled
+from ae_pretrained.plotting.style import FOREGROUND_COLORS, INK, MUTED, WIDTH, new_figure, set_title, styled
 
 _COLORS = (INK, FOREGROUND_COLORS[1], FOREGROUND_COLORS[4], FOREGROUND_COLORS[3], FOREGROUND_COLORS[2], MUTED)
 _EXTRA = (FOREGROUND_COLORS[0], FOREGROUND_COLORS[5])
 _MARKERS = "osv^DPX*"
+_PANELS_HEIGHT = 4.1  # inches, legend included
+_ROW_HEIGHT = 0.27  # inches per arm among the controls
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,63 @@ class EfficiencyCurve:
     points: Sequence[tuple[float, float, float, float]]
 
 
+@dataclass(frozen=True)
+class Controls:
+    """Arms side by side at one share of the labels and one budget.
+
+    Attributes:
+        title: what they have in common.
+        arms: curves of a single point each.
+        reference: the arm whose mean a line marks; it need not be among them.
+    """
+
+    title: str
+    arms: Sequence[EfficiencyCurve]
+    reference: str
+
+
 @styled
-def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: Mapping[str, str]) -> Figure:
-    """A panel per budget, the shares of labels on a logarithmic axis.
+def label_efficiency(
+    budgets: Mapping[str, Sequence[EfficiencyCurve]],
+    titles: Mapping[str, str],
+    controls: Controls | None = None,
+) -> Figure:
+    """A panel per budget with the shares of labels on a logarithmic axis, and below them the controls.
 
     Args:
         budgets: curves by budget.
         titles: panel titles by budget, in the order in which they are drawn.
+        controls: a row per arm, best first; None leaves that panel out.
     """
-    figure = new_figure(4.9)
-    panels = figure.subplots(1, len(titles), squeeze=False, sharex=True, sharey=True)[0]
+    below = 0.0 if controls is None else 0.95 + _ROW_HEIGHT * len(controls.arms)
+    figure = new_figure(_PANELS_HEIGHT + below, max(WIDTH, 3.0 * len(titles)))
     arms = list(dict.fromkeys(curve.arm for curves in budgets.values() for curve in curves))
-    colors = dict(zip(arms, (_COLORS + _EXTRA) * (1 + len(arms) // 8), strict=False))
+    if controls is None:
+        _draw_budgets(figure, budgets, titles, arms)
+    else:
+        arms += [curve.arm for curve in controls.arms if curve.arm not in arms]
+        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[_PANELS_HEIGHT, below])
+        upper, lower = parts[:, 0]
+        _draw_budgets(upper, budgets, titles, arms)
+        _draw_controls(lower.subplots(), controls, arms)
+    set_title(figure, "Segmentation against the labels it was given")
+    return figure
+
+
+def _look(arm: str, arms: Sequence[str]) -> tuple[str, str]:
+    """Colour and marker of an arm, the same in every panel."""
+    place = arms.index(arm)
+    colors = _COLORS + _EXTRA
+    return colors[place % len(colors)], _MARKERS[place % len(_MARKERS)]
+
+
+def _draw_budgets(
+    figure: Figure | SubFigure,
+    budgets: Mapping[str, Sequence[EfficiencyCurve]],
+    titles: Mapping[str, str],
+    arms: Sequence[str],
+) -> None:
+    panels = figure.subplots(1, len(titles), squeeze=False, sharex=True, sharey=True)[0]
     # The same shares in every panel: a budget with a single one would otherwise stretch it over the axis.
     fractions = sorted(
         {point[0] for curves in budgets.values() for curve in curves for point in curve.points}
@@ -58,9 +106,9 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
             y = [point[1] for point in curve.points]
             below = [_length(point[1] - point[2]) for point in curve.points]
             above = [_length(point[3] - point[1]) for point in curve.points]
-            marker = _MARKERS[arms.index(curve.arm) % len(_MARKERS)]
+            color, marker = _look(curve.arm, arms)
             handles[curve.title] = axes.errorbar(
-                x, y, yerr=[below, above], color=colors[curve.arm], marker=marker, markersize=5, capsize=2.5
+                x, y, yerr=[below, above], color=color, marker=marker, markersize=5, capsize=2.5
             )
         axes.set_xscale("log")
         axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
@@ -72,8 +120,24 @@ def label_efficiency(budgets: Mapping[str, Sequence[EfficiencyCurve]], titles: M
     figure.legend(
         list(handles.values()), list(handles), loc="outside lower center", ncols=min(2, len(handles))
     )
-    set_title(figure, "Segmentation against the labels it was given")
-    return figure
+
+
+def _draw_controls(axes: Axes, controls: Controls, arms: Sequence[str]) -> None:
+    rows = sorted(controls.arms, key=lambda curve: curve.points[0][1])
+    for row, curve in enumerate(rows):
+        _, mean, low, high = curve.points[0]
+        color, marker = _look(curve.arm, arms)
+        error = [[_length(mean - low)], [_length(high - mean)]]
+        axes.errorbar(mean, row, xerr=error, color=color, marker=marker, markersize=5, capsize=2.5)
+        axes.text(1.01, row, f"{mean:.3f}", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+        if curve.arm == controls.reference:
+            axes.axvline(mean, color=MUTED, linewidth=1.0, linestyle=":", zorder=0)
+    axes.set_yticks(range(len(rows)), [curve.title for curve in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_title(controls.title)
+    axes.set_xlabel("test mean IoU")
 
 
 def _length(value: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_json, write_text
 from ae_pretrained.params import load_params
-from ae_pretrained.plotting.label_efficiency import EfficiencyCurve, label_efficiency
+from ae_pretrained.plotting.label_efficiency import Controls, EfficiencyCurve, label_efficiency
 from ae_pretrained.plotting.style import save_png
 from stages.run import run_stage
 from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
@@ -33,7 +33,8 @@ def main() -> None:
     write_csv(RESULTS / "summary.csv", table)
     write_csv(RESULTS / "curves.csv", wide_rows(table, list(grid["arms"])))
     write_json(RESULTS / "summary.json", nested(table))
-    figure = label_efficiency(curves(table, grid["titles"]), budget_titles(table))
+    titles = grid["titles"]
+    figure = label_efficiency(curves(table, titles), budget_titles(table), controls(table, titles))
     save_png(figure, RESULTS / "label_efficiency.png")
 
 
@@ -66,6 +67,7 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
 
 BUDGETS = ("short", "middle", "long")
 Group = tuple[float, int]  # label fraction, updates
+Point = tuple[float, float, float, float]  # label fraction, mean IoU, ends of its interval
 
 
 def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -165,26 +167,47 @@ def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str, list[EfficiencyCurve]]:
-    """What the figure draws: a panel per budget, one line per arm."""
-    points: dict[str, dict[str, list[tuple[float, float, float, float]]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    """What the figure draws as lines: a panel for the short and the long budget, one line per arm."""
+    points: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for row in drawn_rows(table):
-        point = (row["label_fraction"], row["mean_iou"], row["mean_iou_low"], row["mean_iou_high"])
-        points[row["budget"]][row["arm"]].append(point)
+        points[row["budget"]][row["arm"]].append(point_of(row))
     return {
         budget: [EfficiencyCurve(arm, titles.get(arm, arm), tuple(line)) for arm, line in lines.items()]
         for budget, lines in points.items()
     }
 
 
-def drawn_rows(table: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of one run per share and budget: of several middle budgets the longest."""
-    longest: dict[tuple[str, float], int] = {}
+def controls(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> Controls | None:
+    """The run with the most arms, of several the longest; None if its arms are all drawn as lines."""
+    lines = arms_with_lines(table)
+    by_run: dict[Group, list[dict[str, Any]]] = defaultdict(list)
     for row in table:
-        panel = row["budget"], row["label_fraction"]
-        longest[panel] = max(row["updates"], longest.get(panel, 0))
-    return [row for row in table if row["updates"] == longest[row["budget"], row["label_fraction"]]]
+        by_run[row["label_fraction"], row["updates"]].append(row)
+    (_, updates), rows = max(by_run.items(), key=lambda run: (len(run[1]), run[0][1]))
+    if all(row["arm"] in lines for row in rows):
+        return None
+    arms = [EfficiencyCurve(row["arm"], titles.get(row["arm"], row["arm"]), (point_of(row),)) for row in rows]
+    masks = rows[0]["num_labelled"]
+    return Controls(f"Every arm with {masks:,} masks, {updates:,} updates", arms, REFERENCE)
+
+
+def point_of(row: dict[str, Any]) -> Point:
+    return row["label_fraction"], row["mean_iou"], row["mean_iou_low"], row["mean_iou_high"]
+
+
+def arms_with_lines(table: Sequence[dict[str, Any]]) -> set[str]:
+    """Arms that were run at several shares; all of them if there is but one share."""
+    shares: dict[str, set[float]] = defaultdict(set)
+    for row in table:
+        shares[row["arm"]].add(row["label_fraction"])
+    most = max(len(fractions) for fractions in shares.values())
+    return {arm for arm, fractions in shares.items() if len(fractions) > 1 or most == 1}
+
+
+def drawn_rows(table: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows behind the lines: those of middle budgets are in the tables alone."""
+    lines = arms_with_lines(table)
+    return [row for row in table if row["budget"] != "middle" and row["arm"] in lines]
 
 
 def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -197,7 +220,7 @@ def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
 def _budget_title(budget: str, counts: Sequence[int]) -> str:
     low, high = min(counts), max(counts)
     words = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    return f"{budget.capitalize()} budget\n{words} updates"
+    return f"{budget.capitalize()} budget: {words} updates"
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies.label_efficiency.summarise import budget_titles, curves, nested, summarise_groups, wide_rows
+from studies.label_efficiency.summarise import (
+    budget_titles,
+    controls,
+    curves,
+    nested,
+    summarise_groups,
+    wide_rows,
+)
 
 CLASSES = ["background", "cat", "dog"]
 
@@ -64,7 +71,7 @@ def test_what_is_drawn(table: list[dict[str, Any]]) -> None:
     drawn = curves(table, {"ours": "Ours"})
     assert [curve.title for curve in drawn["long"]] == ["scratch", "Ours"]
     assert drawn["long"][1].points[0][0] == 0.05
-    assert budget_titles(table)["short"] == "Short budget\n100 updates"
+    assert budget_titles(table)["short"] == "Short budget: 100 updates"
     (wide,) = wide_rows(table, ["scratch", "ours"])
     assert wide["label_percent"] == 5.0
     assert wide["ours"] == pytest.approx(row(table, "ours", "long")["mean_iou"])
@@ -77,7 +84,7 @@ def test_without_the_reference_nothing_is_compared() -> None:
     assert "difference" not in nested([only])["long"]["0.05"]["ours"]
 
 
-def test_of_several_middle_budgets_the_longest_is_drawn_and_none_is_lost() -> None:
+def test_middle_budgets_are_in_the_tables_and_not_drawn() -> None:
     cells = [
         cell("ours", 0.1, updates, 0, score)
         for updates, score in ((100, 0.1), (200, 0.2), (300, 0.3), (400, 0.4))
@@ -90,5 +97,29 @@ def test_of_several_middle_budgets_the_longest_is_drawn_and_none_is_lost() -> No
         "0.1x300": 300,
     }
     drawn = {budget: [point[1] for point in lines[0].points] for budget, lines in curves(table, {}).items()}
-    assert drawn == {"short": [0.1], "middle": [0.3], "long": [0.4]}
-    assert list(budget_titles(table)) == ["short", "middle", "long"]
+    assert drawn == {"short": [0.1], "long": [0.4]}
+    assert list(budget_titles(table)) == ["short", "long"]
+
+
+def test_arms_of_a_single_share_are_controls_beside_the_others() -> None:
+    """A control lies in a middle budget here: no panel of lines would show it."""
+    cells = [
+        cell(arm, fraction, updates, 0, 0.5)
+        for arm in ("scratch", "ours")
+        for fraction, updates in ((0.05, 100), (0.05, 200), (0.05, 400), (0.1, 400))
+    ]
+    table = summarise_groups([*cells, cell("frozen", 0.05, 200, 0, 0.45)], CLASSES)
+    drawn = curves(table, {})
+    assert {curve.arm for lines in drawn.values() for curve in lines} == {"scratch", "ours"}
+    side_by_side = controls(table, {"frozen": "Frozen"})
+    assert side_by_side is not None
+    assert side_by_side.title == "Every arm with 50 masks, 200 updates"
+    assert {curve.title: curve.points[0][1] for curve in side_by_side.arms} == {
+        "scratch": 0.5,
+        "ours": 0.5,
+        "Frozen": 0.45,
+    }
+
+
+def test_without_controls_every_arm_is_a_line(table: list[dict[str, Any]]) -> None:
+    assert controls(table, {}) is None

@@ -1,0 +1,60 @@
+"""The figures that README.md and results/README.md report are those of the files beside them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "results/README.md"]
+SUMMARY = ROOT / "studies/label_efficiency/results/summary.csv"
+RANGE = r"\**(0\.\d{3})\** \((0\.\d{3})–(0\.\d{3})\)"
+# | 164 (5 %) | 1,500 | 0.592 (0.573–0.611) | **0.710** (0.705–0.716) | +11.9 points (10.2–13.6) |
+STUDY_ROW = re.compile(
+    rf"^\| ([\d,]+) \([^)]+\) \| ([\d,]+)[^|]* \| {RANGE} \| {RANGE} "
+    r"\| ([+−]\d+\.\d)(?: points)? \((−?\d+\.\d)–(−?\d+\.\d)\) \|$",
+    re.MULTILINE,
+)
+# | model | 128 | **0.898** (0.890–0.906) | 0.959 | 0.847 | 0.888 |
+MODEL_ROW = re.compile(rf"^\|.*\| {RANGE} \| (0\.\d{{3}}) \| (0\.\d{{3}}) \| (0\.\d{{3}}) \|", re.MULTILINE)
+
+
+def summary() -> dict[tuple[str, str, str], dict[str, str]]:
+    with SUMMARY.open(encoding="utf-8") as file:
+        return {(row["num_labelled"], row["updates"], row["arm"]): row for row in csv.DictReader(file)}
+
+
+def shown(values: dict[str, str], name: str, scale: float = 1.0, digits: int = 3) -> list[str]:
+    keys = (name, f"{name}_low", f"{name}_high")
+    return [f"{scale * float(values[key]):.{digits}f}" for key in keys]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_rows_of_the_study_are_those_of_its_summary(page: Path) -> None:
+    rows = STUDY_ROW.findall(page.read_text(encoding="utf-8"))
+    assert len(rows) >= 5, "the table of few labels has another form than this test reads"
+    known = summary()
+    for masks, updates, *figures in rows:
+        run = masks.replace(",", ""), updates.replace(",", "")
+        scratch, ours = known[(*run, "scratch")], known[(*run, "encoder_decoder")]
+        expected = shown(scratch, "mean_iou") + shown(ours, "mean_iou") + shown(ours, "difference", 100, 1)
+        assert [figure.replace("−", "-").lstrip("+") for figure in figures] == expected, run
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_rows_of_models_are_those_of_their_metrics(page: Path) -> None:
+    rows = MODEL_ROW.findall(page.read_text(encoding="utf-8"))
+    assert len(rows) >= 5, "the tables of all labels have another form than this test reads"
+    kept = set()
+    for file in (ROOT / "results").glob("*/eval_seg.json"):
+        values = json.loads(file.read_text(encoding="utf-8"))
+        ious = [values[name]["iou"] for name in ("background", "cat", "dog")]
+        interval = values["mean_iou_ci95"]
+        kept.add(tuple(f"{value:.3f}" for value in (values["mean_iou"], *interval, *ious)))
+    unknown = [row for row in rows if row not in kept]
+    assert not unknown, "no results/*/eval_seg.json has these figures"
