@@ -13,8 +13,8 @@ from matplotlib.ticker import NullLocator
 from ae_pretrained.plotting.style import FOREGROUND_COLORS, INK, MUTED, WIDTH, new_figure, set_title, styled
 
 _COLORS = (INK, FOREGROUND_COLORS[1], FOREGROUND_COLORS[4], FOREGROUND_COLORS[3], FOREGROUND_COLORS[2], MUTED)
-_EXTRA = (FOREGROUND_COLORS[0], FOREGROUND_COLORS[5])
-_MARKERS = "osv^DPX*"
+_EXTRA = (FOREGROUND_COLORS[0], FOREGROUND_COLORS[5], "#7A5230", "#5B3A8E")
+_MARKERS = "osv^DPX*ph"
 _PANELS_HEIGHT = 4.1  # inches, legend included
 _ROW_HEIGHT = 0.27  # inches per arm among the controls
 
