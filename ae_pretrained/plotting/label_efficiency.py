@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullLocator
 
-from ae_pretrained.plotting.style import FOREGROUND_COLORS, INK, MUTED, WIDTH, new_figure, set_title, styled
+from ae_pretrained.plotting.style import FOREGROUND_COLORS, INK, MUTED, new_figure, set_title, styled
 
-_COLORS = (INK, FOREGROUND_COLORS[1], FOREGROUND_COLORS[4], FOREGROUND_COLORS[3], FOREGROUND_COLORS[2], MUTED)
-_EXTRA = (FOREGROUND_COLORS[0], FOREGROUND_COLORS[5], "#7A5230", "#5B3A8E")
+_COLORS = (
+    INK,
+    *(FOREGROUND_COLORS[i] for i in (1, 4, 3, 2)),
+    MUTED,
+    *(FOREGROUND_COLORS[i] for i in (0, 5)),
+    "#7A5230",
+    "#5B3A8E",
+)
 _MARKERS = "osv^DPX*ph"
 _PANELS_HEIGHT = 4.1  # inches, legend included
 _ROW_HEIGHT = 0.27  # inches per arm among the controls
@@ -64,7 +71,7 @@ def label_efficiency(
         controls: a row per arm, best first; None leaves that panel out.
     """
     below = 0.0 if controls is None else 0.95 + _ROW_HEIGHT * len(controls.arms)
-    figure = new_figure(_PANELS_HEIGHT + below, max(WIDTH, 3.0 * len(titles)))
+    figure = new_figure(_PANELS_HEIGHT + below)
     arms = list(dict.fromkeys(curve.arm for curves in budgets.values() for curve in curves))
     if controls is None:
         _draw_budgets(figure, budgets, titles, arms)
@@ -78,11 +85,17 @@ def label_efficiency(
     return figure
 
 
-def _look(arm: str, arms: Sequence[str]) -> tuple[str, str]:
-    """Colour and marker of an arm, the same in every panel."""
+def _look(arm: str, arms: Sequence[str]) -> dict[str, Any]:
+    """How an arm is drawn, the same in every panel."""
     place = arms.index(arm)
-    colors = _COLORS + _EXTRA
-    return colors[place % len(colors)], _MARKERS[place % len(_MARKERS)]
+    color, marker = _COLORS[place % len(_COLORS)], _MARKERS[place % len(_MARKERS)]
+    return {"color": color, "marker": marker, "markersize": 5, "capsize": 2.5}
+
+
+def _bars(curve: EfficiencyCurve) -> list[list[float]]:
+    """Lengths of a curve's bars below its points, and above them."""
+    below = [_length(mean - low) for _, mean, low, _ in curve.points]
+    return [below, [_length(high - mean) for _, mean, _, high in curve.points]]
 
 
 def _draw_budgets(
@@ -104,12 +117,7 @@ def _draw_budgets(
             shift = 1.0 + 0.035 * (place - (len(curves) - 1) / 2)
             x = [100 * point[0] * shift for point in curve.points]
             y = [point[1] for point in curve.points]
-            below = [_length(point[1] - point[2]) for point in curve.points]
-            above = [_length(point[3] - point[1]) for point in curve.points]
-            color, marker = _look(curve.arm, arms)
-            handles[curve.title] = axes.errorbar(
-                x, y, yerr=[below, above], color=color, marker=marker, markersize=5, capsize=2.5
-            )
+            handles[curve.title] = axes.errorbar(x, y, yerr=_bars(curve), **_look(curve.arm, arms))
         axes.set_xscale("log")
         axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -125,10 +133,8 @@ def _draw_budgets(
 def _draw_controls(axes: Axes, controls: Controls, arms: Sequence[str]) -> None:
     rows = sorted(controls.arms, key=lambda curve: curve.points[0][1])
     for row, curve in enumerate(rows):
-        _, mean, low, high = curve.points[0]
-        color, marker = _look(curve.arm, arms)
-        error = [[_length(mean - low)], [_length(high - mean)]]
-        axes.errorbar(mean, row, xerr=error, color=color, marker=marker, markersize=5, capsize=2.5)
+        mean = curve.points[0][1]
+        axes.errorbar(mean, row, xerr=_bars(curve), **_look(curve.arm, arms))
         axes.text(1.01, row, f"{mean:.3f}", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
         if curve.arm == controls.reference:
             axes.axvline(mean, color=MUTED, linewidth=1.0, linestyle=":", zorder=0)

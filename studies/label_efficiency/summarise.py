@@ -65,7 +65,7 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-BUDGETS = ("short", "middle", "long")
+DRAWN_BUDGETS = ("short", "long")
 Group = tuple[float, int]  # label fraction, updates
 Point = tuple[float, float, float, float]  # label fraction, mean IoU, ends of its interval
 
@@ -207,14 +207,14 @@ def arms_with_lines(table: Sequence[dict[str, Any]]) -> set[str]:
 def drawn_rows(table: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows behind the lines: those of middle budgets are in the tables alone."""
     lines = arms_with_lines(table)
-    return [row for row in table if row["budget"] != "middle" and row["arm"] in lines]
+    return [row for row in table if row["budget"] in DRAWN_BUDGETS and row["arm"] in lines]
 
 
 def budget_titles(table: Sequence[dict[str, Any]]) -> dict[str, str]:
     updates: dict[str, list[int]] = defaultdict(list)
     for row in drawn_rows(table):
         updates[row["budget"]].append(row["updates"])
-    return {budget: _budget_title(budget, updates[budget]) for budget in BUDGETS if budget in updates}
+    return {budget: _budget_title(budget, updates[budget]) for budget in DRAWN_BUDGETS if budget in updates}
 
 
 def _budget_title(budget: str, counts: Sequence[int]) -> str:

@@ -6,9 +6,11 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ae_pretrained.report.published import PUBLISHED, PublishedResult
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "results/README.md"]
@@ -17,16 +19,28 @@ RANGE = r"\**(0\.\d{3})\** \((0\.\d{3})–(0\.\d{3})\)"
 # | 164 (5 %) | 1,500 | 0.592 (0.573–0.611) | **0.710** (0.705–0.716) | +11.9 points (10.2–13.6) |
 STUDY_ROW = re.compile(
     rf"^\| ([\d,]+) \([^)]+\) \| ([\d,]+)[^|]* \| {RANGE} \| {RANGE} "
-    r"\| ([+−]\d+\.\d)(?: points)? \((−?\d+\.\d)–(−?\d+\.\d)\) \|$",
+    r"\| ([+−]\d+\.\d) points \((−?\d+\.\d)–(−?\d+\.\d)\) \|$",
     re.MULTILINE,
 )
 # | model | 128 | **0.898** (0.890–0.906) | 0.959 | 0.847 | 0.888 |
 MODEL_ROW = re.compile(rf"^\|.*\| {RANGE} \| (0\.\d{{3}}) \| (0\.\d{{3}}) \| (0\.\d{{3}}) \|", re.MULTILINE)
+# | **this pipeline** | model | 0.898 | 0.959 / 0.847 / 0.888 | foreground Dice 0.929, accuracy 0.963 | |
+OUR_ROW = re.compile(
+    r"^\| \**this pipeline\** \|.*\| (0\.\d{3}) \| (.*) "
+    r"\| foreground Dice (0\.\d{3}), accuracy (0\.\d{3}) \| \|$",
+    re.MULTILINE,
+)
 
 
 def summary() -> dict[tuple[str, str, str], dict[str, str]]:
     with SUMMARY.open(encoding="utf-8") as file:
         return {(row["num_labelled"], row["updates"], row["arm"]): row for row in csv.DictReader(file)}
+
+
+def measured() -> list[dict[str, Any]]:
+    """The metrics of every kept run on the test split."""
+    files = (ROOT / "results").glob("*/eval_seg.json")
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def shown(values: dict[str, str], name: str, scale: float = 1.0, digits: int = 3) -> list[str]:
@@ -51,10 +65,28 @@ def test_rows_of_models_are_those_of_their_metrics(page: Path) -> None:
     rows = MODEL_ROW.findall(page.read_text(encoding="utf-8"))
     assert len(rows) >= 5, "the tables of all labels have another form than this test reads"
     kept = set()
-    for file in (ROOT / "results").glob("*/eval_seg.json"):
-        values = json.loads(file.read_text(encoding="utf-8"))
+    for values in measured():
         ious = [values[name]["iou"] for name in ("background", "cat", "dog")]
         interval = values["mean_iou_ci95"]
         kept.add(tuple(f"{value:.3f}" for value in (values["mean_iou"], *interval, *ious)))
     unknown = [row for row in rows if row not in kept]
     assert not unknown, "no results/*/eval_seg.json has these figures"
+
+
+@pytest.mark.parametrize("result", PUBLISHED, ids=lambda result: f"{result.source}: {result.model}")
+def test_every_published_result_stands_beside_ours(result: PublishedResult) -> None:
+    """As the report has it: two copies of a figure, one for the page and one for people who read Markdown."""
+    iou = "" if result.iou is None else " / ".join(f"{value:.3f}" for value in result.iou)
+    row = f"| {result.source} | {result.model} | {result.mean_iou:.3f} | {iou} | {result.other} | {result.remark} |"
+    assert row in PAGES[1].read_text(encoding="utf-8").splitlines()
+
+
+def test_ours_beside_the_published_results_are_those_of_the_metrics() -> None:
+    rows = OUR_ROW.findall(PAGES[1].read_text(encoding="utf-8"))
+    assert len(rows) >= 5, "the table of published results has another form than this test reads"
+    kept = set()
+    for values in measured():
+        ious = " / ".join(f"{values[name]['iou']:.3f}" for name in ("background", "cat", "dog"))
+        others = (values["mean_foreground_dice"], values["pixel_accuracy"])
+        kept.add((f"{values['mean_iou']:.3f}", ious, *(f"{value:.3f}" for value in others)))
+    assert not set(rows) - kept, "no results/*/eval_seg.json has these figures"
