@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ae_pretrained.report.published import PUBLISHED, PublishedResult
+from studies.label_efficiency.grid import REFERENCE
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "results/README.md"]
@@ -21,6 +24,10 @@ STUDY_ROW = re.compile(
     rf"^\| ([\d,]+) \([^)]+\) \| ([\d,]+)[^|]* \| {RANGE} \| {RANGE} "
     r"\| ([+−]\d+\.\d) points \((−?\d+\.\d)–(−?\d+\.\d)\) \|$",
     re.MULTILINE,
+)
+# | `denoise` | what it starts from | what that knows | 0.600 | +0.9 (−1.2 to 2.9) |
+CONTROL_ROW = re.compile(
+    r"^\| `(\w+)` \|.*\| (0\.\d{3}) \| ([+−]\d+\.\d) \((−?\d+\.\d) to (−?\d+\.\d)\) \|$", re.MULTILINE
 )
 # | model | 128 | **0.898** (0.890–0.906) | 0.959 | 0.847 | 0.888 |
 MODEL_ROW = re.compile(rf"^\|.*\| {RANGE} \| (0\.\d{{3}}) \| (0\.\d{{3}}) \| (0\.\d{{3}}) \|", re.MULTILINE)
@@ -48,6 +55,11 @@ def shown(values: dict[str, str], name: str, scale: float = 1.0, digits: int = 3
     return [f"{scale * float(values[key]):.{digits}f}" for key in keys]
 
 
+def plain(figures: Sequence[str]) -> list[str]:
+    """Figures as Python writes them: a hyphen for the minus sign, no plus sign."""
+    return [figure.replace("−", "-").lstrip("+") for figure in figures]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_rows_of_the_study_are_those_of_its_summary(page: Path) -> None:
     rows = STUDY_ROW.findall(page.read_text(encoding="utf-8"))
@@ -57,7 +69,18 @@ def test_rows_of_the_study_are_those_of_its_summary(page: Path) -> None:
         run = masks.replace(",", ""), updates.replace(",", "")
         scratch, ours = known[(*run, "scratch")], known[(*run, "encoder_decoder")]
         expected = shown(scratch, "mean_iou") + shown(ours, "mean_iou") + shown(ours, "difference", 100, 1)
-        assert [figure.replace("−", "-").lstrip("+") for figure in figures] == expected, run
+        assert plain(figures) == expected, run
+
+
+def test_every_control_of_the_figure_stands_in_the_table() -> None:
+    rows = CONTROL_ROW.findall(PAGES[1].read_text(encoding="utf-8"))
+    cells = summary()
+    ((run, _),) = Counter(key[:2] for key in cells).most_common(1)
+    known = {arm: row for (*others, arm), row in cells.items() if tuple(others) == run}
+    assert {arm for arm, *_ in rows} == set(known) - {REFERENCE}
+    for arm, *figures in rows:
+        expected = [shown(known[arm], "mean_iou")[0], *shown(known[arm], "difference", 100, 1)]
+        assert plain(figures) == expected, arm
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
