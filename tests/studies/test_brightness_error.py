@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ae_pretrained.data.arrays import open_split
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import Compute
 from studies.brightness_error import CORRECTIONS, brightness_error, corrected
 from tests.evaluation.small import real_processed, write_split
@@ -64,6 +65,12 @@ def test_noise_is_all_that_is_left_of_a_faded_picture(tmp_path: Path) -> None:
     spread = scaled.var(axis=(1, 2)).mean()
     assert shifted == pytest.approx(0.25 * spread + 0.02**2 / 12, rel=0.02)
     assert plain == pytest.approx(((0.3 - 0.5 * scaled) ** 2).mean(), rel=0.02)
+
+
+def test_an_empty_split_is_said_to_be_empty(tmp_path: Path) -> None:
+    write_split(tmp_path / "test", np.zeros((0, 16, 16, 3), dtype=np.uint8), None, [])
+    with pytest.raises(PipelineError, match="no picture"):
+        brightness_error(Faded(), open_split(tmp_path, "test"), Compute())
 
 
 def test_real_pictures_gain_from_each_correction(tmp_path: Path, oxford_128: Path) -> None:

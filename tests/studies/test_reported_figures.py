@@ -27,7 +27,7 @@ STUDY_ROW = re.compile(
 )
 # | `denoise` | what it starts from | what that knows | 0.600 | +0.9 (−1.2 to 2.9) |
 CONTROL_ROW = re.compile(
-    r"^\| `(\w+)` \|.*\| (0\.\d{3}) \| ([+−]\d+\.\d) \((−?\d+\.\d) to (−?\d+\.\d)\) \|$", re.MULTILINE
+    r"^\| `(\w+)` \|.*\| (0\.\d{3}) \| ([+−]?\d+\.\d) \((−?\d+\.\d) to (−?\d+\.\d)\) \|$", re.MULTILINE
 )
 # | model | 128 | **0.898** (0.890–0.906) | 0.959 | 0.847 | 0.888 |
 MODEL_ROW = re.compile(rf"^\|.*\| {RANGE} \| (0\.\d{{3}}) \| (0\.\d{{3}}) \| (0\.\d{{3}}) \|", re.MULTILINE)
@@ -52,7 +52,8 @@ def measured() -> list[dict[str, Any]]:
 
 def shown(values: dict[str, str], name: str, scale: float = 1.0, digits: int = 3) -> list[str]:
     keys = (name, f"{name}_low", f"{name}_high")
-    return [f"{scale * float(values[key]):.{digits}f}" for key in keys]
+    # + 0.0: a zero has no sign
+    return [f"{round(scale * float(values[key]), digits) + 0.0:.{digits}f}" for key in keys]
 
 
 def plain(figures: Sequence[str]) -> list[str]:
