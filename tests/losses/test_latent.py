@@ -108,8 +108,8 @@ def test_pictures_are_enlarged_for_the_network() -> None:
     same = LatentPerceptualLoss(CHANNELS, STRIDES)
     same.load_state_dict(loss.state_dict())
     enlarged = torch.nn.functional.interpolate(images, size=(96, 96), mode="bilinear", align_corners=False)
-    assert float(loss(given, images)) == pytest.approx(float(same(given, enlarged)), rel=1e-5)
-    assert float(loss(given, images)) != pytest.approx(float(same(given, images)), rel=1e-2)
+    assert loss(given, images).item() == pytest.approx(same(given, enlarged).item(), rel=1e-5)
+    assert loss(given, images).item() != pytest.approx(same(given, images).item(), rel=1e-2)
 
 
 def test_an_encoder_without_a_common_stride_is_refused() -> None:
