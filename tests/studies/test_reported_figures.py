@@ -27,7 +27,7 @@ STUDY_ROW = re.compile(
 )
 # | `denoise` | what it starts from | what that knows | 0.600 | +0.9 (−1.2 to 2.9) |
 CONTROL_ROW = re.compile(
-    r"^\| `(\w+)` \|.*\| (0\.\d{3}) \| ([+−]?\d+\.\d) \((−?\d+\.\d) to (−?\d+\.\d)\) \|$", re.MULTILINE
+    r"^\| `(\w+)` \|.*\| (0\.\d{3}) \| ([+−]\d+\.\d|0\.0) \((−?\d+\.\d) to (−?\d+\.\d)\) \|$", re.MULTILINE
 )
 # | model | 128 | **0.898** (0.890–0.906) | 0.959 | 0.847 | 0.888 |
 MODEL_ROW = re.compile(rf"^\|.*\| {RANGE} \| (0\.\d{{3}}) \| (0\.\d{{3}}) \| (0\.\d{{3}}) \|", re.MULTILINE)
