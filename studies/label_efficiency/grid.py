@@ -118,11 +118,27 @@ def lay_over(values: dict[str, Any], changes: dict[str, Any], name: str) -> None
             values[key] = change
 
 
+def changes_of(grid: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    """What an arm or a pretext task changes in the parameters, as the grid says.
+
+    Args:
+        kind: ``arms`` or ``pretexts``.
+
+    Raises:
+        PipelineError: for a name that the grid does not describe.
+    """
+    known = grid[kind]
+    if name not in known:
+        raise PipelineError(f"{GRID}: {kind}: {name!r} is not described; known are {', '.join(known)}")
+    return dict(known[name] or {})
+
+
 def cell_params(cell: Cell, grid: dict[str, Any]) -> Params:
     """What a cell is trained with; the same for every arm but for what the arm is about.
 
     Raises:
-        PipelineError: when the updates are no multiple of the interval between validations.
+        PipelineError: when the updates are no multiple of the interval between validations, or the grid does not
+            describe the arm.
     """
     interval = grid["validate_every"]
     if cell.updates % interval:
@@ -134,5 +150,5 @@ def cell_params(cell: Cell, grid: dict[str, Any]) -> Params:
     }
     params = study_params(common, "the common settings")
     values = params.model_dump()
-    lay_over(values, grid["arms"][cell.arm] or {}, f"arm {cell.arm}")
+    lay_over(values, changes_of(grid, "arms", cell.arm), f"arm {cell.arm}")
     return validate_params(values, f"{PARAMS} with arm {cell.arm}")

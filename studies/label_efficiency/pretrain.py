@@ -5,14 +5,14 @@ from pathlib import Path
 
 from ae_pretrained.training.pretrain import pretrain
 from stages.run import run_stage
-from studies.label_efficiency.grid import DATA, PRETRAINED, read_grid, study_params
+from studies.label_efficiency.grid import DATA, PRETRAINED, changes_of, read_grid, study_params
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pretext")
     name = parser.parse_args().pretext
-    params = study_params(read_grid()["pretexts"][name] or {}, f"pretext {name}")
+    params = study_params(changes_of(read_grid(), "pretexts", name), f"pretext {name}")
     pretrain(
         DATA / "processed",
         params=params.train_ae,

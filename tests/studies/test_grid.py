@@ -13,6 +13,7 @@ from studies.label_efficiency.grid import (
     Cell,
     cell_params,
     cells_of,
+    changes_of,
     lay_over,
     read_grid,
     study_params,
@@ -66,6 +67,14 @@ def test_a_misspelt_key_of_an_arm_is_refused() -> None:
     grid["arms"]["scratch"] = {"train_seg": {"init": "nowhere"}}
     with pytest.raises(ParamsError, match="arm scratch"):
         cell_params(Cell("scratch", 0.05, grid["validate_every"], 0), grid)
+
+
+def test_an_arm_or_a_task_that_is_not_described_is_refused() -> None:
+    grid = read_grid()
+    with pytest.raises(PipelineError, match="arms: 'scrach' is not described; known are scratch, "):
+        cell_params(Cell("scrach", 0.05, grid["validate_every"], 0), grid)
+    with pytest.raises(PipelineError, match="pretexts: 'our' is not described; known are ours, "):
+        changes_of(grid, "pretexts", "our")
 
 
 def test_updates_between_validations_are_refused() -> None:
