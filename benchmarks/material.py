@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.data.fetch import fetch
-from ae_pretrained.data.prepare import prepare
 from ae_pretrained.params import Params, read_params, validate_params
+from ae_pretrained.preparation.prepare import prepare
+from ae_pretrained.sources.fetch import fetch
 
 _PARAMS = Path(__file__).parent.parent / "params.yaml"
 

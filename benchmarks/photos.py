@@ -23,22 +23,22 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from tqdm import tqdm
 
-from ae_pretrained.data.constants import IGNORE_INDEX
-from ae_pretrained.data.decode import read_mask
-from ae_pretrained.data.official import OfficialSource
-from ae_pretrained.data.records import Record
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.figures.style import DPI, INK, MUTED, WIDTH, class_colors, save_png, styled
 from ae_pretrained.files import write_json
-from ae_pretrained.metrics.segmentation import (
+from ae_pretrained.metrics.confusion import (
     confusion_per_image,
     iou_per_class,
     majority_classes,
     mean_over_true_classes,
     scores_from_confusion,
 )
-from ae_pretrained.plotting.style import DPI, INK, MUTED, WIDTH, class_colors, save_png, styled
+from ae_pretrained.prediction.input_files import read_photo
 from ae_pretrained.prediction.overlays import tint_photo
-from ae_pretrained.prediction.photos import read_photo
 from ae_pretrained.prediction.segmenter import Segmenter
+from ae_pretrained.preparation.image_reader import read_mask
+from ae_pretrained.sources.base import Record
+from ae_pretrained.sources.oxford import OfficialSource
 
 _ACROSS, _SHOWN = 6, 300  # photos a row; longer side of a photo on the sheet, px
 _WRONG = "#B3261E"

@@ -40,7 +40,7 @@ def work(model: str | None, photos: Path, batch_size: int, flip: bool, count: in
     import numpy as np
 
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.prediction.photos import find_photos, read_photo
+    from ae_pretrained.prediction.input_files import find_photos, read_photo
     from ae_pretrained.prediction.segmenter import Segmenter
 
     keep_freed_memory()  # as the command does
@@ -76,7 +76,7 @@ def _apart(arguments: list[str], threads: int) -> dict[str, float]:
 
 def _ways(model: Path | None, folder: Path) -> dict[str, str]:
     """Model file by name of the way; exports what is needed."""
-    from ae_pretrained.export.export import ExportOptions, export_model
+    from ae_pretrained.apps.export.export import ExportOptions, export_model
     from ae_pretrained.prediction.shipped import shipped_model
 
     weights = model or shipped_model("segmenter")

@@ -21,15 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.data.decode import read_mask, read_picture
-from ae_pretrained.data.fetch import fetch
-from ae_pretrained.data.link import resolve_raw
-from ae_pretrained.data.prepare import prepare
-from ae_pretrained.data.processes import count_processes, process_pool
-from ae_pretrained.data.records import Record
-from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
-from ae_pretrained.data.sources import open_source
-from ae_pretrained.params.data import DataParams
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.preparation.image_reader import read_mask, read_picture
+from ae_pretrained.preparation.prepare import prepare
+from ae_pretrained.preparation.processes import count_processes, process_pool
+from ae_pretrained.preparation.resize import content_box, resize_mask, resize_picture
+from ae_pretrained.sources.base import Record
+from ae_pretrained.sources.fetch import fetch
+from ae_pretrained.sources.pointer import resolve_raw
+from ae_pretrained.sources.registry import open_source
 from benchmarks.common import (
     Timing,
     measure,

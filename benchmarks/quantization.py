@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ae_pretrained.data.arrays import Split, open_split
-from ae_pretrained.data.resize import resize_mask
-from ae_pretrained.export.export import ExportOptions, export_model
+from ae_pretrained.apps.export.export import ExportOptions, export_model
+from ae_pretrained.dataset.arrays import Split, open_split
 from ae_pretrained.files import write_json
-from ae_pretrained.metrics.segmentation import confusion_per_image, scores_from_confusion
+from ae_pretrained.metrics.confusion import confusion_per_image, scores_from_confusion
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
+from ae_pretrained.preparation.resize import resize_mask
 
 _BATCH = 32
 

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--no-dvc", action="store_true", help="leave the pipeline out")
     given = options.parse_args(arguments)
     python = sys.executable
-    help_ = [python, "-m", "ae_pretrained.cli", "--help"]
+    help_ = [python, "-m", "ae_pretrained.apps.cli", "--help"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "clone"
         commands: dict[str, Callable[[], object]] = {

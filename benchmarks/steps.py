@@ -24,12 +24,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ae_pretrained.data.arrays import open_split
-from ae_pretrained.data.augment import augment
-from ae_pretrained.data.batches import ArrayBatches, to_float
-from ae_pretrained.data.constants import IGNORE_INDEX
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.dataset.augmentation import augment
+from ae_pretrained.dataset.batches import ArrayBatches, to_float
+from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
-from ae_pretrained.losses.segmentation import SegmentationLoss
+from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.models.transfer import parameter_groups
@@ -38,7 +39,6 @@ from ae_pretrained.params import Params
 from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit, new_memory_unfilled
 from ae_pretrained.training.optimization import make_optimizer
-from ae_pretrained.training.segmentation import SegmentationTask
 from benchmarks.common import Timing, cpu_seconds, measure
 
 WARM = 3  # steps before the clock starts

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ae_pretrained.evaluation.evaluate_autoencoder import evaluate_autoencoder
 from ae_pretrained.evaluation.inference import best_compute
-from ae_pretrained.evaluation.reconstruction_report import evaluate_autoencoder
 from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.params import load_params
 from stages.run import run_stage

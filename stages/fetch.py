@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ae_pretrained.data.fetch import fetch
 from ae_pretrained.params import load_params
+from ae_pretrained.sources.fetch import fetch
 from stages.run import run_stage
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ae_pretrained.data.prepare import prepare
 from ae_pretrained.params import load_params
+from ae_pretrained.preparation.prepare import prepare
 from stages.run import run_stage
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ae_pretrained.params import load_params
-from ae_pretrained.training.pretrain import pretrain
+from ae_pretrained.pretraining.pretrain import pretrain
 from stages.run import run_stage
 
 

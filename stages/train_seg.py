@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.params import load_params
-from ae_pretrained.training.finetune import finetune
 from stages.run import run_stage
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ae_pretrained.data.arrays import Split, open_split
+from ae_pretrained.dataset.arrays import Split, open_split
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.evaluation.autoencoder_measures import reconstruct
 from ae_pretrained.evaluation.inference import Compute, batches, best_compute, load_images, load_valid
-from ae_pretrained.evaluation.reconstruction import reconstruct
-from ae_pretrained.metrics.reconstruction import psnr, squared_error
+from ae_pretrained.metrics.image_quality import psnr, squared_error
 from ae_pretrained.models.weights import load_autoencoder
 from stages.run import run_stage
 

@@ -16,9 +16,9 @@ from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 from pydantic.fields import FieldInfo
 
 from ae_pretrained.params import Params, read_params
-from ae_pretrained.params.base import Section
 from ae_pretrained.params.editing import flatten
-from ae_pretrained.presets import list_presets, read_preset
+from ae_pretrained.params.presets import list_presets, read_preset
+from ae_pretrained.params.section import Section
 from tools.review.page import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -80,7 +80,7 @@ def _library_stage(names: list[str]) -> dict[str, Any]:
     outs = [_PACKAGES, *(f"library/{name}.txt" for name in names)]
     return CommentedMap(
         desc="Write down the installed library, for the stages that use it",
-        cmd="python -m ae_pretrained.project.library library",
+        cmd="python -m ae_pretrained.apps.init.library library",
         always_changed=True,
         outs=[{out: {"cache": False}} for out in outs],
     )

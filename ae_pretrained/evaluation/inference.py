@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ae_pretrained.data.arrays import Split
-from ae_pretrained.data.batches import to_float
+from ae_pretrained.dataset.arrays import Split
+from ae_pretrained.dataset.batches import to_float
 from ae_pretrained.hardware import resolve_accelerator
 
 

@@ -10,23 +10,23 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ae_pretrained.data.arrays import Split, open_split
+from ae_pretrained.dataset.arrays import Split, open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
 from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_masks
-from ae_pretrained.evaluation.segmentation import check_outputs, check_segmenter
+from ae_pretrained.evaluation.segmenter_measures import check_outputs, check_segmenter
 from ae_pretrained.evaluation.selection import spread
 from ae_pretrained.evaluation.writing import write_metrics, write_table
-from ae_pretrained.metrics.segmentation import (
+from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves
+from ae_pretrained.figures.style import save_png
+from ae_pretrained.metrics.confusion import (
     confusion_per_image,
     dice_per_class,
     iou_per_class,
     mean_over_present,
 )
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.params.evaluation import RobustnessParams
-from ae_pretrained.plotting.curves import RobustnessCurve, robustness_curves
-from ae_pretrained.plotting.style import save_png
+from ae_pretrained.params.evaluation_params import RobustnessParams
 
 CLEAN = "none"
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ae_pretrained.data.constants import IGNORE_INDEX
+from ae_pretrained.constants import IGNORE_INDEX
 
 
 def inner_boundary(mask: Tensor, width: int) -> Tensor:

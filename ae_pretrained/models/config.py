@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.params.model import ModelParams
+from ae_pretrained.params.model_params import ModelParams
 
 Norm = Literal["instance", "batch", "group"]
 EncoderKind = Literal["convolutional", "efficientnet_lite0"]

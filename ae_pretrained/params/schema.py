@@ -12,11 +12,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ae_pretrained.params.base import Section
-from ae_pretrained.params.data import DataParams
-from ae_pretrained.params.evaluation import EvalAEParams, EvalSegParams, RobustnessParams
-from ae_pretrained.params.model import ModelParams, RuntimeParams
-from ae_pretrained.params.training import TrainAEParams, TrainSegParams
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.params.evaluation_params import EvalAEParams, EvalSegParams, RobustnessParams
+from ae_pretrained.params.model_params import ModelParams, RuntimeParams
+from ae_pretrained.params.section import Section
+from ae_pretrained.params.training_params import TrainAEParams, TrainSegParams
 
 
 class Params(Section):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ae_pretrained.data.constants import IGNORE_INDEX
-from ae_pretrained.plotting.style import IGNORE_COLOR, class_rgb, hex_to_rgb
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.figures.style import IGNORE_COLOR, class_rgb, hex_to_rgb
 
 _OPACITY = 0.45
 _STRIP_PIXELS = 2**20

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.data.resize import content_box, resize_picture
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.prediction.backends import LoadedModel, load_model
 from ae_pretrained.prediction.enlarge import most_probable
 from ae_pretrained.prediction.shipped import shipped_model
+from ae_pretrained.preparation.resize import content_box, resize_picture
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.data.records import DataError
-from ae_pretrained.prediction.photos import read_photo
+from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.sources.base import DataError
 
 _BATCH_PIXELS = 48_000_000  # a batch of large photos is closed early: memory holds two batches and no more
 

@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ae_pretrained import __version__
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.figures.curves import training_curves
+from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
-from ae_pretrained.plotting.curves import training_curves
-from ae_pretrained.plotting.style import class_colors, png_bytes
-from ae_pretrained.report.embedding import ENCODINGS, Embedded, Encoding, embed
+from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
 from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
 

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ae_pretrained.data.batches import (
+from ae_pretrained.dataset.batches import (
     ArrayBatches,
     Batch,
     EvaluationOrder,
@@ -26,11 +26,11 @@ from ae_pretrained.data.batches import (
 )
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.models.layers import channels_last_pays
-from ae_pretrained.params.model import RuntimeParams
-from ae_pretrained.params.training import TrainingParams
-from ae_pretrained.training.base import TrainingTask
+from ae_pretrained.params.model_params import RuntimeParams
+from ae_pretrained.params.training_params import TrainingParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
+from ae_pretrained.training.training_task import TrainingTask
 
 LineFigures = Sequence[tuple[str, str]]
 

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ae_pretrained.params.training import TrainingParams
+from ae_pretrained.params.training_params import TrainingParams
 
 POLYNOMIAL_POWER = 0.9  # as in DeepLab (arXiv 1606.00915) and in the original recipe
 

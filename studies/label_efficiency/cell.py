@@ -5,12 +5,12 @@ import json
 import tempfile
 from pathlib import Path
 
-from ae_pretrained.data.arrays import open_split
+from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.evaluation.inference import best_compute
-from ae_pretrained.evaluation.segmentation import measure_segmenter, summarise
+from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summarise
 from ae_pretrained.evaluation.writing import write_metrics
+from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.models.weights import load_unet
-from ae_pretrained.training.finetune import finetune
 from stages.run import run_stage
 from studies.label_efficiency.grid import CELLS, DATA, PRETRAINED, Cell, cell_params, read_grid
 

@@ -1,7 +1,7 @@
 """Stage prepare: the pictures of the study as arrays."""
 
-from ae_pretrained.data.fetch import fetch
-from ae_pretrained.data.prepare import prepare
+from ae_pretrained.preparation.prepare import prepare
+from ae_pretrained.sources.fetch import fetch
 from stages.run import run_stage
 from studies.label_efficiency.grid import DATA, study_params
 

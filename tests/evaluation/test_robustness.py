@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from ae_pretrained.data.arrays import open_split
+from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.evaluation.robustness import evaluate_robustness
-from ae_pretrained.evaluation.segmentation import measure_segmenter
-from ae_pretrained.metrics.segmentation import scores_from_confusion
-from ae_pretrained.params.evaluation import RobustnessParams
+from ae_pretrained.evaluation.segmenter_measures import measure_segmenter
+from ae_pretrained.metrics.confusion import scores_from_confusion
+from ae_pretrained.params.evaluation_params import RobustnessParams
 from tests.evaluation.small import CLASSES, BrightnessSegmenter, params, write_processed
 
 

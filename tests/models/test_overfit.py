@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from ae_pretrained.losses.reconstruction import ReconstructionLoss
-from ae_pretrained.losses.segmentation import SegmentationLoss
+from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss
+from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.models.autoencoder import Autoencoder, Skips
 from ae_pretrained.models.config import ModelConfig, Norm
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.params.training import ReconstructionLossParams, SegmentationLossParams
+from ae_pretrained.params.training_params import ReconstructionLossParams, SegmentationLossParams
 
 CONFIG = ModelConfig((8, 16, 32), (0.0, 0.0, 0.0), (0.0, 0.0))
 

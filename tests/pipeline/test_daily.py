@@ -31,9 +31,9 @@ def unchanged(tiny: Workspace) -> Iterator[Workspace]:
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("ae_pretrained/plotting/segmentation.py", ["eval_seg"]),
-        ("ae_pretrained/losses/segmentation.py", ["train_seg"]),
-        ("ae_pretrained/data/splits.py", ["prepare"]),
+        ("ae_pretrained/figures/segmentation_sheets.py", ["eval_seg"]),
+        ("ae_pretrained/losses/segmentation_loss.py", ["train_seg"]),
+        ("ae_pretrained/preparation/splits.py", ["prepare"]),
     ],
 )
 def test_a_changed_line_reruns_what_imports_it(unchanged: Workspace, file: str, stages: list[str]) -> None:

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 
 import ae_pretrained
 from ae_pretrained import Segmenter
-from ae_pretrained.data.resize import content_box, resize_mask, resize_picture
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import SegmenterInfo, load_unet, save_model
 from ae_pretrained.prediction.backends import LoadedModel
-from ae_pretrained.prediction.photos import read_photo
+from ae_pretrained.prediction.input_files import read_photo
 from ae_pretrained.prediction.shipped import shipped_model
+from ae_pretrained.preparation.resize import content_box, resize_mask, resize_picture
 from tests.prediction.small import CLASSES, photo, save_small, small_unet
 
 SIZES = [(40, 60), (60, 40), (32, 32), (9, 200), (1, 1), (333, 500)]

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.evaluation.reconstruction_report import evaluate_autoencoder
+from ae_pretrained.evaluation.evaluate_autoencoder import evaluate_autoencoder
+from ae_pretrained.evaluation.evaluate_segmenter import evaluate_segmenter
 from ae_pretrained.evaluation.robustness import evaluate_robustness
-from ae_pretrained.evaluation.segmentation_report import evaluate_segmenter
 from ae_pretrained.params import read_params
 from ae_pretrained.report.build import build_report, flatten, format_number, read_log
-from ae_pretrained.report.embedding import ENCODINGS, embed
+from ae_pretrained.report.inlining import ENCODINGS, embed
 from tests.conftest import ROOT
 from tests.evaluation.small import CLASSES, params, tiny_autoencoder, tiny_unet, write_processed
 from tests.report.chromium import chromium_page, find_chromium

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ae_pretrained.data.arrays import open_split
+from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import Compute
 from studies.brightness_error import CORRECTIONS, brightness_error, corrected

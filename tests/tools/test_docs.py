@@ -9,7 +9,7 @@ import pytest
 
 from ae_pretrained.params import read_params
 from ae_pretrained.params.editing import flatten
-from ae_pretrained.presets import list_presets
+from ae_pretrained.params.presets import list_presets
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.params import Params
-from ae_pretrained.training.finetune import finetune
-from ae_pretrained.training.pretrain import pretrain
+from ae_pretrained.pretraining.pretrain import pretrain
 from tests.processed import make_processed, tiny_params
 
 

@@ -24,15 +24,15 @@ from torch import Tensor, nn  # noqa: E402
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode  # noqa: E402
 from torch.utils import backend_registration  # noqa: E402
 
-from ae_pretrained.data import augment  # noqa: E402
-from ae_pretrained.losses.perceptual import FrozenEyes  # noqa: E402
+from ae_pretrained.dataset import augmentation as augment  # noqa: E402
+from ae_pretrained.finetuning.segmentation_task import SegmentationTask  # noqa: E402
+from ae_pretrained.losses.perceptual_loss import FrozenEyes  # noqa: E402
 from ae_pretrained.models.autoencoder import Autoencoder  # noqa: E402
 from ae_pretrained.models.config import ModelConfig  # noqa: E402
 from ae_pretrained.models.unet import UNet  # noqa: E402
 from ae_pretrained.params import Params, load_params  # noqa: E402
-from ae_pretrained.training.autoencoder import AutoencoderTask  # noqa: E402
-from ae_pretrained.training.base import TrainingTask  # noqa: E402
-from ae_pretrained.training.segmentation import SegmentationTask  # noqa: E402
+from ae_pretrained.pretraining.autoencoder_task import AutoencoderTask  # noqa: E402
+from ae_pretrained.training.training_task import TrainingTask  # noqa: E402
 
 DEVICE = "stand_in"
 CLASSES = ("background", "cat", "dog")

@@ -13,7 +13,7 @@ import pytest
 from torch.utils import backend_registration
 
 from ae_pretrained.params.editing import set_values
-from ae_pretrained.presets import apply_preset
+from ae_pretrained.params.presets import apply_preset
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,16 +13,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ae_pretrained.data.arrays import open_split
-from ae_pretrained.data.batches import ArrayBatches, BatchSizeError
+from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.dataset.batches import ArrayBatches, BatchSizeError
+from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.training.base import TrainingDivergedError
 from ae_pretrained.training.callbacks import BestWeights, EpochLog
 from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit
-from ae_pretrained.training.segmentation import SegmentationTask
+from ae_pretrained.training.training_task import TrainingDivergedError
 from tests.conftest import ROOT
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune, run_pretrain

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.evaluation.segmentation_tables import COUNTS
-from ae_pretrained.metrics.bootstrap import mean_iou_difference
-from ae_pretrained.metrics.segmentation import iou_from_counts, mean_over_present
+from ae_pretrained.evaluation.segmenter_tables import COUNTS
+from ae_pretrained.metrics.confusion import iou_from_counts, mean_over_present
+from ae_pretrained.metrics.intervals import mean_iou_difference
 from tools.review.revisions import Snapshot
 
 FILE = "plots/eval_seg_counts.csv"
@@ -52,7 +52,7 @@ class Counts:
 
 
 def parse_counts(content: bytes, where: str) -> Counts:
-    """The table that eval_seg writes (:func:`~ae_pretrained.evaluation.segmentation_tables.write_group_counts`).
+    """The table that eval_seg writes (:func:`~ae_pretrained.evaluation.segmenter_tables.write_group_counts`).
 
     Raises:
         PipelineError: naming ``where`` when it is something else, after a merge conflict for instance.

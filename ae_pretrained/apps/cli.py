@@ -1,0 +1,89 @@
+"""The command ``ae-pretrained``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ae_pretrained.apps import predict
+from ae_pretrained.apps.demo import demo_command
+from ae_pretrained.apps.export import export_command
+from ae_pretrained.apps.init import init_command
+from ae_pretrained.errors import PipelineError
+
+
+def _validate(arguments: argparse.Namespace) -> None:
+    from ae_pretrained.params import load_params
+
+    load_params(arguments.params)
+    print(f"{arguments.params}: valid")
+
+
+def _preset(arguments: argparse.Namespace) -> None:
+    from ae_pretrained.params.presets import apply_preset, list_presets
+
+    if arguments.name is None:
+        for name, line in list_presets(arguments.folder).items():
+            print(f"{name:<12}{line}")
+        return
+    changes = apply_preset(arguments.name, arguments.folder, arguments.params)
+    for key, (before, after) in changes.items():
+        print(f"{'.'.join(key)}: {before} -> {after}")
+    print(f"{len(changes)} values changed in {arguments.params}. Next: dvc repro")
+
+
+def _summary(arguments: argparse.Namespace) -> None:
+    from ae_pretrained.apps.summary import format_summary
+
+    print(format_summary(arguments.metrics, arguments.report))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; nothing heavy is imported before a command runs."""
+    parser = argparse.ArgumentParser(
+        prog="ae-pretrained", description="Autoencoder pretraining and transfer to segmentation."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    params_help = "parameter file (default: %(default)s)"
+
+    validate = commands.add_parser("validate", help="check params.yaml against the schema")
+    validate.add_argument("params", nargs="?", type=Path, default=Path("params.yaml"), help=params_help)
+    validate.set_defaults(run=_validate)
+
+    preset = commands.add_parser("preset", help="write a named set of values into params.yaml")
+    preset.add_argument("name", nargs="?", help="the preset; without it, the list of presets")
+    preset.add_argument("--params", type=Path, default=Path("params.yaml"), help=params_help)
+    preset.add_argument(
+        "--folder", type=Path, default=Path("presets"), help="folder of presets (default: %(default)s)"
+    )
+    preset.set_defaults(run=_preset)
+
+    summary = commands.add_parser("summary", help="print the metrics of the last run as a table")
+    summary.add_argument("--metrics", type=Path, default=Path("metrics"), help="default: %(default)s")
+    summary.add_argument(
+        "--report", type=Path, default=Path("plots/report.html"), help="default: %(default)s"
+    )
+    summary.set_defaults(run=_summary)
+    init_command.add_parser(commands)
+    predict.add_parser(commands)
+    demo_command.add_parser(commands)
+    export_command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except PipelineError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""What the page shows of one photo."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.figures.image_grids import ColorScale, color_scalar, to_uint8
+from ae_pretrained.figures.style import class_colors, class_rgb
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.models.weights import load_autoencoder
+from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.prediction.segmenter import Prediction, Segmenter
+from ae_pretrained.prediction.shipped import shipped_model
+from ae_pretrained.preparation.resize import content_box, resize_picture
+from ae_pretrained.sources.base import DataError
+
+MAX_PIXELS = 50_000_000  # of a photo; a phone's largest have that many
+_SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the photo at its own size
+_CONFIDENCE_COLORS = "viridis"
+_JPEG_QUALITY = 88
+
+
+class NoPictureError(PipelineError):
+    """The bytes are no picture of a kind that is understood."""
+
+
+class DamagedPictureError(PipelineError):
+    """The bytes are a picture that cannot be decoded."""
+
+
+class PictureTooLargeError(PipelineError):
+    """The picture has more pixels than the page takes on."""
+
+
+class Analyst:
+    """A segmenter and, if there is one, an autoencoder, used by one thread at a time.
+
+    Args:
+        segmenter: what finds the classes.
+        autoencoder: what reconstructs photos, at the size that the segmenter sees; None for no such layer.
+    """
+
+    def __init__(self, segmenter: Segmenter, autoencoder: Autoencoder | None) -> None:
+        self.segmenter, self.autoencoder = segmenter, autoencoder
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, model: Path | None, autoencoder: Path | None) -> Analyst:
+        """Load weights; without a model of one's own, those that come with the package.
+
+        Raises:
+            PipelineError: when a file is absent or something else.
+        """
+        segmenter = Segmenter.load(model)
+        if autoencoder is None and model is None:
+            try:
+                autoencoder = shipped_model("autoencoder")
+            except PipelineError:
+                return cls(segmenter, None)  # the page says so
+        return cls(segmenter, None if autoencoder is None else load_autoencoder(autoencoder))
+
+    def classes(self) -> list[dict[str, str]]:
+        """Name and colour of every class."""
+        names = self.segmenter.classes
+        return [{"name": n, "color": c} for n, c in zip(names, class_colors(len(names)), strict=True)]
+
+    def analyse(self, content: bytes) -> dict[str, Any]:
+        """Segment a photo.
+
+        Args:
+            content: bytes of a picture file; kept in memory only.
+
+        Returns:
+            What the page needs, ready for JSON: ``width``, ``height``, ``species`` (or None), ``mean_confidence``,
+            ``classes`` with ``name``, ``color`` and ``share``, and ``layers``, pictures as data URLs.
+
+        Raises:
+            NoPictureError, DamagedPictureError, PictureTooLargeError: see there.
+        """
+        photo = _decode(content)
+        with self._lock:
+            prediction = self.segmenter.predict([photo])[0]
+            rebuilt = None if self.autoencoder is None else self._reconstruct(self.autoencoder, photo)
+        height, width = photo.shape[:2]
+        return {
+            "width": width,
+            "height": height,
+            "species": prediction.species,
+            "mean_confidence": round(prediction.mean_confidence, 4),
+            "classes": [
+                {**item, "share": round(prediction.shares[item["name"]], 6)} for item in self.classes()
+            ],
+            "layers": self._layers(photo, prediction, rebuilt),
+        }
+
+    def _reconstruct(self, autoencoder: Autoencoder, photo: np.ndarray) -> np.ndarray:
+        """The photo (h, w, 3) uint8 as the autoencoder paints it, at the network's size, without padding."""
+        size = self.segmenter.image_size
+        box = content_box(photo.shape[1], photo.shape[0], size, self.segmenter.resize)
+        square = torch.from_numpy(resize_picture(photo, size, box)).permute(2, 0, 1)
+        with torch.inference_mode():
+            rebuilt = autoencoder((square.float() / 255)[None])[0]
+        x0, y0, x1, y1 = box
+        return np.ascontiguousarray(to_uint8(rebuilt.numpy())[y0:y1, x0:x1])
+
+    def _layers(
+        self, photo: np.ndarray, prediction: Prediction, rebuilt: np.ndarray | None
+    ) -> dict[str, str]:
+        width, height = _shown_size(photo)
+        count = len(self.segmenter.classes)
+        mask = cv2.resize(prediction.mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        alpha = np.where(mask > 0, 255, 0).astype(np.uint8)
+        tint = np.dstack([class_rgb(count)[mask][..., ::-1], alpha])
+        scale = ColorScale(_CONFIDENCE_COLORS, 1 / count, 1.0, "confidence")
+        confidence = cv2.resize(prediction.confidence, (width, height), interpolation=cv2.INTER_AREA)
+        shown = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+        layers = {
+            "photo": _jpeg(shown),
+            "mask": _data_url("png", tint),
+            "confidence": _jpeg(color_scalar(confidence, scale)),
+        }
+        return (
+            layers if rebuilt is None else {**layers, "reconstruction": _data_url("png", rebuilt[..., ::-1])}
+        )
+
+
+def _decode(content: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 RGB; the header is looked at before any pixel."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is looked at below
+            with Image.open(io.BytesIO(content)) as image:
+                width, height, kind = image.width, image.height, image.format
+    except Image.DecompressionBombError:
+        raise PictureTooLargeError(f"The picture has more than {_megapixels(MAX_PIXELS)}.") from None
+    except Exception:  # a decoder may raise anything on bytes that are no picture
+        raise NoPictureError(
+            "This is no picture that can be read; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+        ) from None
+    if width * height > MAX_PIXELS:
+        raise PictureTooLargeError(
+            f"The picture has {width} x {height} pixels ({_megapixels(width * height)}); at most "
+            f"{_megapixels(MAX_PIXELS)} are taken. Make it smaller first."
+        )
+    try:
+        return read_photo(content, "The picture")
+    except DataError as error:
+        if "none of" in str(error):  # Pillow knows more kinds than are let in
+            raise NoPictureError(
+                f"Pictures of kind {kind} are not taken; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+            ) from None
+        raise DamagedPictureError(f"{error}.") from None
+
+
+def _megapixels(pixels: int) -> str:
+    return f"{pixels / 1e6:.0f} megapixels"
+
+
+def _shown_size(photo: np.ndarray) -> tuple[int, int]:
+    """Width and height of the layers: the photo's own where it is small."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, _SHOWN_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    return _data_url("jpeg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+
+
+def _data_url(kind: str, picture: np.ndarray, options: list[int] | None = None) -> str:
+    """A picture with channels in OpenCV's order (BGR or BGRA) as a ``data:`` URL."""
+    ending = "jpg" if kind == "jpeg" else kind
+    written, content = cv2.imencode(f".{ending}", np.ascontiguousarray(picture), options or [])
+    if not written:
+        raise RuntimeError(f"OpenCV wrote no {kind}")
+    return f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode('ascii')}"

@@ -1,0 +1,251 @@
+"""Making a project folder: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+from ae_pretrained import __version__
+from ae_pretrained.apps.init.inspection import Inspection, check_findings, header_sizes, inspect, list_folder
+from ae_pretrained.apps.init.masks import Meaning, interpret, scan_masks, write_class_numbers
+from ae_pretrained.apps.init.sanity import sanity_report
+from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
+from ae_pretrained.apps.init.templates import project_files, read_template
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.params.editing import Key, set_values
+from ae_pretrained.params.reading import validate_params
+from ae_pretrained.params.schema import Params
+from ae_pretrained.sources.base import Listing
+
+_PART = ".ae-pretrained-init.part"
+_CONVERTED = "data/pictures"  # below the project, and kept out of Git
+
+
+@dataclass(frozen=True)
+class InitOptions:
+    """What a user may say about the pictures.
+
+    Attributes:
+        classes: class names, background first; None: ``background``, ``class_1``, …
+        mask_values: the value of each class in the mask files; None: class numbers as stored.
+        ignore_index: value of unlabelled pixels in the mask files; None: 255.
+        image_size: side of the square pictures that the models see, px.
+        on_error: whether unusable files stop (``stop``) or are left out (``skip``).
+    """
+
+    classes: tuple[str, ...] | None = None
+    mask_values: tuple[int, ...] | None = None
+    ignore_index: int | None = None
+    image_size: int = 64
+    on_error: Literal["stop", "skip"] = "stop"
+
+
+def create_project(target: Path, pictures: Path, options: InitOptions) -> str:
+    """Look at a folder of pictures and masks, and make a project folder for it.
+
+    Everything is made in a hidden folder and moved into place at the end.
+
+    Args:
+        target: the project; must not exist, or be empty.
+        pictures: folder with images/ and masks/ (and unlabelled/, and lists of names, if any).
+        options: see there.
+
+    Returns:
+        The sanity report.
+
+    Raises:
+        PipelineError: naming what is wrong with the pictures or the target; ``target`` is as it was then.
+    """
+    if options.image_size < smallest_image_size():
+        raise PipelineError(
+            f"--image-size {options.image_size}: expected at least {smallest_image_size()} px"
+        )
+    existed = _check_target(target)
+    pictures = pictures.resolve()
+    listing = list_folder(pictures)
+    # Inside an empty folder, which may be the current one or a mount; beside one that is not there yet.
+    part = target / _PART if existed else target.parent / f".{target.name}{_PART}"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        report = _fill(part, target.absolute(), pictures, listing, options)
+        _move(part, target, existed)
+    except OSError as error:
+        raise PipelineError(
+            f"{error.filename or target}: cannot be written ({error.strerror or error}); nothing is left half-made. "
+            f"Check the rights and the free space of {target.absolute().parent}"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return report
+
+
+def _check_target(target: Path) -> bool:
+    """Whether the folder exists; raises PipelineError when it holds anything."""
+    if not target.exists() and not target.is_symlink():
+        return False
+    if not target.is_dir():
+        raise PipelineError(f"{target}: is a file; name a new or an empty folder for the project")
+    found = sorted(path.name for path in target.iterdir() if path.name != _PART)
+    if found:
+        shown = ", ".join(found[:6]) + (", …" if len(found) > 6 else "")
+        raise PipelineError(
+            f"{target}: is not empty (holds {shown}); name a new or an empty folder, nothing is ever overwritten"
+        )
+    return True
+
+
+def _fill(part: Path, target: Path, pictures: Path, listing: Listing, options: InitOptions) -> str:
+    masks = [record.mask for record in listing.records if record.mask is not None]
+    found = scan_masks(masks)
+    if options.on_error == "stop":
+        check_findings(listing, found.faults)
+    meaning = interpret(found, options.mask_values, options.ignore_index)
+    classes = _class_names(meaning, options.classes)
+    root, data_root = pictures, _written_root(pictures, target)
+    ignore_index = meaning.ignore_index
+    if not meaning.as_stored:
+        _convert(listing, pictures, part / _CONVERTED, meaning)
+        root, data_root, ignore_index = part / _CONVERTED, _CONVERTED, IGNORE_INDEX
+    values: dict[Key, Any] = {
+        ("data", "source"): "folder",
+        ("data", "root"): data_root,
+        ("data", "classes"): classes,
+        ("data", "ignore_index"): ignore_index,
+        ("data", "image_size"): options.image_size,
+        ("data", "resize"): choose_resize(header_sizes(listing.records)),
+        ("data", "on_error"): options.on_error,
+    }
+    params = _params_text(values)[1]
+    scratch = part / ".scratch"
+    inspection = inspect(root, params.data, params.seed, scratch)
+    shutil.rmtree(scratch)
+    labelled = inspection.count("train")
+    values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
+    report = sanity_report(pictures, found, meaning, classes, inspection)
+    files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
+    files["README.md"] = _readme(target, pictures, classes, inspection)
+    for name, text in files.items():
+        path = part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    _put_under_git(part, target)
+    return report
+
+
+def _class_names(meaning: Meaning, names: Sequence[str] | None) -> list[str]:
+    count = len(meaning.values)
+    if names is None:
+        return ["background", *(f"class_{number}" for number in range(1, count))]
+    if len(names) != count:
+        values = ", ".join(map(str, meaning.values))
+        raise PipelineError(
+            f"--classes names {len(names)} classes ({', '.join(names)}), but the masks hold {count} values: {values}"
+            ". Name one class a value, background first"
+        )
+    return list(names)
+
+
+def _params_text(values: dict[Key, Any]) -> tuple[str, Params]:
+    """params.yaml of a project, with its comments, and the same checked."""
+    text = set_values(read_template("params.yaml"), values)
+    _, _, body = text.partition("\nseed:")
+    text = (
+        "# Every hyperparameter of the pipeline, checked before any stage starts. Try a variant with\n"
+        f"# `dvc exp run -S train_seg.lr=0.001`.\n\nseed:{body}"
+    )
+    return text, validate_params(YAML(typ="safe", pure=True).load(text), "the new params.yaml")
+
+
+def _written_root(pictures: Path, target: Path) -> str:
+    """``data.root``: relative within one Git repository, which may be cloned elsewhere; absolute otherwise."""
+    repository = _work_tree(target)
+    if repository is not None and pictures.is_relative_to(repository):
+        return Path(os.path.relpath(pictures, target.resolve())).as_posix()
+    return pictures.as_posix()
+
+
+def _convert(listing: Listing, pictures: Path, folder: Path, meaning: Meaning) -> None:
+    """The pictures in a folder of their own, with masks that hold class numbers."""
+    for record in listing.records:
+        below = folder / record.image.relative_to(pictures)
+        below.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(record.image, below)  # takes no space
+        except OSError:
+            shutil.copy2(record.image, below)
+    for name in ("train.txt", "val.txt", "test.txt"):
+        if (pictures / name).is_file():
+            shutil.copy2(pictures / name, folder / name)
+    write_class_numbers([record for record in listing.records if record.mask], meaning, folder / "masks")
+
+
+def _readme(target: Path, pictures: Path, classes: Sequence[str], inspection: Inspection) -> str:
+    return read_template("README.md").format(
+        name=target.name,
+        pictures=pictures,
+        classes=", ".join(classes),
+        train=inspection.count("train"),
+        val=inspection.count("val"),
+        test=inspection.count("test"),
+        version=__version__,
+    )
+
+
+def _work_tree(folder: Path) -> Path | None:
+    """The Git work tree that a folder, which need not exist yet, will be in."""
+    for parent in folder.resolve().parents:
+        if (parent / ".git").exists():
+            return parent
+    return None
+
+
+def _put_under_git(part: Path, target: Path) -> None:
+    """Make a Git repository unless the project will be in one; tell DVC where there is no Git at all.
+
+    ``dvc init`` itself is not run: all that it would make is in the template, and it would enter the hidden folder
+    into the index of an outer repository.
+    """
+    if _work_tree(target) is not None:
+        return
+    # Variables that a Git hook sets would point to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "init", "--quiet", str(part)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        config = part / ".dvc" / "config"
+        config.write_text(config.read_text(encoding="utf-8") + "    no_scm = true\n", encoding="utf-8")
+        return
+    if done.returncode != 0:
+        raise PipelineError(f"`git init` failed in {part}: {done.stderr.strip() or done.returncode}")
+
+
+def _move(part: Path, target: Path, existed: bool) -> None:
+    if not existed:
+        part.rename(target)
+        return
+    moved: list[Path] = []
+    try:
+        for item in sorted(part.iterdir()):
+            moved.append(item.rename(target / item.name))
+    except BaseException:
+        for path in moved:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        raise

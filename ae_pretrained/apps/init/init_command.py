@@ -1,0 +1,88 @@
+"""``ae-pretrained init``: a project folder for one's own pictures."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from ae_pretrained.errors import PipelineError
+
+_EPILOG = """\
+PICTURES holds images/ and masks/, paired by name (a.jpg, a.png). A mask has one channel with the number of its class
+in each pixel: 0 background, 1 the first class, and so on, 255 where nobody labelled. Black and white masks (0, 255)
+are understood too. docs/own-data.md has an example.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "init", help="make a project for one's own pictures and masks", epilog=_EPILOG
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the project: a new or an empty folder")
+    parser.add_argument(
+        "--from", dest="pictures", type=Path, required=True, help="folder with images/ and masks/"
+    )
+    parser.add_argument("--classes", help="names by mask value, background first: background,leaf,flower")
+    parser.add_argument(
+        "--mask-values",
+        help="value of each class in the mask files, background first, where they are not 0,1,2,…",
+    )
+    parser.add_argument("--ignore-index", help="mask value of unlabelled pixels (default: 255)")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=64,
+        help="side of the pictures that the models see, px (default: 64)",
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what to do about unusable files (default: stop)",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    classes = _names(arguments.classes)
+    values = None if arguments.mask_values is None else _values("--mask-values", arguments.mask_values)
+    ignore = None if arguments.ignore_index is None else _values("--ignore-index", arguments.ignore_index)
+    if ignore is not None and len(ignore) != 1:
+        raise PipelineError(f"--ignore-index: expected one number, found {arguments.ignore_index!r}")
+
+    from ae_pretrained.apps.init.create_project import InitOptions, create_project
+
+    options = InitOptions(
+        classes=classes,
+        mask_values=values,
+        ignore_index=None if ignore is None else ignore[0],
+        image_size=arguments.image_size,
+        on_error=arguments.on_error,
+    )
+    print(create_project(arguments.folder, arguments.pictures, options))
+    print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")
+    if classes is None:
+        print("  name the classes in params.yaml (data.classes), now class_1, …")
+    print("  dvc repro\nREADME.md there says more.")
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if len(set(names)) != len(names) or not all(names):
+        raise PipelineError(
+            f"--classes: expected different names with commas between them, found {text!r}; for instance "
+            "background,leaf,flower"
+        )
+    return names
+
+
+def _values(option: str, text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    values = tuple(int(word) for word in words if word.isdecimal())
+    if len(values) != len(words) or any(value > 255 for value in values) or len(set(values)) != len(values):
+        raise PipelineError(f"{option}: expected different numbers from 0 to 255, found {text!r}")
+    return values

@@ -1,0 +1,143 @@
+"""What ``prepare`` will make of a folder of pictures, found out beforehand and in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.preparation.assignment import (
+    LeftOut,
+    PairRow,
+    Plan,
+    check_plan,
+    left_out_by_source,
+    make_plan,
+    take_out_leaks,
+    with_species,
+)
+from ae_pretrained.preparation.decoding import Outcome, decode_all
+from ae_pretrained.preparation.duplicates import near_duplicates
+from ae_pretrained.sources.base import DataError, Listing, Record
+from ae_pretrained.sources.folder import FolderSource
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Pictures, splits and what is wrong.
+
+    Attributes:
+        records, outcomes: every picture and what came of it.
+        plan: rows of every split, and what was left out.
+        pairs: near-duplicates and what is done about them.
+        warnings: what the plan's check has to say.
+    """
+
+    records: Sequence[Record]
+    outcomes: Sequence[Outcome]
+    plan: Plan
+    pairs: Sequence[PairRow]
+    warnings: Sequence[str]
+
+    def count(self, split: str) -> int:
+        """Pictures of a split."""
+        return len(self.plan.splits[split])
+
+    def sizes(self) -> np.ndarray:
+        """(n, 2) width and height of the pictures that could be decoded, px."""
+        return np.array([outcome.size for outcome in self.outcomes if outcome.error is None])
+
+    def left_out(self, reason: str) -> list[LeftOut]:
+        """What was left out for a reason."""
+        return [item for item in self.plan.left_out if item.reason == reason]
+
+
+def list_folder(root: Path) -> Listing:
+    """The pictures and masks of a folder, paired; nothing is decoded.
+
+    Raises:
+        DataError: naming what is there, when it has not the layout of source ``folder``.
+    """
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "there is no such folder"
+        raise DataError(f"{root}: {found}; expected a folder with images/ and masks/")
+    if missing := [name for name in ("images", "masks") if not (root / name).is_dir()]:
+        entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
+        shown = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") if entries else "nothing"
+        absent = " and ".join(f"{name}/" for name in missing)
+        raise DataError(
+            f"{root}: there is no {absent}; expected images/ with the pictures and masks/ with a mask of the same "
+            f"name for each (a.jpg, a.png), found {shown}"
+        )
+    listing = FolderSource(root, [], 255).listing()
+    if not any(record.mask for record in listing.records):
+        detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
+        raise DataError(f"{root}: no picture has a mask; {detail}")
+    return listing
+
+
+def header_sizes(records: Sequence[Record]) -> np.ndarray:
+    """(n, 2) width and height of the pictures, from their headers; those that are no pictures are left out."""
+    sizes = []
+    for record in records:
+        try:
+            with Image.open(record.image) as image:
+                sizes.append(image.size)
+        except (OSError, Image.DecompressionBombError):
+            continue  # reported when the pictures are decoded
+    return np.array(sizes).reshape(-1, 2)
+
+
+def check_findings(listing: Listing, more: Sequence[str]) -> None:
+    """Refuse a folder with files that stop ``prepare``.
+
+    Args:
+        listing: of the folder.
+        more: faults that came to light when files were read.
+
+    Raises:
+        DataError: listing them all, and the ways on.
+    """
+    faults = [finding.detail for finding in listing.findings if finding.fault] + list(more)
+    if not faults:
+        return
+    shown = "".join(f"\n  - {fault}" for fault in faults[:20])
+    rest = f"\n  - and {len(faults) - 20} more" if len(faults) > 20 else ""
+    noun = "file stands" if len(faults) == 1 else "files stand"
+    raise DataError(
+        f"{len(faults)} {noun} in the way:{shown}{rest}\n"
+        "Mend or remove them, or leave such files out with --on-error skip"
+    )
+
+
+def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspection:
+    """Decode every picture, draw the splits and look for near-duplicates, as ``prepare`` does.
+
+    Args:
+        root: folder with images/ and masks/, whose masks hold class numbers.
+        params: the data section of the project; ``on_error`` is heeded.
+        seed: of the splits.
+        scratch: folder to make for arrays; the caller removes it.
+
+    Raises:
+        DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
+            training mask.
+    """
+    source = FolderSource(root, params.classes, params.ignore_index)
+    listing = source.listing()
+    lenient = params.model_copy(update={"on_error": "skip"})
+    staging, outcomes = decode_all(listing.records, source, lenient, scratch)
+    if params.on_error == "stop":
+        check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
+    records = with_species(listing.records, outcomes, params.classes)
+    plan = make_plan(records, outcomes, params, seed)
+    plan.left_out += left_out_by_source(listing.findings, lenient)
+    rows = sorted(plan.split_of())
+    thumbnails = staging.thumbnails()[rows]
+    pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
+    table = take_out_leaks(plan, pairs, rows, records)
+    return Inspection(records, outcomes, plan, table, check_plan(plan, outcomes, params))

@@ -1,0 +1,110 @@
+"""What was found in a folder of pictures, for people to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ae_pretrained.apps.init.inspection import Inspection
+from ae_pretrained.apps.init.masks import FoundValues, Meaning
+from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
+
+_FEW_MASKS = 5
+_FEW_TEST = 30
+_MUCH_IGNORED = 0.5
+_RARE = 0.001  # share of the labelled pixels
+
+
+def sanity_report(
+    pictures: Path, found: FoundValues, meaning: Meaning, classes: Sequence[str], inspection: Inspection
+) -> str:
+    """The report: pictures, masks, splits, near-duplicates, and warnings."""
+    lines = [f"Pictures   {pictures}"]
+    lines += _indented(_pictures(inspection))
+    lines += ["", "Masks"]
+    lines += _indented(_mask_table(found, meaning, classes))
+    lines += ["", "Splits"]
+    lines += _indented(_splits(inspection))
+    if warnings := list(_warnings(found, meaning, classes, inspection)):
+        lines += ["", "Warnings"]
+        lines += [f"  - {warning}" for warning in warnings]
+    return "\n".join(lines)
+
+
+def _indented(lines: Iterator[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _pictures(inspection: Inspection) -> Iterator[str]:
+    labelled = sum(record.mask is not None for record in inspection.records)
+    yield f"{labelled} with a mask, {len(inspection.records) - labelled} without (for the autoencoder alone)"
+    sizes = inspection.sizes()
+    width, height = np.median(sizes, axis=0).round().astype(int)
+    if (sizes == sizes[0]).all():
+        yield f"all of {width} x {height} px"
+    else:
+        (low_w, low_h), (high_w, high_h) = sizes.min(axis=0), sizes.max(axis=0)
+        yield f"{width} x {height} px (median), from {low_w} x {low_h} to {high_w} x {high_h} px"
+    for reason, count in sorted(Counter(item.reason for item in inspection.plan.left_out).items()):
+        yield f"{count} x {reason}"
+    leaks = sum("taken out" in row.action for row in inspection.pairs)
+    yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} of them in two splits (one each is taken out)"
+
+
+def _mask_table(found: FoundValues, meaning: Meaning, classes: Sequence[str]) -> Iterator[str]:
+    width = max(map(len, [*classes, "(unlabelled)"])) + 2
+    yield f"{'value':<8}{'class':<{width}}{'pixels':>9}{'masks':>9}"
+    total = max(1, int(found.pixels.sum()))
+    rows = [*zip(meaning.values, classes, strict=True), (meaning.ignore_index, "(unlabelled)")]
+    for value, name in rows:
+        share = found.pixels[value] / total
+        yield f"{value:<8}{name:<{width}}{share:>8.1%} {found.masks[value]:>8}"
+
+
+def _splits(inspection: Inspection) -> Iterator[str]:
+    listed = {record.split for record in inspection.records} & {"train", "val", "test"}
+    how = f"{', '.join(sorted(listed))} as listed, the rest drawn by seed" if listed else "drawn by seed"
+    counts = ", ".join(f"{name} {inspection.count(name)}" for name in ("train", "val", "test"))
+    more = f", autoencoder alone {inspection.count('unlabelled')}" if inspection.count("unlabelled") else ""
+    yield f"{counts}{more} ({how})"
+
+
+def _warnings(
+    found: FoundValues, meaning: Meaning, classes: Sequence[str], inspection: Inspection
+) -> Iterator[str]:
+    if meaning.note:
+        yield meaning.note
+    labelled = sum(int(found.pixels[value]) for value in meaning.values)
+    for value, name in zip(meaning.values, classes, strict=True):
+        masks, pixels = int(found.masks[value]), int(found.pixels[value])
+        if masks < _FEW_MASKS:
+            yield (
+                f"class {name!r} is in {masks} masks only: too few to train on and to test with; label more, or give "
+                "its pixels to another class"
+            )
+        elif pixels < _RARE * labelled:
+            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will swing"
+    ignored = int(found.pixels[meaning.ignore_index])
+    if ignored > _MUCH_IGNORED * (ignored + labelled):
+        yield (
+            f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled (value {meaning.ignore_index}); "
+            "they count in no loss and no figure"
+        )
+    for reason, advice in (
+        (NO_FOREGROUND, "taken for masks that nobody drew: their pictures are not evaluated"),
+        (NO_LABEL, "their pictures are not evaluated"),
+        (VANISHED, "raise data.image_size"),
+    ):
+        if items := inspection.left_out(reason):
+            yield f"{len(items)} masks: {reason} ({items[0].name}, …); {advice}"
+    if skipped := inspection.left_out("unusable file"):
+        yield f"{len(skipped)} unusable files are left out, for instance: {skipped[0].detail}"
+    if inspection.count("test") < _FEW_TEST:
+        yield (
+            f"{inspection.count('test')} test pictures: the figures will be rough; the report gives their 95 % "
+            "interval"
+        )
+    yield from inspection.warnings

@@ -1,1 +1,0 @@
-"""Commands of ``ae-pretrained``, one module each; nothing heavy is imported before a command runs."""

@@ -1,1 +1,0 @@
-"""Data: sources, cleaning, splits, arrays on disk, batches and augmentation."""

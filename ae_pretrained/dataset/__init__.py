@@ -1,0 +1,1 @@
+"""Prepared arrays as batches, augmentation and corruption."""

@@ -1,0 +1,148 @@
+"""Random changes of whole batches, image and mask together, on the device of the batch.
+
+Every draw comes from an explicit generator, so that a batch looks the same whichever process feeds it and a
+resumed run sees what an uninterrupted one would have seen. Flip, rotation, scale and shift become one matrix
+and one resampling per picture; brightness, contrast, saturation and hue one colour matrix per picture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ae_pretrained.params.training_params import AugmentationParams
+
+# The luma weights and colour axes of YIQ: a turn in its IQ plane changes the hue and keeps the luma.
+_RGB_TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
+_YIQ_TO_RGB = torch.linalg.inv(_RGB_TO_YIQ)  # once: an inverse on a GPU makes the program wait for it
+_MAX_BLUR_SIGMA, _MIN_BLUR_SIGMA = 1.5, 0.1
+_ERASED_SIDE = (0.15, 0.45)  # of the picture's side
+
+
+def augment(
+    images: Tensor, masks: Tensor, params: AugmentationParams, ignore_index: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw a new version of a batch.
+
+    Args:
+        images: (N, 3, H, W) floats in [0, 1].
+        masks: (N, H, W) integers; what comes in from outside the picture is ``ignore_index``.
+        params: probabilities and ranges.
+        ignore_index: mask value of pixels that count nowhere.
+        generator: source of every draw, on the device of the batch.
+
+    Returns:
+        The new images, in [0, 1], and masks, of unchanged shapes and types.
+    """
+    images, masks = _move(images, masks, params, ignore_index, generator)
+    images = _recolour(images, params, generator)
+    if params.blur > 0:
+        images = _blur(images, params.blur, generator)
+    if params.noise > 0:
+        chosen = _chosen(images, params.noise, generator).view(-1, 1, 1, 1)
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        images = images + chosen * params.noise_std * noise
+    if params.erase > 0:
+        images = _erase(images, params.erase, generator)
+    return images.clamp(0.0, 1.0), masks
+
+
+def _uniform(images: Tensor, generator: torch.Generator) -> Tensor:
+    """One draw per picture from [0, 1)."""
+    return torch.rand(len(images), generator=generator, device=images.device)
+
+
+def _symmetric(images: Tensor, width: float, generator: torch.Generator) -> Tensor:
+    return (2.0 * _uniform(images, generator) - 1.0) * width
+
+
+def _chosen(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    return (_uniform(images, generator) < probability).float()
+
+
+def _move(
+    images: Tensor, masks: Tensor, params: AugmentationParams, ignore_index: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    if params.flip == 0 and params.affine == 0:
+        return images, masks
+    mirror = 1.0 - 2.0 * _chosen(images, params.flip, generator)
+    moved = _chosen(images, params.affine, generator)
+    angle = moved * _symmetric(images, math.radians(params.rotate), generator)
+    zoom = 1.0 / (1.0 + moved * _symmetric(images, params.scale, generator))
+    # The normalised coordinates of a picture run from -1 to 1: a side is 2 long.
+    shift_x = moved * _symmetric(images, 2.0 * params.translate, generator)
+    shift_y = moved * _symmetric(images, 2.0 * params.translate, generator)
+    height, width = images.shape[-2:]
+    aspect = height / width
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    matrix = torch.stack(
+        [
+            torch.stack([cos * mirror, -sin * aspect * mirror, shift_x], dim=1),
+            torch.stack([sin / aspect, cos, shift_y], dim=1),
+        ],
+        dim=1,
+    )
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    # Zeros come in from outside, so that the classes are moved up by one and "outside" becomes -1.
+    shifted = masks.unsqueeze(1).float() + 1.0
+    sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    sampled = torch.where(sampled == 0.0, float(ignore_index) + 1.0, sampled)
+    return images, (sampled - 1.0).squeeze(1).to(masks.dtype)
+
+
+def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Generator) -> Tensor:
+    if params.jitter == 0:
+        return images
+    chosen = _chosen(images, params.jitter, generator)
+    brightness = 1.0 + chosen * _symmetric(images, params.brightness, generator)
+    contrast = 1.0 + chosen * _symmetric(images, params.contrast, generator)
+    saturation = 1.0 + chosen * _symmetric(images, params.saturation, generator)
+    angle = chosen * _symmetric(images, 2.0 * math.pi * params.hue, generator)
+    to_yiq, to_rgb = (matrix.to(images.device, non_blocking=True) for matrix in (_RGB_TO_YIQ, _YIQ_TO_RGB))
+    zero = torch.zeros_like(angle)
+    cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
+    turn = torch.stack(
+        [
+            torch.stack([torch.ones_like(angle), zero, zero], dim=1),
+            torch.stack([zero, cos, -sin], dim=1),
+            torch.stack([zero, sin, cos], dim=1),
+        ],
+        dim=1,
+    )
+    matrix = (to_rgb @ turn @ to_yiq) * (brightness * contrast).view(-1, 1, 1)
+    mean = images.mean(dim=(1, 2, 3)) * brightness
+    offset = (mean * (1.0 - contrast)).view(-1, 1, 1, 1)
+    return torch.einsum("nij,njhw->nihw", matrix, images) + offset
+
+
+def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """A 3x3 Gaussian; pictures that are not chosen get the identity kernel."""
+    chosen = _chosen(images, probability, generator)
+    sigma = _MIN_BLUR_SIGMA + (_MAX_BLUR_SIGMA - _MIN_BLUR_SIGMA) * _uniform(images, generator)
+    side = torch.exp(-0.5 / sigma**2) * chosen
+    centre = 1.0 / (1.0 + 2.0 * side)
+    kernel = torch.stack([side * centre, centre, side * centre], dim=1)  # (N, 3)
+    n, c, h, w = images.shape
+    kernel = kernel.repeat_interleave(c, dim=0)
+    flat = F.pad(images.reshape(1, n * c, h, w), (1, 1, 1, 1), mode="replicate")
+    flat = F.conv2d(flat, kernel.view(n * c, 1, 3, 1), groups=n * c)
+    return F.conv2d(flat, kernel.view(n * c, 1, 1, 3), groups=n * c).view(n, c, h, w)
+
+
+def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    chosen = _chosen(images, probability, generator)
+    low, high = _ERASED_SIDE
+    height, width = images.shape[-2:]
+    inside = chosen.view(-1, 1, 1).bool()
+    for length, axis_shape in ((height, (1, -1, 1)), (width, (1, 1, -1))):
+        side = low + (high - low) * _uniform(images, generator)
+        start = _uniform(images, generator) * (1.0 - side)
+        position = (torch.arange(length, device=images.device) + 0.5) / length
+        position = position.view(axis_shape)
+        start, stop = start.view(-1, 1, 1), (start + side).view(-1, 1, 1)
+        inside = inside & (position >= start) & (position < stop)
+    return torch.where(inside.unsqueeze(1), 0.5, images)

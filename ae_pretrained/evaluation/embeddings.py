@@ -1,0 +1,140 @@
+"""The latent space of an encoder: pooled features, probes, PCA and t-SNE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+from torch import nn
+from tqdm import tqdm
+
+from ae_pretrained.dataset.arrays import Split
+from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
+from ae_pretrained.evaluation.probes import knn_accuracy, linear_probe_accuracy
+
+_FEWEST_FOR_TSNE = 5
+_GRID = 2
+
+
+@torch.inference_mode()
+def pooled_features(
+    encoder: nn.Module, split: Split, batch_size: int, compute: Compute, words: str
+) -> np.ndarray:
+    """Deepest features of every picture, averaged over the quarters of the picture, padding left out.
+
+    Not averaged over the whole of it: after an instance norm the mean of a channel over its pixels is the same
+    for every picture, so that a global average would throw away all that the features say.
+
+    Args:
+        encoder: gives a list of feature maps, shallow to deep.
+        words: label of the progress bar.
+
+    Returns:
+        (N, 4 K) float32 with K channels of the deepest stage.
+    """
+    encoder.to(compute.device).eval()
+    features = []
+    with tqdm(total=len(split), desc=words, unit="picture", disable=None) as bar:
+        for rows in batches(np.arange(len(split)), batch_size):
+            with compute.precision():
+                deepest = encoder(load_images(split, rows, compute.device))[-1].float()
+            valid = load_valid(split, rows, compute.device).float()
+            # A cell of the feature map counts by the share of its pixels that is no padding.
+            weight = F.adaptive_avg_pool2d(valid, deepest.shape[-2:])
+            total, share = (F.adaptive_avg_pool2d(part, _GRID) for part in (deepest * weight, weight))
+            features.append((total / share.clamp(min=1e-6)).flatten(1).cpu().numpy())
+            bar.update(len(rows))
+    return np.concatenate(features)
+
+
+def probe_labels(
+    train: np.ndarray, train_split: Split, test: np.ndarray, test_split: Split, neighbors: int
+) -> dict[str, Any]:
+    """Linear-probe and kNN accuracy for species and breed, fitted on train, scored on test.
+
+    A label that train does not know in two values or more, or test not at all, is left out and listed under
+    ``not_probed``. ``majority`` is the accuracy of always guessing the most frequent label of train.
+    """
+    probes: dict[str, Any] = {}
+    missing = []
+    for key in ("species", "breed"):
+        train_labels, test_labels = np.array(train_split.column(key)), np.array(test_split.column(key))
+        fit, score = train_labels != "", test_labels != ""
+        values, counts = np.unique(train_labels[fit], return_counts=True)
+        if len(values) < 2 or not score.any():
+            missing.append(key)
+            continue
+        data = (train[fit], train_labels[fit].tolist(), test[score], test_labels[score].tolist())
+        probes[key] = {
+            "linear_probe": linear_probe_accuracy(*data),
+            "knn": knn_accuracy(*data, neighbors),
+            "majority": float(np.mean(test_labels[score] == values[counts.argmax()])),
+        }
+    probes["not_probed"] = missing
+    return probes
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """The first two principal components.
+
+    Attributes:
+        points: (N, 2).
+        explained: (2,) share of the variance.
+    """
+
+    points: np.ndarray
+    explained: np.ndarray
+
+
+def principal_components(features: np.ndarray) -> PrincipalComponents | None:
+    """Project features on their first two principal components; None where all of them are alike.
+
+    The sign of a component, which PCA leaves open, is chosen so that its largest loading is positive.
+    """
+    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    spread = np.abs(centred).max()
+    if spread <= 1e-6 * max(1.0, np.abs(features).max()):
+        return None
+    with threadpool_limits(limits=1):
+        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+        directions = directions[:2]
+        largest = np.abs(directions).argmax(axis=1)
+        directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
+        points = centred @ directions.T
+    explained = singular**2 / (singular**2).sum()
+    lacking = 2 - points.shape[1]
+    if lacking > 0:  # a single channel, or a single picture
+        points = np.pad(points, ((0, 0), (0, lacking)))
+        explained = np.pad(explained, (0, lacking))
+    return PrincipalComponents(points, explained[:2])
+
+
+def tsne(
+    features: np.ndarray, start: np.ndarray, perplexity: float, seed: int
+) -> tuple[np.ndarray, float] | None:
+    """Place pictures in the plane by t-SNE (van der Maaten and Hinton, 2008).
+
+    Args:
+        features: (n, K).
+        start: (n, 2) first places, the principal components.
+        perplexity: lowered to a third of the other points where pictures are few.
+        seed: of the optimiser.
+
+    Returns:
+        (n, 2) places and the perplexity used; None for fewer than five pictures or features all alike.
+    """
+    count = len(features)
+    if count < _FEWEST_FOR_TSNE or not start.std(axis=0)[0] > 0:
+        return None
+    used = min(perplexity, (count - 1) / 3)
+    scaled = (start / start[:, 0].std() * 1e-4).astype(np.float32)
+    # One thread: t-SNE is chaotic, and the order of a parallel sum would change the whole picture.
+    with threadpool_limits(limits=1):
+        model = TSNE(perplexity=used, init=scaled, random_state=seed, learning_rate="auto")
+        return model.fit_transform(features), used

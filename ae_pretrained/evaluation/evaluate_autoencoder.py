@@ -1,0 +1,150 @@
+"""Everything that the pipeline tells about an autoencoder: metrics, reconstructions, latent space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ae_pretrained.dataset.arrays import Split, open_split
+from ae_pretrained.evaluation.autoencoder_measures import (
+    ReconstructionResult,
+    corrupt_one_by_one,
+    measure_autoencoder,
+    reconstruct,
+    summarise_reconstruction,
+)
+from ae_pretrained.evaluation.embeddings import pooled_features, principal_components, probe_labels, tsne
+from ae_pretrained.evaluation.inference import Compute, load_images
+from ae_pretrained.evaluation.selection import best_median_worst, spread
+from ae_pretrained.evaluation.writing import write_metrics
+from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
+from ae_pretrained.figures.reconstruction_sheets import ReconstructedPicture, reconstruction_sheet
+from ae_pretrained.figures.style import save_png
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.params.evaluation_params import EvalAEParams
+from ae_pretrained.params.training_params import CorruptionParams
+
+
+def evaluate_autoencoder(
+    model: Autoencoder,
+    processed: Path,
+    classes: list[str],
+    params: EvalAEParams,
+    corruption: CorruptionParams,
+    seed: int,
+    metrics_file: Path,
+    plots: Path,
+    *,
+    compute: Compute | None = None,
+) -> None:
+    """Evaluate an autoencoder on the test split.
+
+    Writes ``metrics_file``: the figures of clean inputs, those of corrupted inputs under ``corrupted`` where
+    the pretext corrupts, and under ``latents`` how well frozen features tell species and breed (fitted on
+    train). Writes into ``plots`` sheets of reconstructions and the latent space as PNG.
+
+    Args:
+        model: (N, 3, H, W) in [0, 1] to the same; ``encoder`` gives a list of feature maps.
+        processed: folder that ``prepare`` wrote.
+        classes: ``data.classes``; a species that is named like a class is drawn in its colour.
+        params: section ``eval_ae``.
+        corruption: section ``train_ae.corruption``.
+        seed: of the corruption and of t-SNE.
+        compute: device and number format; CPU and float32 by default.
+
+    Raises:
+        PipelineError: when the test split is empty.
+    """
+    compute = compute or Compute()
+    split = open_split(processed, "test")
+    clean = measure_autoencoder(model, split, params.batch_size, None, seed, compute)
+    metrics = summarise_reconstruction(clean)
+    _write_reconstructions(plots, model, split, clean, None, params, seed, compute)
+    if corruption.kind != "none":
+        harmed = measure_autoencoder(model, split, params.batch_size, corruption, seed, compute)
+        metrics["corrupted"] = summarise_reconstruction(harmed)
+        _write_reconstructions(plots, model, split, harmed, corruption, params, seed, compute)
+    metrics["latents"] = _latent_space(plots, model, processed, split, classes, params, seed, compute)
+    write_metrics(metrics_file, metrics)
+
+
+@torch.inference_mode()
+def _write_reconstructions(
+    plots: Path,
+    model: nn.Module,
+    split: Split,
+    result: ReconstructionResult,
+    corruption: CorruptionParams | None,
+    params: EvalAEParams,
+    seed: int,
+    compute: Compute,
+) -> None:
+    names, scores = split.column("name"), result.psnr
+    source = "" if corruption is None else " of corrupted pictures"
+    suffix = "" if corruption is None else "_corrupted"
+    for group in best_median_worst(scores, params.num_examples):
+        images = load_images(split, group.rows, compute.device)
+        shown = images
+        if corruption is not None:
+            shown, _ = corrupt_one_by_one(images, np.array(group.rows), corruption, seed)
+        output = reconstruct(model, shown, compute)
+        pictures = [
+            ReconstructedPicture(
+                caption=f"{names[row]}, {_scores(scores[row], result.ssim[row])}",
+                original=images[place].cpu().numpy(),
+                reconstruction=output[place].cpu().numpy(),
+                corrupted=None if corruption is None else shown[place].cpu().numpy(),
+            )
+            for place, row in enumerate(group.rows)
+        ]
+        title = f"Reconstructions{source}: {group.name} by PSNR"
+        save_png(reconstruction_sheet(title, pictures), plots / f"reconstructions{suffix}_{group.name}.png")
+
+
+def _scores(psnr: float, ssim: float) -> str:
+    words = f"PSNR {psnr:.1f} dB"
+    return words if np.isnan(ssim) else f"{words}, SSIM {ssim:.3f}"
+
+
+def _latent_space(
+    plots: Path,
+    model: Autoencoder,
+    processed: Path,
+    split: Split,
+    classes: list[str],
+    params: EvalAEParams,
+    seed: int,
+    compute: Compute,
+) -> dict[str, Any]:
+    """Probe the latents and draw them; what could not be drawn is said under ``not_drawn``."""
+    train_split = open_split(processed, "train")
+    test = pooled_features(model.encoder, split, params.batch_size, compute, "latents of test")
+    train = pooled_features(model.encoder, train_split, params.batch_size, compute, "latents of train")
+    metrics = probe_labels(train, train_split, test, split, params.knn_neighbors)
+    components = principal_components(test)
+    if components is None:
+        metrics["not_drawn"] = ["pca", "tsne"]
+        return metrics
+    first, second = components.explained
+    metrics["pca_explained_variance"] = [first, second]
+    axes = (f"PC 1 ({first:.1%} of the variance)", f"PC 2 ({second:.1%} of the variance)")
+    projections = [Projection("PCA", components.points, axes, np.arange(len(test)))]
+    rows = spread(len(test), params.tsne_points)
+    print(f"t-SNE of {len(rows)} pictures", flush=True)
+    placed = tsne(test[rows], components.points[rows], params.tsne_perplexity, seed)
+    metrics["not_drawn"] = [] if placed else ["tsne"]
+    if placed:
+        points, perplexity = placed
+        metrics["tsne_perplexity"] = perplexity
+        title = f"t-SNE, perplexity {perplexity:.3g}, {len(rows):,} pictures"
+        projections.append(Projection(title, points, ("t-SNE 1", "t-SNE 2"), rows))
+    figure = latent_by_species(projections, split.column("species"), classes)
+    save_png(figure, plots / "latent_species.png")
+    breeds = split.column("breed")
+    if any(breeds):
+        save_png(latent_by_breed(projections, breeds), plots / "latent_breed.png")
+    return metrics

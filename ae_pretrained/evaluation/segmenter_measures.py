@@ -1,0 +1,160 @@
+"""A segmenter measured on a whole split, streamed; and the figures that follow from the counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.dataset.arrays import Split
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_images, load_masks
+from ae_pretrained.metrics import confusion as measures
+from ae_pretrained.metrics.boundary import boundary_counts, boundary_iou
+from ae_pretrained.metrics.calibration import CalibrationHistogram, Reliability
+from ae_pretrained.metrics.intervals import mean_iou_interval
+from ae_pretrained.params.evaluation_params import EvalSegParams
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """What is kept of a split: a few numbers a picture.
+
+    Attributes:
+        confusion: (N, C, C) int64 pixel counts per picture, truth in rows.
+        boundary: (2, C) int64 intersections and unions of the boundary regions, pooled.
+        reliability: the reliability diagram over all labelled pixels.
+    """
+
+    confusion: np.ndarray
+    boundary: np.ndarray
+    reliability: Reliability
+
+    @property
+    def pooled(self) -> np.ndarray:
+        """(C, C) counts over the split."""
+        return self.confusion.sum(axis=0)
+
+    @property
+    def image_iou(self) -> np.ndarray:
+        """(N,) mean IoU of each picture over the classes that its truth shows; NaN if unlabelled."""
+        return measures.mean_over_true_classes(measures.iou_per_class(self.confusion), self.confusion)
+
+
+def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], int] | None) -> None:
+    """Compare what a segmenter was trained for with the data it is to be measured on.
+
+    Args:
+        split: the pictures.
+        classes: ``data.classes``.
+        trained: class names and side in pixels that the model file states, if known.
+
+    Raises:
+        PipelineError: naming what differs and what to do.
+    """
+    if len(split) == 0:
+        raise PipelineError("the split holds no picture, there is nothing to evaluate; check data.source")
+    if trained is None:
+        return
+    names, side = trained
+    if list(names) != list(classes):
+        raise PipelineError(
+            f"the segmenter was trained for the classes {list(names)}, data.classes is {list(classes)}; "
+            "train it again for these data, or restore the params it was trained with"
+        )
+    if side != split.images.shape[1]:
+        raise PipelineError(
+            f"the segmenter was trained on pictures of {side} px, the prepared ones have "
+            f"{split.images.shape[1]} px (data.image_size); train it again, or restore that size"
+        )
+
+
+@torch.inference_mode()
+def measure_segmenter(
+    model: nn.Module,
+    split: Split,
+    num_classes: int,
+    params: EvalSegParams,
+    compute: Compute,
+) -> SegmentationResult:
+    """Run a segmenter over a labelled split, one batch in memory at a time.
+
+    Raises:
+        PipelineError: when the model has another number of classes, or no pixel of the split is labelled.
+    """
+    model.to(compute.device).eval()
+    confusion, boundary = [], np.zeros((2, num_classes), dtype=np.int64)
+    histogram = CalibrationHistogram(params.calibration_bins)
+    rows = np.arange(len(split))
+    with tqdm(total=len(rows), desc="segmentation", unit="picture", disable=None) as bar:
+        for chosen in batches(rows, params.batch_size):
+            truth = load_masks(split, chosen, compute.device)
+            images = load_images(split, chosen, compute.device)
+            probabilities = class_probabilities(model, images, params.flip_averaging, compute)
+            check_outputs(probabilities.shape[1], num_classes)
+            confidence, prediction = probabilities.max(dim=1)
+            confusion.append(measures.confusion_per_image(prediction, truth, num_classes).cpu().numpy())
+            boundary += boundary_counts(prediction, truth, num_classes, params.boundary_width).cpu().numpy()
+            labelled = truth != IGNORE_INDEX
+            histogram.update(confidence[labelled], prediction[labelled] == truth[labelled])
+            bar.update(len(chosen))
+    result = SegmentationResult(np.concatenate(confusion), boundary, histogram.result())
+    if not result.confusion.any():
+        raise PipelineError(
+            "no pixel of the test masks is labelled (all are 255), so nothing can be measured; "
+            "check data.ignore_index and the masks"
+        )
+    return result
+
+
+def check_outputs(found: int, expected: int) -> None:
+    """Raise PipelineError when a model gives another number of classes than the data have."""
+    if found != expected:
+        raise PipelineError(
+            f"the segmenter gives {found} classes, data.classes names {expected}; "
+            "it was trained for other data: train it again"
+        )
+
+
+def summarise(
+    result: SegmentationResult, classes: list[str], params: EvalSegParams, seed: int
+) -> dict[str, Any]:
+    """The figures of ``metrics/eval_seg.json``.
+
+    A class that neither truth nor prediction shows on the whole split is listed under ``absent_classes``, has
+    no entry of its own and is left out of the means; ``mean_foreground_dice`` and ``species_accuracy`` are
+    missing where no foreground is left to score. ``species_accuracy`` is over the pictures whose truth shows
+    foreground: right when most predicted foreground pixels are of the class that covers most of the truth,
+    wrong when none is predicted. ``mean_image_dice`` is the mean over pictures of the mean Dice over the
+    classes that a picture's truth shows.
+    """
+    pooled = result.pooled
+    scores = measures.scores_from_confusion(pooled, classes)
+    absent = scores["absent_classes"]
+    if set(classes[1:]) <= set(absent):
+        del scores["mean_foreground_dice"]
+    by_class = {name: scores.pop(name) for name in classes}
+    truth, predicted = measures.majority_classes(result.confusion)
+    shows = truth >= 0
+    background = measures.iou_per_class(measures.all_background(pooled))
+    metrics = {
+        **scores,
+        "mean_iou_ci95": mean_iou_interval(result.confusion, params.bootstrap_samples, seed),
+        "mean_iou_all_background": measures.mean_over_present(background),
+        "boundary_iou": measures.mean_over_present(boundary_iou(result.boundary)),
+        "mean_image_dice": np.nanmean(
+            measures.mean_over_true_classes(measures.dice_per_class(result.confusion), result.confusion)
+        ),
+        "expected_calibration_error": result.reliability.expected_error,
+        "num_images": len(result.confusion),
+        "num_images_with_foreground": int(shows.sum()),
+        "flip_averaging": params.flip_averaging,
+    }
+    if shows.any():
+        metrics["species_accuracy"] = np.mean(predicted[shows] == truth[shows])
+    return {**metrics, **{name: by_class[name] for name in classes if name not in absent}}

@@ -1,0 +1,221 @@
+"""Pictures of the data: contact sheets, counts per split, pixels per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ae_pretrained.figures.image_grids import overlay_mask
+from ae_pretrained.figures.style import (
+    DPI,
+    IGNORE_COLOR,
+    MUTED,
+    WIDTH,
+    class_colors,
+    new_figure,
+    set_title,
+    styled,
+)
+
+_ACROSS = 8
+_TILE = 134  # px
+_MARGIN, _GAP, _CAPTION = 0.15, 0.08, 0.32  # inches
+# train, val, test, unlabelled: none of them the colour of cat or dog, which mean species wherever they stand.
+SPLIT_COLORS = ("#009E73", "#56B4E9", "#CC79A7", MUTED)
+
+
+@styled
+def contact_sheet(
+    title: str, images: np.ndarray, masks: np.ndarray | None, names: Sequence[str], classes: Sequence[str]
+) -> Figure:
+    """Pictures in rows, their masks laid over them; what no class has, border and padding, is left as it is.
+
+    Args:
+        title: of the sheet.
+        images: (n, H, W, 3) uint8, at least one.
+        masks: (n, H, W) class masks, 255 ignored; None for pictures without.
+        names: of the pictures.
+        classes: class names.
+    """
+    rows = -(-len(images) // _ACROSS)
+    cell = (WIDTH - 2 * _MARGIN - (_ACROSS - 1) * _GAP) / _ACROSS
+    above, below = 0.72 if masks is None else 0.5, 0.2 if masks is None else 0.5
+    height = above + rows * (_CAPTION + cell) + below
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+    figure.text(_MARGIN / WIDTH, 1 - 0.27 / height, title, va="center", fontsize=12.5, fontweight="bold")
+    for row in range(rows):
+        part = range(row * _ACROSS, min((row + 1) * _ACROSS, len(images)))
+        top = above + row * (_CAPTION + cell)
+        caption = names[part[0]] if len(part) == 1 else f"{names[part[0]]} … {names[part[-1]]}"
+        middle = 1 - (top + _CAPTION / 2) / height
+        # A name from a file system may hold what no font can draw.
+        figure.text(_MARGIN / WIDTH, middle, _printable(caption), va="center", fontsize=9, color=MUTED)
+        # One image a row: axes cost more than all that is drawn in them.
+        strip = _strip([_tile(images[n], None if masks is None else masks[n], len(classes)) for n in part])
+        width = strip.shape[1] / _TILE * cell
+        axes = figure.add_axes(
+            (_MARGIN / WIDTH, 1 - (top + _CAPTION + cell) / height, width / WIDTH, cell / height)
+        )
+        axes.imshow(strip, interpolation="nearest", aspect="auto")
+        axes.set_axis_off()
+    if masks is None:
+        note = "no usable mask: the autoencoder alone sees these"
+        figure.text(_MARGIN / WIDTH, 1 - 0.55 / height, note, va="center", fontsize=9, color=MUTED)
+    else:
+        pairs = zip(classes[1:], class_colors(len(classes))[1:], strict=True)
+        handles = [Patch(facecolor=color, label=name, edgecolor=MUTED, lw=0.5) for name, color in pairs]
+        figure.legend(handles=handles, loc="lower center", ncols=min(6, len(handles)))
+    return figure
+
+
+def _printable(text: str) -> str:
+    """Text without what cannot be drawn, and with dollar signs that do not start a formula."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
+
+
+def _tile(image: np.ndarray, mask: np.ndarray | None, num_classes: int) -> np.ndarray:
+    picture = np.asarray(image)
+    if mask is not None:
+        picture = overlay_mask(picture, np.asarray(mask), num_classes, opacity=0.4)
+    # Small pictures are enlarged before they are drawn, so that overlays have smooth enough edges.
+    how = cv2.INTER_CUBIC if len(picture) < _TILE else cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, (_TILE, _TILE), interpolation=how))
+
+
+def _strip(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Tiles side by side, white between them."""
+    gap = np.full((_TILE, round(_TILE * _GAP / 0.9), 3), 255, dtype=np.uint8)
+    parts = [part for tile in tiles for part in (tile, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+@styled
+def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure:
+    """Pictures per split and foreground class.
+
+    Args:
+        counts: split name to pictures per foreground class.
+        classes: foreground class names; ``unknown`` for pictures without a mask.
+    """
+    figure = new_figure(0.5 * len(counts) + 1.6)
+    axes = figure.subplots()
+    places = np.arange(len(counts))[::-1]
+    left = np.zeros(len(counts))
+    for label, name in enumerate(classes):
+        values = np.array([row[label] for row in counts.values()], dtype=float)
+        axes.barh(
+            places,
+            values,
+            left=left,
+            height=0.62,
+            label=name,
+            color=MUTED if name == "unknown" else class_colors(len(classes) + 1)[label + 1],
+        )
+        left += values
+    for place, total in zip(places, left, strict=True):
+        axes.text(total, place, f"  {total:.0f}", va="center")
+    axes.set_yticks(places, list(counts))
+    axes.set_xlabel("pictures")
+    axes.set_xlim(0, left.max() * 1.12)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=len(classes))
+    set_title(figure, "Pictures per split")
+    return figure
+
+
+@styled
+def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figure:
+    """Share of the pixels of every class and of ignored ones, per split.
+
+    Args:
+        shares: split name to (C + 1,) shares, ignored pixels last.
+        classes: class names.
+    """
+    figure = new_figure(0.5 * len(shares) + 1.6)
+    axes = figure.subplots()
+    places = np.arange(len(shares))[::-1]
+    left = np.zeros(len(shares))
+    colors = [*class_colors(len(classes)), IGNORE_COLOR]
+    for label, name in enumerate([*classes, "ignored (border)"]):
+        values = np.array([share[label] for share in shares.values()])
+        axes.barh(places, values, left=left, height=0.62, label=name, color=colors[label])
+        for place, start, value in zip(places, left, values, strict=True):
+            if value > 0.06:
+                dark = label == len(classes) or label == 2
+                axes.text(
+                    start + value / 2,
+                    place,
+                    f"{value:.0%}",
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
+                )
+        left += values
+    axes.set_yticks(places, list(shares))
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the pixels")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=len(classes) + 1)
+    set_title(figure, "Pixels per class")
+    return figure
+
+
+@styled
+def breed_counts(counts: dict[str, dict[str, int]]) -> Figure:
+    """Pictures per breed, its splits side by side in one bar.
+
+    Args:
+        counts: breed to split name to pictures; every breed has the same splits.
+    """
+    splits = list(next(iter(counts.values())))
+    figure = new_figure(0.19 * len(counts) + 1.5)
+    axes = figure.subplots()
+    places = np.arange(len(counts))[::-1]
+    left = np.zeros(len(counts))
+    for split, color in zip(splits, SPLIT_COLORS, strict=False):
+        values = np.array([row[split] for row in counts.values()], dtype=float)
+        axes.barh(places, values, left=left, height=0.74, label=split, color=color)
+        left += values
+    axes.set_yticks(places, [breed.replace("_", " ") for breed in counts], fontsize=8)
+    axes.set_ylim(-0.7, len(counts) - 0.3)
+    axes.set_xlabel("pictures")
+    figure.legend(loc="outside lower center", ncols=len(splits))
+    set_title(figure, "Pictures per breed")
+    return figure
+
+
+@styled
+def original_sizes(sizes: np.ndarray) -> Figure:
+    """Width against height of the pictures as they came, and how often each side ratio occurs.
+
+    Args:
+        sizes: (n, 2) width and height, pixels.
+    """
+    figure = new_figure(3.6)
+    left, right = figure.subplots(1, 2)
+    # Many pictures share a size: one mark each, the larger the more there are.
+    places, counts = np.unique(sizes, axis=0, return_counts=True)
+    area = 12 + 240 * counts / counts.max()
+    left.scatter(places[:, 0], places[:, 1], s=area, color=SPLIT_COLORS[0], alpha=0.35, linewidths=0)
+    top = float(sizes.max()) * 1.12
+    left.plot([0, top], [0, top], color=MUTED, linewidth=0.8, linestyle="--")
+    left.set_xlim(0, top)
+    left.set_ylim(0, top)
+    left.set_aspect("equal")
+    left.set_xlabel("width, px")
+    left.set_ylabel("height, px")
+    left.set_title(f"{len(places)} sizes (dashed: square)")
+    ratio = sizes[:, 0] / sizes[:, 1]
+    low, high = min(0.5, ratio.min()), max(2.0, ratio.max())
+    right.hist(ratio, bins=np.geomspace(low, high, 41).tolist(), color=SPLIT_COLORS[0])
+    right.set_xscale("log")
+    marks = [mark for mark in (0.1, 0.25, 0.5, 0.75, 1, 1.33, 2, 4, 10) if low <= mark <= high]
+    right.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    right.set_xticks([], minor=True)
+    right.set_xlabel("width / height")
+    right.set_ylabel("pictures")
+    right.set_title("Side ratios")
+    set_title(figure, "Pictures as they came")
+    return figure

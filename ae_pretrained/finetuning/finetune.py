@@ -1,0 +1,105 @@
+"""The segmentation stage: labelled arrays and an encoder in, segmenter out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import ae_pretrained
+from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
+from ae_pretrained.files import write_json
+from ae_pretrained.finetuning.segmentation_task import SegmentationTask
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.transfer import build_segmenter
+from ae_pretrained.models.weights import SegmenterInfo, save_model
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.params.model_params import ModelParams, RuntimeParams
+from ae_pretrained.params.training_params import TrainSegParams
+from ae_pretrained.training.callbacks import FreezeEncoder
+from ae_pretrained.training.checkpoints import CheckpointFolder, fingerprint
+from ae_pretrained.training.fit import fit
+
+_MONITOR = "val_mean_foreground_dice"
+
+
+def finetune(
+    processed: Path,
+    *,
+    autoencoder: Path,
+    params: TrainSegParams,
+    data: DataParams,
+    model: ModelParams,
+    runtime: RuntimeParams,
+    seed: int,
+    weights: Path,
+    curve: Path,
+    metrics: Path,
+    checkpoints: Path,
+) -> None:
+    """Train the U-Net on the labelled share of the training pictures and keep its best epoch.
+
+    Args:
+        processed: folder of prepared arrays.
+        autoencoder: weights of the pretrained autoencoder, read when ``params.init`` asks for them.
+        params, data, model, runtime: sections of the parameters.
+        seed: the run's seed.
+        weights: safetensors file to write.
+        curve: CSV of the figures of every epoch to write.
+        metrics: JSON of the best epoch's figures to write.
+        checkpoints: folder for the state of an unfinished run.
+    """
+    train, val = open_split(processed, "train"), open_split(processed, "val")
+    assert train.masks is not None
+    assert val.masks is not None
+    chosen = train.labelled(data.label_fraction)
+    num_classes = len(data.classes)
+    files = [processed / name / file for name in ("train", "val") for file in ("images.npy", "masks.npy")]
+    if params.init == "autoencoder":
+        files.append(autoencoder)
+    run = fingerprint(
+        {
+            "train_seg": params.model_dump(),
+            "model": model.model_dump(),
+            "classes": data.classes,
+            "chosen": chosen.tolist(),
+            "seed": seed,
+        },
+        Path(ae_pretrained.__file__).parent,
+        files,
+    )
+    torch.manual_seed(seed)
+    network = build_segmenter(
+        params.init, params.transfer, ModelConfig.from_params(model), num_classes, autoencoder
+    )
+    static = params.loss.class_weights == "static"
+    frequencies = class_frequencies(train.masks, chosen, num_classes) if static else None
+    balance = class_balancing_weights(train.masks, chosen, num_classes) if params.balanced_sampler else None
+    freeze = -1 if params.init == "random_frozen" else params.freeze_epochs
+    foreground = [(f"val_dice_{name}", f"{name} Dice") for name in data.classes[1:]]
+    result = fit(
+        SegmentationTask(network, params, seed, data.classes, frequencies),
+        ArrayBatches(train.images, train.masks, chosen),
+        ArrayBatches(val.images, val.masks, torch.arange(len(val)).numpy()),
+        runtime=runtime,
+        checkpoint=CheckpointFolder(checkpoints, run),
+        curve=curve,
+        monitor=_MONITOR,
+        mode="max",
+        shown=(
+            ("lr", "lr"),
+            ("train_loss", "train loss"),
+            ("val_loss", "val loss"),
+            ("val_mean_iou", "val mean IoU"),
+            *foreground,
+        ),
+        sampling_weights=balance,
+        callbacks=[FreezeEncoder(freeze)],
+    )
+    if not result.is_main:
+        return
+    network.load_state_dict(result.weights)
+    info = SegmenterInfo(classes=tuple(data.classes), image_size=data.image_size, resize=data.resize)
+    save_model(network, weights, info)
+    write_json(metrics, result.metrics(network, len(chosen)))

@@ -1,0 +1,91 @@
+"""Latent perceptual loss: the code of a picture must say what an ImageNet network sees in it.
+
+The perceptual loss compares pictures, and its gradient reaches the encoder by way of the decoder, which can satisfy
+it from the shallow skip connections alone. This one asks the deep stages themselves (feature distillation, FitNets,
+arXiv 1412.6550). It brings in what the network learnt from ImageNet's labels: see ``docs/method.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.losses.perceptual_loss import FrozenEyes, enlarged, frozen_lite
+from ae_pretrained.models.imagenet import lite_strides, smallest_side
+
+_STAGES = 2  # the deepest stages of the encoder that are asked; shallower ones hold edges, which pixels teach
+_BATCH = (0, 2, 3)  # axes over which a channel's features are standardised
+_SMALLEST_SPREAD = 1e-6
+
+
+class LatentPerceptualLoss(FrozenEyes):
+    """Share of the variance of ImageNet features that a linear map of the encoder's deep features leaves unexplained.
+
+    The encoder's two deepest stages are compared with EfficientNet-Lite0's maps of the same strides, whose channels
+    are standardised over the batch. 1 is chance, 0 a perfect prediction. The linear maps are trained along; the
+    ImageNet network is frozen and no submodule.
+
+    Args:
+        channels: channels of every stage of the encoder, shallow to deep.
+        strides: their strides.
+        size: shorter side in px to which smaller pictures are enlarged before the ImageNet network sees them.
+
+    Raises:
+        PipelineError: when no stage of the encoder has a stride of the ImageNet network.
+    """
+
+    def __init__(self, channels: Sequence[int], strides: Sequence[int], size: int = 0) -> None:
+        known = lite_strides()
+        stages = [stage for stage, stride in enumerate(strides) if stride in known][-_STAGES:]
+        if not stages:
+            raise PipelineError(
+                f"train_ae.loss.latent: the encoder's strides {list(strides)} have none of ImageNet's {list(known)}; "
+                "give model.features more stages or set the weight to 0"
+            )
+        levels = [known.index(strides[stage]) for stage in stages]
+        eyes = frozen_lite(levels[-1] + 1)
+        super().__init__(eyes)
+        self.stages, self.levels = stages, levels
+        self.smallest = max(size, smallest_side(levels[-1] + 1))
+        self.maps = nn.ModuleList(
+            nn.Conv2d(channels[stage], eyes.channels[level], 1)
+            for stage, level in zip(stages, levels, strict=True)
+        )
+
+    def forward(self, features: Sequence[Tensor], images: Tensor, valid: Tensor | None = None) -> Tensor:
+        """A scalar of about 1 at chance.
+
+        Args:
+            features: the encoder's maps of the corrupted pictures, shallow to deep, each (N, C, H / s, W / s).
+            images: (N, 3, H, W) in [0, 1], uncorrupted.
+            valid: (N, 1, H, W) booleans, False on padding; a position counts by its share of valid pixels.
+        """
+        with torch.no_grad():
+            wanted = self.network(enlarged(images, self.smallest))
+        # Without padding both ways say the same. To ask whether there is any, one would wait for a GPU at every step.
+        padded = valid is not None and (valid.device.type != "cpu" or not bool(valid.all()))
+        losses = []
+        for mapping, stage, level in zip(self.maps, self.stages, self.levels, strict=True):
+            found = mapping(features[stage]).float()
+            target = F.adaptive_avg_pool2d(wanted[level].float(), found.shape[-2:])
+            if padded:
+                assert valid is not None
+                losses.append(_padded(found, target, F.adaptive_avg_pool2d(valid.float(), found.shape[-2:])))
+                continue
+            mean = target.mean(dim=_BATCH, keepdim=True)
+            spread = target.std(dim=_BATCH, keepdim=True).clamp(min=_SMALLEST_SPREAD)
+            losses.append(F.mse_loss(found, (target - mean) / spread))
+        return torch.stack(losses).mean()
+
+
+def _padded(found: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Unexplained variance where each position (N, 1, h, w) has its own weight."""
+    total = weight.sum().clamp(min=1.0)
+    mean = (weight * target).sum(dim=_BATCH, keepdim=True) / total
+    variance = (weight * (target - mean).square()).sum(dim=_BATCH, keepdim=True) / total
+    error = (found - (target - mean) / variance.sqrt().clamp(min=_SMALLEST_SPREAD)).square()
+    return (weight * error).sum() / (total * found.shape[1])

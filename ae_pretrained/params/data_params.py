@@ -1,0 +1,104 @@
+"""Parameters of the data: sources, cleaning, splits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ae_pretrained.params.section import (
+    Count,
+    CountOrZero,
+    NonNegative,
+    Section,
+)
+
+
+class SyntheticParams(Section):
+    """The embedded data set that the program draws itself."""
+
+    num_trainval: Count = Field(description="Pictures drawn for training and validation.")
+    num_test: Count = Field(description="Pictures drawn for the test split.")
+    size: Annotated[int, Field(ge=32, le=1024)] = Field(description="Side of a drawn picture, pixels.")
+
+
+class MaskCleaningParams(Section):
+    """Removal of specks and holes from the masks."""
+
+    min_speck: CountOrZero = Field(
+        description="Connected pet regions smaller than this many pixels become background (0: keep all)."
+    )
+    min_hole: CountOrZero = Field(
+        description="Holes in a pet smaller than this many pixels are filled with its class (0: keep all)."
+    )
+
+
+class LeakCheckParams(Section):
+    """Search for near-duplicate pictures across the splits; train loses its copy, test never does."""
+
+    enabled: bool = Field(description="Look for near-duplicates between train, val and test.")
+    hash_distance: Annotated[int, Field(ge=0, le=64)] = Field(
+        description="Pairs whose 64-bit perceptual hashes differ in at most this many bits are candidates."
+    )
+    pixel_distance: NonNegative = Field(
+        description="A candidate is confirmed when the mean absolute difference of the two pictures, as "
+        "32x32 grey thumbnails of zero mean and unit variance, is at most this."
+    )
+
+
+class DataParams(Section):
+    """Where the pictures come from and what is done to them before training."""
+
+    source: Literal["synthetic", "oxford_iiit_pet", "folder", "original_project"] = Field(
+        description="`synthetic` draws cats and dogs; `oxford_iiit_pet` is the official layout, downloaded "
+        "when absent; `folder` is one's own images/ + masks/; `original_project` is Train/Val/Test folders."
+    )
+    root: str = Field(
+        min_length=1,
+        description="Folder that holds the pictures of every source but `synthetic`. Tracked by DVC: a "
+        "changed picture re-runs the pipeline.",
+    )
+    image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
+        description="Side of the square pictures that the models see, pixels."
+    )
+    resize: Literal["stretch", "pad"] = Field(
+        description="`stretch` ignores the aspect ratio; `pad` keeps it, and padding counts nowhere."
+    )
+    classes: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=2, description="Class names by mask value, background first."
+    )
+    ignore_index: Annotated[int, Field(ge=0, le=255)] = Field(
+        description="Mask value of `folder` data that marks unlabelled pixels (255 inside the pipeline)."
+    )
+    val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="Share of trainval that is held out for validation where the data bring no such split."
+    )
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="Share held out for testing where the data bring no test split (`folder` alone)."
+    )
+    label_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="Share of the training masks that segmentation may see; nested and stratified. The "
+        "autoencoder sees every training picture all the same."
+    )
+    on_error: Literal["stop", "skip"] = Field(
+        description="What to do about an unusable file: stop the run, or leave it out, count and list it."
+    )
+    workers: CountOrZero = Field(description="Processes that decode pictures (0: one per core).")
+    masks: MaskCleaningParams
+    leak_check: LeakCheckParams
+    synthetic: SyntheticParams
+
+    @model_validator(mode="after")
+    def _check(self) -> DataParams:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes: names must differ, found {self.classes}")
+        if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
+            raise ValueError(
+                f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"
+            )
+        if self.ignore_index < len(self.classes):
+            raise ValueError(
+                f"ignore_index: {self.ignore_index} is also the value of class "
+                f"{self.classes[self.ignore_index]!r}; choose one from {len(self.classes)} to 255"
+            )
+        return self

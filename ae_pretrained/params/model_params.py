@@ -1,0 +1,48 @@
+"""Parameters of the network and of the machine it runs on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ae_pretrained.params.section import (
+    Count,
+    CountOrZero,
+    OpenFraction,
+    Section,
+)
+
+
+class ModelParams(Section):
+    """The network that the autoencoder and the U-Net share."""
+
+    features: list[Count] = Field(
+        min_length=2, description="Channels per encoder stage; each stage after the first halves the size."
+    )
+    encoder_dropout: list[OpenFraction] = Field(description="Spatial dropout per encoder stage.")
+    decoder_dropout: list[OpenFraction] = Field(
+        description="Spatial dropout per decoder stage, deepest first; one fewer than encoder stages."
+    )
+    norm: Literal["instance", "batch", "group"] = Field(description="Normalisation layer (affine).")
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelParams:
+        stages = len(self.features)
+        for key, expected in (("encoder_dropout", stages), ("decoder_dropout", stages - 1)):
+            found = len(getattr(self, key))
+            if found != expected:
+                raise ValueError(f"{key}: {stages} features need {expected} values, found {found}")
+        return self
+
+
+class RuntimeParams(Section):
+    """The machine: nothing here changes what is learnt, save rounding."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = Field(description="`auto` takes a GPU where there is one.")
+    devices: Count = Field(description="Devices per node; more than one trains with DDP.")
+    num_nodes: Count = Field(description="Nodes; more than one trains with DDP.")
+    loader_workers: CountOrZero = Field(
+        description="Loader processes; 0 is fastest here, as batches are slices of an array on disk."
+    )
+    compile: bool = Field(description="Compile the model with torch.compile (pays off on long GPU runs).")

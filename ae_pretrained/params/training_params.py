@@ -1,0 +1,172 @@
+"""Parameters of the two training stages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ae_pretrained.params.section import (
+    Count,
+    CountOrZero,
+    Fraction,
+    NonNegative,
+    OpenFraction,
+    Positive,
+    Section,
+)
+
+
+class AugmentationParams(Section):
+    """Random changes of whole batches, image and mask together; drawn anew every epoch."""
+
+    flip: Fraction = Field(description="Probability of a left-right flip.")
+    affine: Fraction = Field(description="Probability of rotation + scaling + translation.")
+    rotate: Annotated[float, Field(ge=0.0, le=180.0)] = Field(description="Largest rotation, degrees.")
+    scale: OpenFraction = Field(description="Scale is drawn from [1 - s, 1 + s].")
+    translate: OpenFraction = Field(description="Largest shift as a share of the side.")
+    jitter: Fraction = Field(description="Probability of colour jitter.")
+    brightness: Fraction = Field(description="Brightness factor is drawn from [1 - b, 1 + b].")
+    contrast: Fraction = Field(description="Contrast factor is drawn from [1 - c, 1 + c].")
+    saturation: Fraction = Field(description="Saturation factor is drawn from [1 - s, 1 + s].")
+    hue: Annotated[float, Field(ge=0.0, le=0.5)] = Field(description="Hue shift in turns.")
+    blur: Fraction = Field(description="Probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).")
+    noise: Fraction = Field(description="Probability of Gaussian noise.")
+    noise_std: NonNegative = Field(description="Standard deviation of that noise, pictures in [0, 1].")
+    erase: Fraction = Field(
+        description="Probability of coarse dropout: a random box of the picture is greyed."
+    )
+
+
+class TrainingParams(Section):
+    """What both training stages have in common."""
+
+    epochs: Count = Field(description="Most epochs that are trained.")
+    updates_per_epoch: CountOrZero = Field(
+        description="Updates per epoch, drawing pictures again as needed (0: one pass over the data)."
+    )
+    half_size: OpenFraction = Field(
+        description="Share of the epochs, from the start, trained at half of `data.image_size`, at a quarter of "
+        "the work (progressive resizing). Validation is at full size throughout, and `patience` counts from there."
+    )
+    batch_size: Count = Field(description="Pictures per update and device.")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(description="`sgd` uses Nesterov momentum.")
+    lr: Positive = Field(description="Peak learning rate.")
+    weight_decay: NonNegative = Field(description="Weight decay.")
+    momentum: OpenFraction = Field(description="Momentum of `sgd`; first beta of the Adam family.")
+    schedule: Literal["cosine", "polynomial", "constant"] = Field(
+        description="Learning rate over the run: cosine to 0, polynomial with power 0.9, or constant."
+    )
+    warmup: OpenFraction = Field(description="Share of the run in which the rate rises linearly.")
+    patience: CountOrZero = Field(description="Epochs without improvement before stopping (0: never stop).")
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        description="`auto`: bf16 where the hardware has it (CPUs included), else fp16 on a GPU, else fp32."
+    )
+    gradient_clip: NonNegative = Field(description="Largest norm of the gradient (0: no clipping).")
+    ema_decay: OpenFraction = Field(
+        description="Decay of the exponential moving average of the weights, which is what is kept (0: none)."
+    )
+    augmentation: AugmentationParams
+
+    @property
+    def half_size_epochs(self) -> int:
+        """Epochs at the start that are trained at half the size; always fewer than all."""
+        return int(self.half_size * self.epochs)
+
+
+class ReconstructionLossParams(Section):
+    """loss = mse * MSE + perceptual * perceptual + ssim * (1 - SSIM) + latent * latent perceptual."""
+
+    mse: NonNegative = Field(description="Weight of the mean squared error.")
+    perceptual: NonNegative = Field(description="Weight of the perceptual loss.")
+    ssim: NonNegative = Field(description="Weight of 1 - SSIM (11x11 Gaussian window, sigma 1.5).")
+    latent: NonNegative = Field(
+        description="Weight of the latent perceptual loss: the encoder's two deepest stages must predict the "
+        "features of `efficientnet_lite0`. It brings in what was learnt from ImageNet's labels."
+    )
+    perceptual_network: Literal["efficientnet_lite0", "vgg16"] = Field(
+        description="ImageNet features: `efficientnet_lite0` comes inside a package; `vgg16` is downloaded."
+    )
+    perceptual_levels: Annotated[int, Field(ge=1, le=5)] = Field(
+        description="Resolutions of `efficientnet_lite0` that are compared, from stride 2 on: 3 (to stride 8) "
+        "sees texture and parts, 5 (to stride 32) what a thing is."
+    )
+    perceptual_size: CountOrZero = Field(
+        description="Side in pixels to which smaller pictures are enlarged before ImageNet's network sees them (0: "
+        "as they are). Deep levels need it: they learnt on 224 px."
+    )
+    on: Literal["all", "corrupted"] = Field(
+        description="Pixels whose error counts in the MSE: all, or only those that the corruption changed."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> ReconstructionLossParams:
+        if self.mse + self.perceptual + self.ssim == 0:
+            raise ValueError("mse, perceptual, ssim: at least one weight must be above 0")
+        return self
+
+
+class CorruptionParams(Section):
+    """The pretext task: what is done to the input that the autoencoder has to undo."""
+
+    kind: Literal["none", "noise", "mask", "both"] = Field(
+        description="`none` is plain reconstruction; `noise` adds Gaussian noise; `mask` hides blocks."
+    )
+    noise_std: NonNegative = Field(description="Standard deviation of the noise, pictures in [0, 1].")
+    mask_fraction: OpenFraction = Field(description="Share of the blocks that is hidden.")
+    mask_block: Count = Field(description="Side of a block, pixels.")
+
+
+class TrainAEParams(TrainingParams):
+    """Pretraining of the autoencoder, without labels."""
+
+    skips: Literal["full", "none"] | Annotated[int, Field(ge=1)] = Field(
+        description="Skip connections while pretraining: `full`, `none`, or how many of the top levels (the "
+        "highest resolutions) are dropped."
+    )
+    loss: ReconstructionLossParams
+    corruption: CorruptionParams
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainAEParams:
+        if self.loss.on == "corrupted" and self.corruption.kind == "none":
+            raise ValueError("loss.on: 'corrupted' needs a corruption.kind other than 'none'")
+        return self
+
+
+class SegmentationLossParams(Section):
+    """loss = dice * soft Dice + cross_entropy * weighted cross-entropy; ignored pixels count in neither."""
+
+    dice: NonNegative = Field(description="Weight of the soft Dice loss.")
+    cross_entropy: NonNegative = Field(description="Weight of the cross-entropy.")
+    class_weights: Literal["dynamic", "static", "none"] = Field(
+        description="Cross-entropy weights by inverse pixel frequency: per batch, over train, or none."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> SegmentationLossParams:
+        if self.dice + self.cross_entropy == 0:
+            raise ValueError("dice, cross_entropy: at least one weight must be above 0")
+        return self
+
+
+class TrainSegParams(TrainingParams):
+    """Transfer to segmentation."""
+
+    init: Literal["scratch", "autoencoder", "random_frozen", "imagenet"] = Field(
+        description="Where the encoder comes from. `random_frozen` is a control: random and never trained. "
+        "`imagenet` is an EfficientNet-Lite0, as a reference for what outside data buy."
+    )
+    transfer: Literal["encoder", "encoder_decoder"] = Field(
+        description="What `autoencoder` carries over: the encoder, or the decoder too (all but the head)."
+    )
+    freeze_epochs: Annotated[int, Field(ge=-1)] = Field(
+        description="Epochs at the start with the encoder frozen (-1: always frozen)."
+    )
+    encoder_lr_scale: Annotated[float, Field(gt=0.0, le=10.0)] = Field(
+        description="Learning rate of a pretrained encoder relative to `lr`."
+    )
+    balanced_sampler: bool = Field(
+        description="Draw the training pictures so that every foreground class is met equally often."
+    )
+    loss: SegmentationLossParams

@@ -1,0 +1,84 @@
+"""Photos to predict: finding them and decoding them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ae_pretrained.preparation.image_reader import decode_picture, read_picture
+from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_files import PICTURE_ENDINGS
+
+
+def read_photo(source: Path | bytes, name: str) -> np.ndarray:
+    """Decode a photo, turned upright as its EXIF says, as ``image_reader.read_picture`` does.
+
+    Args:
+        source: a file, or the bytes of one.
+        name: what errors call it, where ``source`` is bytes.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: naming the photo, when it is absent, damaged, no picture, or larger than 200 megapixels.
+    """
+    return decode_picture(source, name) if isinstance(source, bytes) else read_picture(source)
+
+
+def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+    """The photos that files and folders stand for.
+
+    A file counts whatever its ending. Of a folder and its sub-folders, files with a picture's ending count, in
+    order of name; hidden ones do not. A photo named twice counts once.
+
+    Args:
+        sources: files and folders.
+        leave_out: a sub-folder that is passed over, such as the one where earlier results lie.
+
+    Raises:
+        DataError: for a source that is absent, and a folder without a picture.
+    """
+    photos: dict[Path, Path] = {}
+    for source in sources:
+        if source.is_dir():
+            found = _in_folder(source, leave_out.resolve() if leave_out else None)
+        elif source.is_file():
+            found = [source]
+        else:
+            raise DataError(f"{source}: no such file or folder")
+        for path in found:
+            photos.setdefault(path.resolve(), path)
+    return list(photos.values())
+
+
+def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:
+    found, others = [], 0
+
+    def stop(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
+
+    for place, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (Path(place) / name).resolve() != leave_out
+        )
+        for name in sorted(files):
+            if name.startswith("."):
+                continue
+            path = Path(place) / name
+            if path.suffix.lower() in PICTURE_ENDINGS:
+                found.append(path)
+            else:
+                others += 1
+    if not found:
+        beside = f" ({others} other files)" if others else ""
+        raise DataError(
+            f"{folder}: no picture in this folder{beside}; looked for {' '.join(sorted(PICTURE_ENDINGS))}. "
+            "Name a picture with another ending itself"
+        )
+    return found

@@ -1,0 +1,247 @@
+"""What ``prepare`` found: counts as metrics, tables of what was left out, sheets to look at."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ae_pretrained.figures.data_figures import (
+    breed_counts,
+    contact_sheet,
+    original_sizes,
+    pixel_shares,
+    split_counts,
+)
+from ae_pretrained.figures.style import save_png
+from ae_pretrained.files import write_json
+from ae_pretrained.preparation.assignment import LeftOut, PairRow
+from ae_pretrained.preparation.decoding import Outcome
+from ae_pretrained.preparation.processes import process_pool
+from ae_pretrained.preparation.staging import IMAGES, MASKS, Staging
+from ae_pretrained.preparation.storage import replace_folder
+from ae_pretrained.sources.base import Record
+
+_TILES = 40
+# Below this root mean square difference of the thumbnails (grey levels) a pair has the same pixels, but for
+# compression and scaling; above it, another exposure, crop or shot.
+SAME_PIXELS = 4.0
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """Everything that the report is made of.
+
+    Attributes:
+        records, outcomes: every picture of the source and what came of it.
+        splits: rows of every split that is not empty.
+        left_out: what is in no split, or in another than meant.
+        pairs: near-duplicates and what was done about them.
+        classes: class names.
+        warnings: what is no error, but should be known.
+    """
+
+    records: Sequence[Record]
+    outcomes: Sequence[Outcome]
+    splits: dict[str, list[int]]
+    left_out: Sequence[LeftOut]
+    pairs: Sequence[PairRow]
+    classes: list[str]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A figure still to be drawn: the name of its file, and the function and arguments that make it."""
+
+    name: str
+    draw: Callable[..., Figure]
+    arguments: tuple[Any, ...]
+
+
+@contextmanager
+def prepare_report(
+    report: PrepareReport, staging: Staging, metrics_file: Path, plots: Path, processes: int
+) -> Iterator[None]:
+    """Write metrics, tables and pictures; other processes draw while the body of the ``with`` runs.
+
+    Args:
+        report: what there is to say.
+        staging: pixels of every record; read before the body.
+        metrics_file: JSON file to write, after the body.
+        plots: folder to replace, after the body.
+        processes: that draw; 1 draws before the body, in this process.
+    """
+    temporary = plots.with_name(f".{plots.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        with _drawing(_pictures(report, staging), temporary, processes):
+            _write_tables(report, temporary / "tables")
+            yield
+        write_json(metrics_file, _metrics(report))
+        replace_folder(temporary, plots)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _drawing(pictures: Sequence[_Picture], folder: Path, processes: int) -> Iterator[None]:
+    if processes == 1:
+        for picture in pictures:
+            _draw(picture, folder)
+        yield
+        return
+    with process_pool(processes) as pool:
+        drawn = [pool.submit(_draw, picture, folder) for picture in pictures]
+        yield
+        for future in drawn:
+            future.result()
+
+
+def _draw(picture: _Picture, folder: Path) -> None:
+    save_png(picture.draw(*picture.arguments), folder / picture.name)
+
+
+def _species(report: PrepareReport) -> dict[str, Counter[str]]:
+    """Pictures of each split by species; those of which nobody knows it count as ``unknown``."""
+    return {
+        name: Counter(report.records[row].species or "unknown" for row in rows)
+        for name, rows in report.splits.items()
+    }
+
+
+def _breeds(report: PrepareReport) -> dict[str, dict[str, int]]:
+    """Pictures of each breed by split, in alphabetic order; empty where the source knows no breeds."""
+    table: dict[str, dict[str, int]] = {}
+    for name, rows in report.splits.items():
+        for row in rows:
+            if breed := report.records[row].breed:
+                table.setdefault(breed, dict.fromkeys(report.splits, 0))[name] += 1
+    return {breed: table[breed] for breed in sorted(table, key=str.casefold)}
+
+
+def _pixel_shares(report: PrepareReport) -> dict[str, np.ndarray]:
+    """Per labelled split, the share of every class and, last, of ignored pixels; padding is left out."""
+    shares = {}
+    for name, rows in report.splits.items():
+        if name != "unlabelled":
+            counts = np.sum([report.outcomes[row].pixels for row in rows], axis=0)
+            shares[name] = counts / counts.sum()
+    return shares
+
+
+def _sizes(report: PrepareReport) -> np.ndarray:
+    """(n, 2) original width and height of every picture that could be decoded."""
+    return np.array([outcome.size for outcome in report.outcomes if outcome.error is None])
+
+
+def _distribution(values: np.ndarray) -> dict[str, float]:
+    marks = np.percentile(values, [0, 5, 50, 95, 100])
+    return dict(zip(("min", "p5", "median", "p95", "max"), map(float, marks), strict=True))
+
+
+def _metrics(report: PrepareReport) -> dict[str, Any]:
+    sizes = _sizes(report)
+    breeds = _breeds(report)
+    return {
+        "num_listed": len(report.records),
+        **{f"num_{name}": len(rows) for name, rows in report.splits.items()},
+        "num_left_out": len(report.left_out),
+        "left_out": dict(sorted(Counter(item.reason for item in report.left_out).items())),
+        "num_near_duplicates": len(report.pairs),
+        "num_leaks": sum("taken out" in row.action for row in report.pairs),
+        "near_duplicates": _pair_counts(report.pairs),
+        "species": {name: dict(sorted(count.items())) for name, count in _species(report).items()},
+        "num_breeds": {name: sum(count[name] > 0 for count in breeds.values()) for name in report.splits},
+        "breeds": breeds,
+        "pixel_share": {
+            name: dict(zip([*report.classes, "ignored"], map(float, share), strict=True))
+            for name, share in _pixel_shares(report).items()
+        },
+        "original_size": {
+            "width": _distribution(sizes[:, 0]),
+            "height": _distribution(sizes[:, 1]),
+            "aspect_ratio": _distribution(sizes[:, 0] / sizes[:, 1]),
+        },
+        "warnings": list(report.warnings),
+    }
+
+
+def _pair_counts(pairs: Sequence[PairRow]) -> dict[str, int]:
+    def with_test(rows: Iterable[PairRow]) -> int:
+        return sum((row.first_split == "test") != (row.second_split == "test") for row in rows)
+
+    same = [row for row in pairs if row.pair.difference <= SAME_PIXELS]
+    return {
+        "pairs": len(pairs),
+        "one_in_test": with_test(pairs),
+        "same_pixels": len(same),
+        "same_pixels_one_in_test": with_test(same),
+        "mirrored": sum(row.pair.mirrored for row in pairs),
+    }
+
+
+def _pictures(report: PrepareReport, staging: Staging) -> list[_Picture]:
+    species = _species(report)
+    named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in species.values()) else [])
+    counts = {name: [count[label] for label in named] for name, count in species.items()}
+    pictures = [
+        _Picture("split_counts.png", split_counts, (counts, named)),
+        _Picture("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
+        _Picture("original_sizes.png", original_sizes, (_sizes(report),)),
+    ]
+    if breeds := _breeds(report):
+        pictures.append(_Picture("breed_counts.png", breed_counts, (breeds,)))
+    for name, rows in report.splits.items():
+        # Spread over the split rather than its first pictures, which are all of one breed.
+        places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
+        chosen = [rows[place] for place in places]
+        images = staging.read(IMAGES, chosen)
+        masks = None if name == "unlabelled" else staging.read(MASKS, chosen)
+        names = [report.records[row].name for row in chosen]
+        title = f"{name}: {len(chosen)} of {len(rows)} pictures"
+        arguments = (title, images, masks, names, report.classes)
+        pictures.append(_Picture(f"contact_{name}.png", contact_sheet, arguments))
+    return pictures
+
+
+def _write_tables(report: PrepareReport, folder: Path) -> None:
+    folder.mkdir()
+    _write_table(folder / "left_out.csv", LeftOut._fields, report.left_out)
+    header = [
+        "first",
+        "first_split",
+        "second",
+        "second_split",
+        "bits",
+        "distance",
+        "difference",
+        "mirrored",
+        "action",
+    ]
+    rows = (
+        [
+            *(row.first, row.first_split, row.second, row.second_split, row.pair.bits),
+            *(f"{row.pair.distance:.4f}", f"{row.pair.difference:.2f}", row.pair.mirrored, row.action),
+        ]
+        for row in sorted(report.pairs, key=lambda row: (row.pair.distance, row.first, row.second))
+    )
+    _write_table(folder / "near_duplicates.csv", header, rows)
+    breeds = ([breed, *counts.values()] for breed, counts in _breeds(report).items())
+    _write_table(folder / "breeds.csv", ["breed", *report.splits], breeds)
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,82 @@
+"""Pretraining as a Lightning task: corrupt, reconstruct, compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.dataset.augmentation import augment
+from ae_pretrained.dataset.batches import Batch, halve
+from ae_pretrained.dataset.corruption import corrupt
+from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
+from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss
+from ae_pretrained.metrics.image_quality import psnr, squared_error
+from ae_pretrained.metrics.ssim import ssim
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.models.transfer import parameter_groups
+from ae_pretrained.params.training_params import TrainAEParams
+from ae_pretrained.training.training_task import TrainingTask
+
+
+class AutoencoderTask(TrainingTask):
+    """Trains an autoencoder to undo a corruption.
+
+    Batches are (images, padding): in the second, 255 marks pixels that count nowhere.
+    """
+
+    network: Autoencoder
+
+    def __init__(self, network: Autoencoder, params: TrainAEParams, seed: int) -> None:
+        super().__init__(network, params, seed, self._parameter_groups, "train_ae")
+        self.task = params
+        self.loss = ReconstructionLoss(params.loss)
+        self.latent: LatentPerceptualLoss | None = None
+        if params.loss.latent > 0:
+            encoder = network.encoder
+            self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, params.loss.perceptual_size)
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        groups = parameter_groups(self.network, self.params.lr, 1.0, self.params.weight_decay)
+        if self.latent is not None:
+            maps = {"params": list(self.latent.parameters()), "lr": self.params.lr, "name": "latent"}
+            groups.append({**maps, "weight_decay": self.params.weight_decay})
+        return groups
+
+    def _losses(
+        self, images: Tensor, padding: Tensor, generator: torch.Generator, *, half_size: bool = False
+    ) -> dict[str, Tensor]:
+        original = images
+        if half_size:
+            images, padding = halve(images, padding)
+        valid = (padding != IGNORE_INDEX).unsqueeze(1)
+        seen, changed = corrupt(images, self.task.corruption, generator)
+        features = self.network.encoder(seen)
+        output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
+        losses = self.loss(output, images, valid, changed)
+        if self.latent is not None:
+            # The ImageNet network may look at every pixel there is.
+            losses["latent"] = self.latent(features, original, valid)
+            losses["total"] = losses["total"] + self.task.loss.latent * losses["latent"]
+        return losses
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        generator = self.training_generator(batch_idx)
+        images, padding = augment(*batch, self.params.augmentation, IGNORE_INDEX, generator)
+        losses = self._losses(images, padding, generator, half_size=self.at_half_size)
+        return self.report(losses, "train", len(images))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        images, padding = batch
+        self.report(self._losses(images, padding, self.validation_generator(batch_idx)), "val", len(images))
+        # The quality that people ask about is that of clean pictures, whatever the pretext task was.
+        valid = (padding != IGNORE_INDEX).unsqueeze(1)
+        output = self.network(images).float()
+        total, count = squared_error(output, images, valid)
+        scores: dict[str, Any] = {
+            "val_psnr": float(psnr((total / count).cpu().numpy()).mean()),
+            "val_ssim": ssim(output, images, valid),
+        }
+        self.log_dict(scores, on_epoch=True, batch_size=len(images), sync_dist=True)

@@ -1,0 +1,84 @@
+"""Stage fetch: the data set in ``data/raw``, drawn, downloaded, or linked where it lies."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.download import download_oxford
+from ae_pretrained.sources.oxford import find_layout
+from ae_pretrained.sources.pointer import write_link
+from ae_pretrained.sources.registry import open_source
+from ae_pretrained.synthetic.drawn_dataset import write_synthetic
+
+# What may lie in an empty data.root.
+_PLACEHOLDERS = {"README.md", ".gitignore", ".gitkeep", ".DS_Store", "Thumbs.db"}
+
+
+def fetch(params: DataParams, seed: int, out: Path) -> None:
+    """Bring the source into ``out``: drawn or downloaded in the official layout, or a pointer to where it lies.
+
+    Args:
+        params: which source, and where.
+        seed: seed of the embedded data set.
+        out: folder to write; what an earlier run left there is replaced.
+
+    Raises:
+        DataError: when ``data.root`` does not hold what the source looks for, a download fails, or ``out`` cannot
+            be written.
+    """
+    # Looked at before anything is removed: a misspelt folder costs nothing that an earlier run has made.
+    root = None if params.source == "synthetic" else _find_root(params)
+    try:
+        shutil.rmtree(out, ignore_errors=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if params.source == "synthetic":
+            drawn = params.synthetic
+            write_synthetic(
+                out, num_trainval=drawn.num_trainval, num_test=drawn.num_test, size=drawn.size, seed=seed
+            )
+        elif root is None:
+            download_oxford(out)
+            print(f"{_count(out, params)} listed pictures downloaded", flush=True)
+        else:
+            pictures = _count(root, params)
+            write_link(out, root, pictures)
+            print(f"{pictures} pictures at {root}", flush=True)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or out}: cannot be written ({error.strerror or error}). Check the rights and the free "
+            f"space of {out.parent.absolute()}"
+        ) from error
+
+
+def _count(root: Path, params: DataParams) -> int:
+    return len(open_source(root, params).listing().records)
+
+
+def _find_root(params: DataParams) -> Path | None:
+    """The folder that the source can read, or None where the official archives are to be downloaded."""
+    root = Path(params.root)
+    if not root.is_dir():
+        raise DataError(f"data.root: {root.absolute()} is no folder; point data.root to the pictures")
+    found = sorted(path.name for path in root.iterdir() if path.name not in _PLACEHOLDERS)
+    shown = ", ".join(found[:8]) + (", …" if len(found) > 8 else "") if found else "nothing"
+    if params.source == "folder":
+        missing = [name for name in ("images", "masks") if not (root / name).is_dir()]
+        if missing:
+            raise DataError(
+                f"data.root: {root.absolute()} has no folder {' and no folder '.join(missing)}; source 'folder' "
+                f"looks for images/ and masks/ (and unlabelled/, if any) there, found {shown}"
+            )
+        return root
+    if params.source == "original_project":
+        return root  # the source itself names what is missing of its six folders
+    layout = find_layout(root)
+    if layout is None and found:
+        raise DataError(
+            f"data.root: {root.absolute()} holds no official Oxford-IIIT Pet layout: looked for images/ and "
+            f"annotations/trainval.txt there and one folder down, found {shown}. Point data.root to the folder "
+            "that holds both, or to an empty folder to download the data set"
+        )
+    return layout

@@ -1,0 +1,72 @@
+"""From the values of a mask file to class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.sources.base import DataError, Record
+
+
+def translate(values: np.ndarray, table: Mapping[int, int]) -> tuple[np.ndarray, list[int]]:
+    """Replace every value of a mask.
+
+    Args:
+        values: (H, W) uint8.
+        table: new value by old value.
+
+    Returns:
+        (H, W) uint8, and the values found that the table does not hold, in order.
+    """
+    new, unknown = _lookup(tuple(table.items()))
+    mask = np.asarray(cv2.LUT(values, new))
+    if unknown is None or not (mask == unknown).any():
+        return mask, []
+    found = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+    return mask, [value for value in found.tolist() if value not in table]
+
+
+@lru_cache
+def _lookup(table: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, int | None]:
+    """New values by old value, (256,) uint8, and the one that stands for what the table does not hold."""
+    unknown = min(set(range(256)) - {value for _, value in table}, default=None)
+    new = np.full(256, 0 if unknown is None else unknown, dtype=np.uint8)
+    for old, value in table:
+        new[old] = value
+    return new, unknown
+
+
+def class_numbers(
+    values: np.ndarray, record: Record, classes: Sequence[str], ignore_index: int
+) -> np.ndarray:
+    """Check the values of a mask, and turn the ignored ones to 255.
+
+    Args:
+        values: (H, W) uint8 as stored.
+        record: whose mask it is, for the error.
+        classes: names by value, background first.
+        ignore_index: value of unlabelled pixels in the file.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        DataError: for a value that is neither a class nor ``ignore_index``.
+    """
+    mask, unknown = translate(values, {**{n: n for n in range(len(classes))}, ignore_index: IGNORE_INDEX})
+    if unknown:
+        allowed = ", ".join(f"{value} ({name})" for value, name in enumerate(classes))
+        shown = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
+        advice = ""
+        if record.mask is not None and record.mask.suffix.lower() in (".jpg", ".jpeg"):
+            advice = ". JPEG changes pixel values; save masks as PNG"
+        elif len(unknown) < len(classes):
+            advice = ". Are classes stored as shades of grey? Save class numbers"
+        raise DataError(
+            f"{record.mask}: unknown values {shown}; expected {allowed} and {ignore_index} (ignored){advice}"
+        )
+    return mask

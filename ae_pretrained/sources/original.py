@@ -1,0 +1,69 @@
+"""The folders of the project that this one is modelled on.
+
+``Train/resized`` with ``Train/resized_label``, ``Val/resized`` with ``Val/processed_labels``, ``Test/resized`` with
+``Test/masks``; masks hold 0 background, 1 cat, 2 dog, 255 border.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
+from ae_pretrained.sources.image_files import scan_pictures
+from ae_pretrained.sources.mask_values import class_numbers
+
+FOLDERS: tuple[tuple[SplitHint, str, str], ...] = (
+    ("train", "Train/resized", "Train/resized_label"),
+    ("val", "Val/resized", "Val/processed_labels"),
+    ("test", "Test/resized", "Test/masks"),
+)
+
+
+class OriginalProjectSource:
+    """Pictures of the original project's layout.
+
+    Args:
+        root: folder with ``Train/``, ``Val/`` and ``Test/``.
+        classes: background, cat, dog.
+    """
+
+    def __init__(self, root: Path, classes: list[str]) -> None:
+        self.root, self.classes = root, classes
+
+    def listing(self) -> Listing:
+        """Every picture of the three splits; names carry their split, since splits may share stems.
+
+        Raises:
+            DataError: when one of the six folders is absent.
+        """
+        missing = [name for _, *pair in FOLDERS for name in pair if not (self.root / name).is_dir()]
+        if missing:
+            raise DataError(
+                f"data.root: {self.root} has no {', '.join(missing)}; source 'original_project' expects "
+                + ", ".join(f"{images} + {masks}" for _, images, masks in FOLDERS)
+            )
+        records: list[Record] = []
+        findings: list[Finding] = []
+        for split, image_folder, mask_folder in FOLDERS:
+            images, found = scan_pictures(self.root / image_folder)
+            masks, also_found = scan_pictures(self.root / mask_folder)
+            findings += found + also_found
+            doubtful = {finding.name.partition("/")[2] for finding in found + also_found if finding.fault}
+            for stem, path in images.items():
+                name = f"{image_folder.split('/')[0]}/{stem}"
+                if stem in masks:
+                    records.append(Record(name, path, masks[stem], split, "", ""))
+                elif stem not in doubtful:
+                    detail = f"{path}: no mask {stem}.* in {self.root / mask_folder}"
+                    findings.append(Finding(split, name, "picture without mask", detail, True))
+            for stem in masks.keys() - images.keys() - doubtful:
+                detail = f"{masks[stem]}: no picture {stem}.* in {self.root / image_folder}"
+                findings.append(Finding(split, f"{mask_folder}/{stem}", "mask without picture", detail, True))
+        return Listing(records, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+
+    def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
+        """Class numbers as they are, 255 for the border."""
+        return class_numbers(values, record, self.classes, IGNORE_INDEX)

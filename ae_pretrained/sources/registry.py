@@ -1,0 +1,20 @@
+"""Which source reads which kind of data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ae_pretrained.params.data_params import DataParams
+from ae_pretrained.sources.base import Source
+from ae_pretrained.sources.folder import FolderSource
+from ae_pretrained.sources.original import OriginalProjectSource
+from ae_pretrained.sources.oxford import OfficialSource
+
+
+def open_source(root: Path, params: DataParams) -> Source:
+    """The source that ``data.source`` names, reading from ``root``; the embedded data has the official layout."""
+    if params.source == "folder":
+        return FolderSource(root, params.classes, params.ignore_index)
+    if params.source == "original_project":
+        return OriginalProjectSource(root, params.classes)
+    return OfficialSource(root, params.classes)

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ae_pretrained.apps.cli import main
+from ae_pretrained.apps.init.create_project import InitOptions, create_project
+from ae_pretrained.apps.init.settings import training_values
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.params import load_params
+from tests.apps.init.folders import write_pictures
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "my pictures", unlabelled=5)
+
+
+def init(target: Path, pictures: Path, *options: str) -> int:
+    return main(["init", str(target), "--from", str(pictures), *options])
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != "my pictures")
+
+
+def test_a_project_has_all_that_it_needs(
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "project"
+    assert init(project, pictures, "--classes", "soil, leaf,flower") == 0
+    params = load_params(project / "params.yaml")
+    assert params.data.source == "folder"
+    assert params.data.root == str(pictures)
+    assert params.data.classes == ["soil", "leaf", "flower"]
+    assert params.data.ignore_index == 255
+    assert params.data.resize == "stretch"
+    for name in (
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".dvcignore",
+        ".gitignore",
+        "dvc.yaml",
+        "README.md",
+        ".git/HEAD",
+    ):
+        assert (project / name).is_file(), name
+    for script in (ROOT / "stages").glob("*.py"):
+        assert (project / "stages" / script.name).read_bytes() == script.read_bytes()
+    comments = [line.partition("#")[2] for line in (ROOT / "params.yaml").read_text().splitlines()[4:]]
+    assert [
+        line.partition("#")[2] for line in (project / "params.yaml").read_text().splitlines()[3:]
+    ] == comments
+    said = capsys.readouterr().out
+    assert "24 with a mask, 5 without" in said
+    assert "all of 64 x 48 px" in said
+    assert "train 16, val 3, test 5, autoencoder alone 5 (drawn by seed)" in said
+    assert "5 test pictures: the figures will be rough" in said
+    assert leftovers(tmp_path) == ["project"]
+
+
+def test_classes_without_names_are_asked_for(
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(tmp_path / "project", pictures) == 0
+    assert load_params(tmp_path / "project/params.yaml").data.classes == ["background", "class_1", "class_2"]
+    assert "name the classes in params.yaml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "expected", "said"),
+    [
+        ((0, 255), (), {0: 0, 255: 1}, "0 is taken for background, 255 for the one class"),
+        ((0, 128, 255), ("--mask-values", "0,128,255"), {0: 0, 128: 1, 255: 2}, ""),
+        # The numbers of Oxford's trimaps: 2 background, 1 pet, 3 border.
+        ((1, 3, 2), ("--mask-values", "2,1", "--ignore-index", "3"), {2: 0, 1: 1, 3: 255}, ""),
+    ],
+)
+def test_other_values_are_written_anew(
+    tmp_path: Path,
+    values: tuple[int, ...],
+    options: tuple[str, ...],
+    expected: dict[int, int],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pictures, project = write_pictures(tmp_path / "my pictures", values), tmp_path / "project"
+    assert init(project, pictures, *options) == 0
+    assert said in capsys.readouterr().out
+    params = load_params(project / "params.yaml")
+    assert (params.data.root, params.data.ignore_index) == ("data/pictures", 255)
+    for path in sorted((pictures / "masks").iterdir()):
+        stored = np.asarray(Image.open(path))
+        written = np.asarray(Image.open(project / "data/pictures/masks" / path.name))
+        np.testing.assert_array_equal(written, np.vectorize(expected.get)(stored))
+    copied = project / "data/pictures/images/p03.png"
+    assert copied.read_bytes() == (pictures / "images/p03.png").read_bytes()
+    assert (
+        "data/pictures"
+        not in subprocess.run(
+            ["git", "-C", str(project), "status", "--porcelain", "-uall"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "said"),
+    [
+        ((0, 1, 3), (), "without a gap: 0, 1, 2, …, background first. Say which value is which class with "
+         "--mask-values 0,1,3"),
+        ((0, 0), (), "no class beside the background"),
+        ((0, 255), ("--ignore-index", "255"), "no class beside the background"),
+        ((0, 1, 2), ("--classes", "soil,leaf"), "names 2 classes (soil, leaf), but the masks hold 3 values"),
+        ((0, 1, 2), ("--mask-values", "0,1"), "the masks hold 2, which --mask-values 0, 1 does not name"),
+        ((0, 1), ("--mask-values", "0,1,7"), "names 7, but the masks hold 0, 1"),
+        ((0, 1), ("--mask-values", "0,x"), "--mask-values: expected different numbers from 0 to 255"),
+        ((0, 1), ("--classes", "a,a"), "different names"),
+        ((0, 1), ("--image-size", "16"), "at least 64"),
+    ],
+)  # fmt: skip
+def test_values_that_fit_nothing(
+    tmp_path: Path,
+    values: tuple[int, ...],
+    options: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pictures = write_pictures(tmp_path / "my pictures", values)
+    assert init(tmp_path / "project", pictures, *options) == 1
+    assert said in capsys.readouterr().err
+    assert leftovers(tmp_path) == []
+
+
+def test_masks_in_colour(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted((pictures / "masks").iterdir()):
+        numbers = np.asarray(Image.open(path))
+        Image.fromarray(np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]], np.uint8)[numbers]).save(path)
+    assert init(tmp_path / "project", pictures) == 1
+    said = capsys.readouterr().err
+    assert "picture in colour (mode RGB; 3 colours: (0, 0, 0), (0, 128, 0), (128, 0, 0))" in said
+    assert "number of its class in each pixel" in said
+    assert leftovers(tmp_path) == []
+
+
+def test_masks_saved_as_shades(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8)[::2], (48, 1))[:, :64]
+    ramp[:, ::3] += 97
+    for path in (pictures / "masks").iterdir():
+        Image.fromarray(ramp).save(path)
+    assert init(tmp_path / "project", pictures) == 1
+    assert "shades of grey, not classes" in capsys.readouterr().err
+
+
+def break_no_pictures(pictures: Path) -> None:
+    for path in (*pictures.glob("images/*"), *pictures.glob("masks/*")):
+        path.unlink()
+
+
+def break_no_masks(pictures: Path) -> None:
+    for path in pictures.glob("masks/*"):
+        path.unlink()
+
+
+def break_no_mask_folder(pictures: Path) -> None:
+    (pictures / "masks").rename(pictures / "labels")
+
+
+def break_too_few(pictures: Path) -> None:
+    for path in (*pictures.glob("*/p0[3-9].png"), *pictures.glob("*/p[12]*.png")):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (break_no_pictures, "no picture has a mask"),
+        (break_no_masks, "no picture has a mask; "),
+        (break_no_mask_folder, "there is no masks/; expected images/ with the pictures"),
+        (break_too_few, "split is empty"),
+    ],
+)
+def test_folders_that_are_none(
+    tmp_path: Path, pictures: Path, damage: object, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(pictures)  # type: ignore[operator]
+    assert init(tmp_path / "project", pictures) == 1
+    assert said in capsys.readouterr().err
+    assert leftovers(tmp_path) == []
+
+
+def test_faulty_files_are_listed_or_left_out(
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "masks/p03.png").unlink()
+    (pictures / "images/p05.png").write_bytes(b"no picture")
+    (pictures / "masks/p07.png").write_bytes(b"no mask")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(pictures / "masks/p09.png")
+    assert init(tmp_path / "project", pictures) == 1
+    said = capsys.readouterr().err
+    assert "images/p03" in said or "p03.png" in said
+    assert "p07.png" in said
+    assert "--on-error skip" in said
+    assert leftovers(tmp_path) == []
+    assert init(tmp_path / "project", pictures, "--on-error", "skip") == 0
+    assert load_params(tmp_path / "project/params.yaml").data.on_error == "skip"
+    report = (tmp_path / "project/sanity.txt").read_text()
+    assert "3 x unusable file" in report
+    assert "1 x picture without mask" in report
+
+
+def test_a_corrupt_picture_is_found_beforehand(
+    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "images/p05.png").write_bytes(b"no picture")
+    assert init(tmp_path / "project", pictures) == 1
+    assert "1 file stands in the way" in capsys.readouterr().err
+    assert leftovers(tmp_path) == []
+
+
+def test_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = write_pictures(tmp_path / "my pictures", (0, 1, 255), count=40)
+    for number in range(4):
+        mask = np.asarray(Image.open(pictures / f"masks/p{number:02}.png")).copy()
+        mask[:20] = 2
+        Image.fromarray(mask).save(pictures / f"masks/p{number:02}.png")
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(pictures / "masks/p39.png")
+    assert init(tmp_path / "project", pictures) == 0
+    said = capsys.readouterr().out
+    assert "class 'class_2' is in 4 masks only" in said
+    assert "% of the pixels are unlabelled (value 255)" in said
+    assert "1 masks: no foreground pixel in the mask (p39, …)" in said
+
+
+def test_nothing_is_overwritten(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "notes.txt").write_text("mine")
+    assert init(project, pictures) == 1
+    assert "is not empty (holds notes.txt)" in capsys.readouterr().err
+    assert [path.name for path in project.iterdir()] == ["notes.txt"]
+    assert init(project / "notes.txt", pictures) == 1
+    assert "is a file" in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is the current one: it stays the same folder."""
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    node = project.stat().st_ino
+    assert init(Path(), pictures) == 0
+    assert project.stat().st_ino == node
+    assert (Path.cwd() / "dvc.yaml").is_file()
+    assert not [path for path in project.iterdir() if path.name.endswith(".part")]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_place(tmp_path: Path, pictures: Path) -> None:
+    place = tmp_path / "locked"
+    place.mkdir(mode=0o500)
+    with pytest.raises(PipelineError, match="cannot be written"):
+        create_project(place / "project", pictures, InitOptions())
+
+
+def test_a_place_that_cannot_be(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert init(tmp_path / "file" / "project", pictures) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_failure_at_the_end_leaves_nothing(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ae_pretrained.apps.init.create_project._put_under_git", fail)
+    with pytest.raises(PipelineError, match="No space left on device"):
+        create_project(tmp_path / "project", pictures, InitOptions())
+    assert leftovers(tmp_path) == []
+
+
+def test_within_a_git_repository_no_other_is_made(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    pictures = write_pictures(tmp_path / "my pictures")
+    project = tmp_path / "work" / "project"
+    create_project(project, pictures, InitOptions())
+    assert not (project / ".git").exists()
+    assert load_params(project / "params.yaml").data.root == "../../my pictures"
+    status = ["git", "-C", str(tmp_path), "status", "--porcelain"]
+    assert ".part" not in subprocess.run(status, capture_output=True, text=True, check=True).stdout
+
+
+def test_without_git(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    create_project(tmp_path / "project", pictures, InitOptions())
+    assert "no_scm = true" in (tmp_path / "project/.dvc/config").read_text()
+
+
+@pytest.mark.parametrize(
+    ("labelled", "batch", "epochs"), [(20, 4, 100), (120, 8, 80), (700, 32, 57), (50_000, 32, 10)]
+)
+def test_training_takes_about_as_many_updates_whatever_the_number(
+    labelled: int, batch: int, epochs: int
+) -> None:
+    values = training_values(labelled, labelled, 64)
+    assert values["train_seg", "batch_size"] == batch
+    assert values["train_seg", "epochs"] == epochs
+
+
+def test_photos_of_other_shapes_are_padded(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "my pictures")
+    for path in (*pictures.glob("images/*"), *pictures.glob("masks/*")):
+        Image.open(path).resize((64, 24), Image.Resampling.NEAREST).save(path)
+    create_project(tmp_path / "project", pictures, InitOptions())
+    assert load_params(tmp_path / "project/params.yaml").data.resize == "pad"

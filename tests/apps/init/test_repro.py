@@ -1,0 +1,56 @@
+"""A project, run by DVC from its own folder, with the library elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ae_pretrained.apps.init.create_project import InitOptions, create_project
+from tests.apps.init.folders import write_pictures
+from tests.conftest import ROOT
+from tests.pipeline.conftest import TINY, Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package that stages import, as if it were installed."""
+    shutil.copytree(
+        ROOT / "ae_pretrained",
+        tmp_path / "site" / "ae_pretrained",
+        ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"),
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    return tmp_path / "site" / "ae_pretrained"
+
+
+def test_repro_runs_then_has_nothing_to_do_then_sees_an_upgrade(tmp_path: Path, library: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures", (0, 1, 255), unlabelled=4)
+    create_project(tmp_path / "project", pictures, InitOptions(classes=("soil", "leaf")))
+    project = Workspace(tmp_path / "project")
+    skipped = ("data.synthetic", "data.image_size")
+    tiny = {key: value for key, value in TINY.items() if not key.startswith(skipped)}
+    project.set_params(**{key.replace(".", "__"): value for key, value in tiny.items()}, data__image_size=32)
+    project.dvc("repro")
+    figures = json.loads((project.path / "metrics/eval_seg.json").read_text())
+    assert {"mean_iou", "soil", "leaf"} <= figures.keys()
+    assert (project.path / "plots/report.html").stat().st_size > 10_000
+    project.commit("First run")
+
+    again = project.dvc("repro").stdout
+    assert again.count("Running stage") == again.count("Running stage 'library'") == 1
+    assert project.git("status", "--porcelain") == ""
+
+    # An upgrade that changes the training of the segmenter, and one picture beside.
+    module = library / "training" / "finetune.py"
+    module.write_text(module.read_text() + "\n# upgraded\n")
+    project.dvc("repro", "library")
+    stale = json.loads(project.dvc("status", "--json").stdout)
+    changed = {name for name, what in stale.items() if "changed deps" in str(what)}
+    assert changed == {"train_seg"}
+    (pictures / "images/p00.png").write_bytes((pictures / "images/p01.png").read_bytes())
+    assert {"fetch", "prepare"} <= json.loads(project.dvc("status", "--json").stdout).keys()

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ae_pretrained import Segmenter, files
+from ae_pretrained.apps.cli import main
+from ae_pretrained.prediction import predict_files as folder_module
+from ae_pretrained.prediction import streaming
+from ae_pretrained.prediction.input_files import find_photos, read_photo
+from ae_pretrained.prediction.overlays import tint_photo
+from ae_pretrained.preparation.image_reader import read_mask
+from tests.prediction.small import enormous_png, save_photo, save_small
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return save_small(tmp_path / "model" / "segmenter.safetensors")
+
+
+def predict(model: Path, out: Path, *photos: Path, more: tuple[str, ...] = ()) -> int:
+    return main(["predict", *map(str, photos), "--model", str(model), "--out", str(out), *more])
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_real_photos(model: Path, tmp_path: Path, oxford_sample: Path, capsys: Capture) -> None:
+    """GIF, PNG with alpha and JPEGs of several sizes, all called .jpg: files, tables and the call agree."""
+    names = ("Abyssinian_34", "Abyssinian_5", "Bengal_10", "Abyssinian_106")
+    photos = [oxford_sample / "images" / f"{name}.jpg" for name in names]
+    assert predict(model, tmp_path / "out", *photos) == 0
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert told["classes"] == ["background", "cat", "dog"]
+    assert told["unreadable"] == []
+    pictures = [read_photo(path, "") for path in photos]
+    expected = Segmenter.load(model).predict(pictures)
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    said = capsys.readouterr().out
+    for name, picture, prediction, entry, line in zip(
+        names, pictures, expected, told["predictions"], lines, strict=True
+    ):
+        mask = read_mask(tmp_path / "out" / f"{name}_mask.png")
+        assert np.mean(mask == prediction.mask) > 0.9999
+        overlay = np.asarray(Image.open(tmp_path / "out" / f"{name}_overlay.png"))
+        assert np.array_equal(overlay, tint_photo(picture, mask, 3))
+        assert (entry["width"], entry["height"]) == (mask.shape[1], mask.shape[0])
+        assert entry["species"] == prediction.species
+        assert entry["confidence"] == pytest.approx(prediction.mean_confidence, abs=1e-5)
+        assert entry["shares"] == pytest.approx(prediction.shares, abs=1e-4)
+        assert line["file"] == entry["file"] == str(oxford_sample / "images" / f"{name}.jpg")
+        assert float(line["share_cat"]) == entry["shares"]["cat"]
+        assert (line["mask"], line["overlay"]) == (entry["mask"], entry["overlay"])
+        assert f"{name}.jpg" in said
+    assert "4 photos in" in said
+    assert len(written(tmp_path / "out")) == 2 * 4 + 2
+
+
+def test_an_unreadable_photo_is_named_and_the_others_are_done(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    photos = tmp_path / "photos"
+    save_photo(photos / "a.png")
+    save_photo(photos / "z.jpg", 30, 20)
+    (photos / "broken.jpg").write_bytes((photos / "z.jpg").read_bytes()[:-100])
+    (photos / "text.png").write_text("no picture")
+    (photos / "empty.png").touch()
+    (photos / "huge.png").write_bytes(enormous_png())
+    assert predict(model, tmp_path / "out", photos, more=("--batch-size", "2")) == 2
+    said = capsys.readouterr()
+    for name, why in (
+        ("broken.jpg", "truncated"),
+        ("text.png", "not a readable picture"),
+        ("empty.png", "not a readable picture"),
+        ("huge.png", "too large to be decoded safely"),
+    ):
+        line = next(line for line in said.err.splitlines() if name in line)
+        assert line.startswith("ERROR: ")
+        assert why in line
+    assert "2 photos in" in said.out
+    assert "4 could not be read" in said.out
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [Path(entry["file"]).name for entry in told["predictions"]] == ["a.png", "z.jpg"]
+    assert [Path(entry["file"]).name for entry in told["unreadable"]] == [
+        "broken.jpg",
+        "empty.png",
+        "huge.png",
+        "text.png",
+    ]
+    assert "a_mask.png" in written(tmp_path / "out")
+
+
+def test_nothing_readable_is_a_failure(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    assert predict(model, tmp_path / "out", tmp_path / "a.png") == 1
+    assert "none of 1 photos could be read" in capsys.readouterr().err
+    assert written(tmp_path / "out") == []
+
+
+def test_bad_input(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    image = save_photo(tmp_path / "a.png")
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out"
+    cases: list[tuple[tuple[Path, ...], tuple[str, ...], str]] = [
+        ((tmp_path / "absent.jpg",), (), "absent.jpg: no such file or folder"),
+        ((tmp_path / "empty",), (), "no picture in this folder"),
+        ((image,), ("--batch-size", "0"), "batch_size: found 0"),
+        ((image,), ("--model", str(tmp_path / "none")), "no such model file"),
+        ((image,), ("--model", str(image)), "not a readable safetensors file"),
+    ]
+    for photos, more, message in cases:
+        assert predict(model, out, *photos, more=more) == 1
+        assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_photos_of_the_same_stem_keep_their_own_results(model: Path, tmp_path: Path) -> None:
+    photos = [
+        save_photo(tmp_path / "in" / name, seed=seed)
+        for seed, name in enumerate(("cat.png", "cat.jpg", "b/cat.png"))
+    ]
+    assert predict(model, tmp_path / "out", *photos) == 0
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())["predictions"]
+    assert [entry["mask"] for entry in told] == ["cat_mask.png", "cat_2_mask.png", "cat_3_mask.png"]
+    segmenter = Segmenter.load(model)
+    for path, entry in zip(photos, told, strict=True):
+        mask = read_mask(tmp_path / "out" / entry["mask"])
+        assert np.mean(mask == segmenter.predict([read_photo(path, "")])[0].mask) > 0.999
+
+
+def test_results_beside_the_photos(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A second run over the same folder takes masks for photos: refused where one would be replaced."""
+    save_photo(tmp_path / "in" / "cat.png")
+    inside = tmp_path / "in" / "predictions"
+    for _ in range(2):  # a folder of results below the photos is passed over
+        assert predict(model, inside, tmp_path / "in") == 0
+        assert len(json.loads((inside / "predictions.json").read_text())["predictions"]) == 1
+    assert predict(model, tmp_path / "in", tmp_path / "in" / "cat.png") == 0
+    before = (tmp_path / "in" / "cat_mask.png").read_bytes()
+    capsys.readouterr()
+    assert predict(model, tmp_path / "in", tmp_path / "in" / "cat.png", tmp_path / "in" / "cat_mask.png") == 1
+    assert "would replace this file" in capsys.readouterr().err
+    assert (tmp_path / "in" / "cat_mask.png").read_bytes() == before
+
+
+def test_a_second_run_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
+    for seed in range(5):
+        save_photo(tmp_path / "in" / f"{seed}.png", 20 + seed, seed=seed)
+    for out in ("one", "two"):
+        assert predict(model, tmp_path / out, tmp_path / "in", more=("--no-flip",)) == 0
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_an_output_folder_that_cannot_be_written(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    image = save_photo(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    assert predict(model, tmp_path / "file", image) == 1
+    assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
+    assert predict(model, tmp_path / "file" / "below", image) == 1
+    assert "cannot be written (Not a directory)" in capsys.readouterr().err
+    if os.geteuid() != 0:  # root may write everywhere
+        (tmp_path / "locked").mkdir(mode=0o500)
+        assert predict(model, tmp_path / "locked", image) == 1
+        assert "cannot be written (Permission denied)" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        save_photo(tmp_path / "in" / f"{name}.png")
+    genuine = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "b_overlay" in path.name:
+            genuine(path, content[:10])
+            raise OSError(28, "No space left on device", str(path))
+        return genuine(path, content)
+
+    monkeypatch.setattr(files.Path, "write_bytes", full)
+    assert predict(model, tmp_path / "out", tmp_path / "in") == 1
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    there = written(tmp_path / "out")
+    assert "b_overlay.png" not in there
+    assert not [name for name in there if name.endswith(".tmp") or name.startswith("predictions")]
+
+
+def test_memory_is_bounded_by_closing_batches_early(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for seed in range(7):
+        save_photo(tmp_path / f"{seed}.png", 40, 50, seed)
+    monkeypatch.setattr(streaming, "_BATCH_PIXELS", 5000)
+    batches = list(streaming.stream_photos(find_photos([tmp_path]), 16))
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    assert [photo.position for batch in batches for photo in batch] == list(range(7))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names there are text")
+def test_a_file_name_that_is_no_text(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    try:
+        odd.write_bytes(save_photo(tmp_path / "a.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    assert predict(model, tmp_path / "out", odd) == 0
+    assert "caf\ufffd.png" in capsys.readouterr().out
+    assert "caf\ufffd" in (tmp_path / "out" / "predictions.csv").read_text()
+
+
+def test_help_says_what_is_written(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    assert "STEM_mask.png" in capsys.readouterr().out
+    assert folder_module.MASK == "_mask.png"

@@ -1,0 +1,71 @@
+"""Names, pictures and tables of results."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.figures.style import class_rgb
+from ae_pretrained.prediction.naming import check_no_photo_is_replaced, result_names, shown
+from ae_pretrained.prediction.overlays import mask_png, photo_png, tint_photo
+from ae_pretrained.preparation.image_reader import decode_picture, read_mask
+from tests.prediction.small import photo
+
+
+def test_every_photo_has_a_name_of_its_own() -> None:
+    photos = [Path(name) for name in ("a/cat.jpg", "b/cat.jpg", "b/Cat.png", "cat_2.jpg", "dog.tar.gz.png")]
+    names = result_names(photos)
+    assert names == ["cat", "cat_3", "Cat_4", "cat_2", "dog.tar.gz"]
+    assert len({name.casefold() for name in names}) == len(photos)
+
+
+def test_a_photo_is_never_replaced(tmp_path: Path) -> None:
+    photos = [tmp_path / "cat.jpg", tmp_path / "cat_mask.png"]
+    with pytest.raises(PipelineError, match=r"cat_mask\.png: the result for .*cat\.jpg would replace"):
+        check_no_photo_is_replaced(photos, result_names(photos), tmp_path)
+    check_no_photo_is_replaced(photos, result_names(photos), tmp_path / "out")
+
+
+def test_names_that_are_no_text() -> None:
+    assert shown(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf\ufffd.jpg"
+    assert shown("café.jpg") == "café.jpg"
+
+
+def test_a_mask_keeps_its_class_ids_and_shows_their_colours(tmp_path: Path) -> None:
+    mask = np.array([[0, 1, 2], [255, 0, 1]], dtype=np.uint8)
+    (tmp_path / "m.png").write_bytes(mask_png(mask, 3))
+    assert np.array_equal(read_mask(tmp_path / "m.png"), mask)
+    with Image.open(tmp_path / "m.png") as image:
+        assert image.mode == "P"
+        colors = np.asarray(image.convert("RGB"))
+    assert np.array_equal(colors[0], class_rgb(3))
+    assert len({tuple(color) for color in colors.reshape(-1, 3)}) == 4  # ignored has a colour of its own
+
+
+@pytest.mark.parametrize("classes", [2, 3, 20, 255])
+def test_masks_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
+    mask = np.arange(classes, dtype=np.uint8)[None]
+    (tmp_path / "m.png").write_bytes(mask_png(mask, classes))
+    assert np.array_equal(read_mask(tmp_path / "m.png"), mask)
+
+
+def test_an_overlay_tints_the_foreground_alone() -> None:
+    picture = photo(60, 80)
+    before = picture.copy()
+    mask = np.zeros((60, 80), dtype=np.uint8)
+    mask[10:50, 20:60], mask[0, 0] = 2, 255
+    out = tint_photo(picture, mask, 3)
+    assert np.array_equal(picture, before)
+    assert np.array_equal(out[mask != 2], picture[mask != 2])
+    color = class_rgb(3)[2]
+    assert np.array_equal(out[10, 30], color)  # the outline is opaque
+    np.testing.assert_allclose(out[30, 40], 0.55 * picture[30, 40] + 0.45 * color, atol=1)
+    shown_again = np.asarray(Image.open(io.BytesIO(photo_png(out))))
+    assert np.array_equal(shown_again, out)
+    assert np.array_equal(decode_picture(photo_png(out), "x"), out)
