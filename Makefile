@@ -7,7 +7,7 @@
 # make check-lock         does dvc.lock fit the code and the parameters?
 # make verify             are the files in DVC's cache what they were?
 # make reference          write docs/params.md from the schema
-# make bench              all benchmarks; ONLY="training prepare" some of them, ROOT=FOLDER on real pictures
+# make bench              all benchmarks; ONLY="training prepare" some of them, ROOT=FOLDER on real images
 #
 # make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu   takes PyTorch from there: smaller without a GPU
 

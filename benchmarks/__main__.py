@@ -1,6 +1,6 @@
 """Run the benchmarks one after the other: `make bench`, `make bench ONLY=training`.
 
-python -m benchmarks                                  all, on drawn pictures
+python -m benchmarks                                  all, on drawn images
 python -m benchmarks training prepare --root ROOT     some, on an official layout
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from benchmarks.common import RESULTS
 
 NAMES = ("training", "limit", "prepare", "predict", "startup", "embedded")
-_ON_PICTURES = ("training", "prepare", "predict")
+_ON_IMAGES = ("training", "prepare", "predict")
 
 
 def command_of(name: str, root: Path | None, out: Path) -> list[str]:
     """What runs one benchmark."""
-    pictures = [str(root)] if root is not None and name in _ON_PICTURES else []
-    return [sys.executable, "-m", f"benchmarks.{name}", *pictures, "--out", str(out)]
+    images = [str(root)] if root is not None and name in _ON_IMAGES else []
+    return [sys.executable, "-m", f"benchmarks.{name}", *images, "--out", str(out)]
 
 
 def main(arguments: list[str] | None = None) -> int:

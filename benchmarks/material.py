@@ -33,7 +33,7 @@ def params_for(root: Path | None, changes: dict[str, Any]) -> Params:
 
 
 def draw(folder: Path, drawn: dict[str, int]) -> Path:
-    """Draw pictures below a folder; returns the folder of the official layout that they make."""
+    """Draw images below a folder; returns the folder of the official layout that they make."""
     fetch(params_for(None, {"data.synthetic": drawn}).data, 0, folder / "raw")
     return folder / "raw"
 

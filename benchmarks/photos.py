@@ -38,7 +38,7 @@ from ae_pretrained.prediction.overlays import tint_photo
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.preparation.image_reader import read_mask
 from ae_pretrained.sources.base import Record
-from ae_pretrained.sources.oxford import OfficialSource
+from ae_pretrained.sources.oxford import OxfordSource
 
 _ACROSS, _SHOWN = 6, 300  # photos a row; longer side of a photo on the sheet, px
 _WRONG = "#B3261E"
@@ -46,12 +46,12 @@ _WRONG = "#B3261E"
 
 @dataclass(frozen=True)
 class Scored:
-    """A photo and its (C, C) confusion matrix; ``picture`` is what the sheet shows of it."""
+    """A photo and its (C, C) confusion matrix; ``image`` is what the sheet shows of it."""
 
     name: str
     split: str
     confusion: np.ndarray
-    picture: np.ndarray
+    image: np.ndarray
 
     @property
     def iou(self) -> float:
@@ -69,7 +69,7 @@ class Scored:
         return int(truth[0]), int(predicted[0])
 
 
-def _records(source: OfficialSource) -> list[Record]:
+def _records(source: OxfordSource) -> list[Record]:
     """The listed pairs, and the photos with a trimap that no list names; cats have a capital in this data set."""
     listing = source.listing()
     records = list(listing.records)
@@ -84,7 +84,7 @@ def _records(source: OfficialSource) -> list[Record]:
 
 def score(root: Path, segmenter: Segmenter, flip_averaging: bool) -> list[Scored]:
     """Predict every pair, one at a time."""
-    source = OfficialSource(root, list(segmenter.classes))
+    source = OxfordSource(root, list(segmenter.classes))
     scored = []
     for record in tqdm(_records(source), disable=None):
         assert record.mask is not None
@@ -94,8 +94,8 @@ def score(root: Path, segmenter: Segmenter, flip_averaging: bool) -> list[Scored
         counts = confusion_per_image(
             torch.from_numpy(mask)[None], torch.from_numpy(truth)[None], len(segmenter.classes)
         )
-        picture = _small(photo, mask, truth, len(segmenter.classes))
-        scored.append(Scored(record.name, record.split, counts[0].numpy(), picture))
+        image = _small(photo, mask, truth, len(segmenter.classes))
+        scored.append(Scored(record.name, record.split, counts[0].numpy(), image))
     return scored
 
 
@@ -132,7 +132,7 @@ def sheet(scored: list[Scored], classes: tuple[str, ...], note: str) -> Figure:
             cell / height,
         )
         axes = figure.add_axes(box)
-        axes.imshow(item.picture)
+        axes.imshow(item.image)
         axes.set_anchor("N")
         axes.set_axis_off()
         truth, predicted = item.species()

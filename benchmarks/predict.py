@@ -1,6 +1,6 @@
 """How many photos a second, and in how much memory: PyTorch, ONNX and ONNX in 8 bits.
 
-    python -m benchmarks.predict                                                    drawn pictures
+    python -m benchmarks.predict                                                    drawn images
     python -m benchmarks.predict ../shared/data/oxford-iiit-pet-sample/images       photos
 
 Each way predicts in a process of its own, without overlays: decoded photos in, masks at their own size out. The ways
@@ -90,7 +90,7 @@ def _ways(model: Path | None, folder: Path) -> dict[str, str]:
 
 
 def _photos(given: Path | None, folder: Path) -> Path:
-    """The folder of the photos: the one given, the one in an official layout, or one of drawn pictures."""
+    """The folder of the photos: the one given, the one in an official layout, or one of drawn images."""
     if given is None:
         # Not at the top: the memory of the workers is measured, and this imports all that `prepare` needs.
         from benchmarks.material import draw

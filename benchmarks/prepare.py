@@ -1,12 +1,12 @@
 """How long does `prepare` take beside decoding and resizing alone, and how does it grow?
 
-    python -m benchmarks.prepare                                             drawn pictures
+    python -m benchmarks.prepare                                             drawn images
     python -m benchmarks.prepare ../shared/data/oxford-iiit-pet-128 --size 128
 
 Both run in turns, with all cores. CPU seconds, of all processes together, say more than the clock where other
-programs are running. For the growth, pictures are repeated (as links) to 1,000, 10,000 and 100,000 pairs, and each
+programs are running. For the growth, images are repeated (as links) to 1,000, 10,000 and 100,000 pairs, and each
 number is prepared in a process of its own, whose largest memory is looked at. The leak check is off there: every
-picture would be a near-duplicate of a hundred others. Nothing is kept.
+image would be a near-duplicate of a hundred others. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.image_reader import read_mask, read_picture
+from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.preparation.processes import count_processes, process_pool
-from ae_pretrained.preparation.resize import content_box, resize_mask, resize_picture
+from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import Record
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.sources.pointer import resolve_raw
@@ -48,9 +48,9 @@ _ALONE, _WHOLE = "decoding and resizing alone", "prepare"
 
 def _decode_chunk(records: Sequence[Record], size: int) -> None:
     for record in records:
-        picture = read_picture(record.image)
-        box = content_box(picture.shape[1], picture.shape[0], size, "stretch")
-        resize_picture(picture, size, box)
+        image = read_image(record.image)
+        box = content_box(image.shape[1], image.shape[0], size, "stretch")
+        resize_image(image, size, box)
         if record.mask is not None:
             resize_mask(read_mask(record.mask), size, box)
 
@@ -72,8 +72,8 @@ def prepare_all(raw: Path, params: DataParams, out: Path) -> None:
 def repeat(source: Path, target: Path, count: int) -> None:
     """An official layout of ``count`` pairs, made of links to the pairs of another."""
     source = source.resolve()
-    pictures, trimaps = target / "images", target / "annotations" / "trimaps"
-    pictures.mkdir(parents=True)
+    images, trimaps = target / "images", target / "annotations" / "trimaps"
+    images.mkdir(parents=True)
     trimaps.mkdir(parents=True)
     listed = {}
     for name in ("trainval.txt", "test.txt"):
@@ -86,7 +86,7 @@ def repeat(source: Path, target: Path, count: int) -> None:
             old, *rest = entries[number % len(entries)]
             stem, _, last = old.rpartition("_")
             new = f"{stem}_{number // len(entries)}x{last}"
-            (pictures / f"{new}.jpg").symlink_to(source / "images" / f"{old}.jpg")
+            (images / f"{new}.jpg").symlink_to(source / "images" / f"{old}.jpg")
             (trimaps / f"{new}.png").symlink_to(source / "annotations" / "trimaps" / f"{old}.png")
             rows[name].append(" ".join([new, *rest]))
     for name, lines in {**rows, "list.txt": [line for part in rows.values() for line in part]}.items():
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser(__doc__, rounds=5)
     options.add_argument("root", type=Path, nargs="?", help="an unpacked official layout")
     options.add_argument("--size", type=int, default=64, help="px (default: %(default)s)")
-    options.add_argument("--pictures", type=int, default=1000, help="pictures to draw, without a root")
+    options.add_argument("--images", type=int, default=1000, help="images to draw, without a root")
     options.add_argument("--growth", type=int, nargs="*", default=[1_000, 10_000, 100_000], metavar="PAIRS")
     options.add_argument("--growth-size", type=int, default=32, help="px (default: %(default)s)")
     options.add_argument("--worker", type=Path, nargs=2, help="used by the benchmark itself")
@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
         raw, out = given.worker
         _worker(raw, out, given.size)
         return
-    drawn = {"num_trainval": given.pictures // 2, "num_test": given.pictures - given.pictures // 2}
+    drawn = {"num_trainval": given.images // 2, "num_test": given.images - given.images // 2}
     changes = {"data.synthetic": {**drawn, "size": max(64, given.size)}}
     params = _params(given.root, given.size, changes)
     with tempfile.TemporaryDirectory() as name:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.quantization data/processed --limit 500
 
-PyTorch, the exported ONNX model and the one in 8 bits predict the same pictures of the prepared test split, evenly
+PyTorch, the exported ONNX model and the one in 8 bits predict the same images of the prepared test split, evenly
 spread over it; border and padding are left out, flip averaging is on.
 """
 
@@ -28,7 +28,7 @@ _BATCH = 32
 
 
 def measure(segmenter: Segmenter, split: Split, rows: np.ndarray) -> tuple[float, float]:
-    """Mean IoU over the chosen pictures, at the prepared size, and the CPU seconds that prediction took."""
+    """Mean IoU over the chosen images, at the prepared size, and the CPU seconds that prediction took."""
     assert split.masks is not None
     classes = list(segmenter.classes)
     pooled = np.zeros((len(classes), len(classes)), dtype=np.int64)
@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("processed", type=Path, help="folder that the stage prepare wrote")
     parser.add_argument("--model", type=Path, help="default: the one that comes with the package")
-    parser.add_argument("--limit", type=int, default=500, help="test pictures (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=500, help="test images (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
     weights = given.model or shipped_model("segmenter")
@@ -73,9 +73,9 @@ def main() -> None:
                 f"{name:<10} mean IoU {score:.4f}   {seconds:6.1f} s of CPU   {values[name]['megabytes']:5.1f} MB"
             )
     loss = values["PyTorch"]["mean_iou"] - values["ONNX int8"]["mean_iou"]
-    print(f"8 bits cost {loss:.4f} of mean IoU over {len(rows)} pictures")
+    print(f"8 bits cost {loss:.4f} of mean IoU over {len(rows)} images")
     if given.json:
-        write_json(given.json, {"pictures": len(rows), "loss_of_int8": loss, **values})
+        write_json(given.json, {"images": len(rows), "loss_of_int8": loss, **values})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Ways to train the same segmenter for some steps, each timed per step.
 
 ``ours`` is the training of this project to the letter: loader, augmentation, Lightning, callbacks. ``plain`` is the
-loop that people write, in the style of the original project: a Dataset that decodes and normalises one picture at a
+loop that people write, in the style of the original project: a Dataset that decodes and normalises one image at a
 time with OpenCV, float32, NCHW, zero_grad, backward, step. ``held`` is our step on one batch that is held in memory:
 what is left when nothing has to be fed.
 """
@@ -144,9 +144,9 @@ class _Files(Dataset[tuple[Tensor, Tensor]]):
         path = self.images[index]
         found = cv2.imread(str(path))
         assert found is not None
-        picture = cv2.cvtColor(found, cv2.COLOR_BGR2RGB).astype(np.float32) / 255.0
+        image = cv2.cvtColor(found, cv2.COLOR_BGR2RGB).astype(np.float32) / 255.0
         mask = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
-        return torch.from_numpy(picture.transpose(2, 0, 1).copy()), torch.from_numpy(mask).long()
+        return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(mask).long()
 
 
 def _endless(loader: DataLoader[Any]) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """Our training beside a plain PyTorch loop, and beside the same step with nothing to feed.
 
-    python -m benchmarks.training                                          on drawn pictures
+    python -m benchmarks.training                                          on drawn images
     python -m benchmarks.training ../shared/data/oxford-iiit-pet-128       on real ones
 
 The same U-Net, batch and size; `benchmarks/steps.py` says what each way does. `plain` neither augments nor logs. Ours
@@ -48,14 +48,14 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--steps", type=int, default=12, help="timed steps a turn (default: %(default)s)")
     options.add_argument("--precision", default="auto", help="of our training: auto, 32, bf16, 16")
     options.add_argument("--norm", default="instance", choices=["instance", "batch", "group"])
-    options.add_argument("--pictures", type=int, default=240, help="pictures to draw, without a root")
+    options.add_argument("--images", type=int, default=240, help="images to draw, without a root")
     options.add_argument("--compile", action="store_true", help="our training with torch.compile")
     given = options.parse_args(arguments)
     params = params_for(
         given.root,
         {
             "data.image_size": given.size,
-            "data.synthetic": {"num_trainval": given.pictures, "num_test": 16, "size": 2 * given.size},
+            "data.synthetic": {"num_trainval": given.images, "num_test": 16, "size": 2 * given.size},
             "data.leak_check.enabled": False,
             "model.norm": given.norm,
             "train_seg.batch_size": given.batch_size,
@@ -75,11 +75,11 @@ def main(arguments: list[str] | None = None) -> None:
         for name, one in medians.items()
     ]
     title = f"U-Net, {given.norm} norm, {given.size} px, batch {given.batch_size}, {setting.device.type}"
-    print_table(title, ("", "pictures/s", "ms a step", "ms of CPU"), rows)
+    print_table(title, ("", "images/s", "ms a step", "ms of CPU"), rows)
     against_plain = median_ratio(steps["plain"], steps["ours"])
-    feeding = median_ratio(steps["held"], steps["ours"])
+    loaders = median_ratio(steps["held"], steps["ours"])
     print(f"speed against the plain loop: {against_plain}")
-    print(f"speed against the step on one batch held in memory: {feeding}")
+    print(f"speed against the step on one batch held in memory: {loaders}")
     figures = {
         "size": given.size,
         "norm": given.norm,
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
         "device": setting.device.type,
         "seconds_per_step": steps,
         "ours_against_plain": against_plain,
-        "feeding": feeding,
+        "loaders": loaders,
     }
     write_result("training", figures, given.out)
 

@@ -32,18 +32,18 @@ _MEAN, _CONTRAST = 118.0, 38.0
 def mosaic(
     textures: list[np.ndarray], columns: tuple[int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (SIDE, SIDE) uint8 and its mask; pixels on a border are unlabelled."""
+    """An image (SIDE, SIDE) uint8 and its mask; pixels on a border are unlabelled."""
     fields = np.stack([gaussian_filter(rng.standard_normal((SIDE, SIDE)), 14) for _ in textures])
     fields /= fields.std(axis=(1, 2), keepdims=True)
     # Two textures or all three, in changing shares.
     fields += rng.normal(0, 0.5, (len(textures), 1, 1))
     mask = fields.argmax(axis=0).astype(np.uint8)
-    picture = np.zeros((SIDE, SIDE))
+    image = np.zeros((SIDE, SIDE))
     for label, texture in enumerate(textures):
-        picture = np.where(mask == label, _patch(texture, columns, rng), picture)
-    picture = (picture * _CONTRAST * rng.uniform(0.7, 1.2) + _MEAN + rng.normal(0, 12)).clip(0, 255)
+        image = np.where(mask == label, _patch(texture, columns, rng), image)
+    image = (image * _CONTRAST * rng.uniform(0.7, 1.2) + _MEAN + rng.normal(0, 12)).clip(0, 255)
     mask[maximum_filter(mask, 3) != minimum_filter(mask, 3)] = UNLABELLED
-    return picture.round().astype(np.uint8), mask
+    return image.round().astype(np.uint8), mask
 
 
 def _patch(texture: np.ndarray, columns: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -65,15 +65,15 @@ def write_textures(root: Path, counts: dict[str, int], unlabelled: int, seed: in
         rng = np.random.default_rng([seed, stream])
         names = [f"{split}_{number:03}" for number in range(count)]
         for name in names:
-            picture, mask = mosaic(textures, COLUMNS[split], rng)
-            Image.fromarray(picture).save(root / "images" / f"{name}.png")
+            image, mask = mosaic(textures, COLUMNS[split], rng)
+            Image.fromarray(image).save(root / "images" / f"{name}.png")
             Image.fromarray(mask).save(root / "masks" / f"{name}.png")
         if split != "train":
             (root / f"{split}.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     rng = np.random.default_rng([seed, len(counts)])
     for number in range(unlabelled):
-        picture, _ = mosaic(textures, COLUMNS["train"], rng)
-        Image.fromarray(picture).save(root / "unlabelled" / f"more_{number:03}.png")
+        image, _ = mosaic(textures, COLUMNS["train"], rng)
+        Image.fromarray(image).save(root / "unlabelled" / f"more_{number:03}.png")
 
 
 def main() -> None:

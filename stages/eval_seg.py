@@ -1,4 +1,4 @@
-"""Stage eval_seg: segmentation figures and pictures on the test split."""
+"""Stage eval_seg: segmentation figures and images on the test split."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Stage robustness: segmentation figures on corrupted test pictures."""
+"""Stage robustness: segmentation figures on corrupted test images."""
 
 from pathlib import Path
 

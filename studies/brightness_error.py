@@ -1,9 +1,9 @@
-"""How much of an autoencoder's error is the brightness and contrast of whole pictures?
+"""How much of an autoencoder's error is the brightness and contrast of whole images?
 
     python -m studies.brightness_error models/autoencoder.safetensors data/processed
 
 measures the test reconstructions as they are, with the mean of every colour channel put right, and with its mean and
-contrast put right (least squares, picture by picture). What an instance norm takes out of a picture is just that.
+contrast put right (least squares, image by image). What an instance norm takes out of an image is just that.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def corrected(output: Tensor, target: Tensor, counted: Tensor) -> tuple[Tensor, 
 
 @torch.inference_mode()
 def brightness_error(model: nn.Module, split: Split, compute: Compute) -> dict[str, tuple[float, float]]:
-    """PSNR (dB, mean over pictures) and MSE (pooled) of every way in ``CORRECTIONS``, padding left out.
+    """PSNR (dB, mean over images) and MSE (pooled) of every way in ``CORRECTIONS``, padding left out.
 
     Raises:
         PipelineError: when the split is empty.
     """
     if len(split) == 0:
-        raise PipelineError("the split holds no picture, there is nothing to measure")
+        raise PipelineError("the split holds no image, there is nothing to measure")
     model.to(compute.device).eval()
     errors: dict[str, list[np.ndarray]] = {name: [] for name in CORRECTIONS}
     numbers: list[np.ndarray] = []
@@ -66,8 +66,8 @@ def brightness_error(model: nn.Module, split: Split, compute: Compute) -> dict[s
         images = load_images(split, rows, compute.device)
         valid = load_valid(split, rows, compute.device)
         output = reconstruct(model, images, compute)
-        for name, pictures in zip(CORRECTIONS, (output, *corrected(output, images, valid)), strict=True):
-            error, number = squared_error(pictures, images, valid)
+        for name, fitted in zip(CORRECTIONS, (output, *corrected(output, images, valid)), strict=True):
+            error, number = squared_error(fitted, images, valid)
             errors[name].append(error.cpu().numpy())
         numbers.append(number.cpu().numpy())
     count = np.concatenate(numbers)

@@ -10,7 +10,7 @@ import pytest
 import ae_pretrained  # noqa: F401  # lets tests import torchmetrics beside a CPU build of torch
 
 ROOT = Path(__file__).resolve().parent.parent
-# The real pictures lie beside the repository; another place can be named.
+# The real images lie beside the repository; another place can be named.
 REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -18,7 +18,7 @@ def _real(name: str) -> Path:
     folder = REAL_DATA / name
     if not (folder / "annotations" / "list.txt").is_file():
         pytest.skip(
-            f"no real pictures at {folder}; set AE_PRETRAINED_REAL_DATA to the folder that holds {name}"
+            f"no real images at {folder}; set AE_PRETRAINED_REAL_DATA to the folder that holds {name}"
         )
     return folder
 

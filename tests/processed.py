@@ -9,7 +9,7 @@ from ae_pretrained.params import Params, read_params, validate_params
 from benchmarks.material import prepared
 from tests.conftest import ROOT
 
-# What makes any run small: pictures, network, batches.
+# What makes any run small: images, network, batches.
 SMALL: dict[str, Any] = {
     "data.image_size": 32,
     "data.workers": 1,

@@ -56,7 +56,7 @@ def _pipeline() -> str:
     for name, stage in stages.items():
         stage["deps"] = [*_project_deps(stage["deps"]), f"library/{name}.txt"]
     stages.insert(0, "library", _library_stage(list(stages)))
-    # Pictures by breed: one's own pictures have none.
+    # Images by breed: one's own images have none.
     document["plots"] = [
         plot for plot in document["plots"] if not (isinstance(plot, str) and "breed" in plot)
     ]

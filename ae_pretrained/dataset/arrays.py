@@ -23,7 +23,7 @@ class Split:
     Attributes:
         images: (N, H, W, 3) uint8 RGB, memory-mapped.
         masks: (N, H, W) uint8, memory-mapped: class numbers, 255 on what counts nowhere; None where the
-            pictures have no labels.
+            images have no labels.
         columns: the index, a list of N texts per column.
     """
 
@@ -47,13 +47,13 @@ class Split:
         return valid
 
     def labelled(self, fraction: float) -> np.ndarray:
-        """Sorted positions of the nested, stratified share of the pictures whose labels may be used.
+        """Sorted positions of the nested, stratified share of the images whose labels may be used.
 
         Args:
-            fraction: share of the train split; at least one picture is taken.
+            fraction: share of the train split; at least one image is taken.
 
         Raises:
-            ArraysError: when a species of the split has no picture in the share.
+            ArraysError: when a species of the split has no image in the share.
         """
         order = np.array([int(value) for value in self.columns["label_order"]])
         count = max(1, round(fraction * len(order)))

@@ -2,7 +2,7 @@
 
 Every draw comes from an explicit generator, so that a batch looks the same whichever process feeds it and a
 resumed run sees what an uninterrupted one would have seen. Flip, rotation, scale and shift become one matrix
-and one resampling per picture; brightness, contrast, saturation and hue one colour matrix per picture.
+and one resampling per image; brightness, contrast, saturation and hue one colour matrix per image.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ae_pretrained.params.training_params import AugmentationParams
 _RGB_TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
 _YIQ_TO_RGB = torch.linalg.inv(_RGB_TO_YIQ)  # once: an inverse on a GPU makes the program wait for it
 _MAX_BLUR_SIGMA, _MIN_BLUR_SIGMA = 1.5, 0.1
-_ERASED_SIDE = (0.15, 0.45)  # of the picture's side
+_ERASED_SIDE = (0.15, 0.45)  # of the image's side
 
 
 def augment(
@@ -29,7 +29,7 @@ def augment(
 
     Args:
         images: (N, 3, H, W) floats in [0, 1].
-        masks: (N, H, W) integers; what comes in from outside the picture is ``ignore_index``.
+        masks: (N, H, W) integers; what comes in from outside the image is ``ignore_index``.
         params: probabilities and ranges.
         ignore_index: mask value of pixels that count nowhere.
         generator: source of every draw, on the device of the batch.
@@ -51,7 +51,7 @@ def augment(
 
 
 def _uniform(images: Tensor, generator: torch.Generator) -> Tensor:
-    """One draw per picture from [0, 1)."""
+    """One draw per image from [0, 1)."""
     return torch.rand(len(images), generator=generator, device=images.device)
 
 
@@ -72,7 +72,7 @@ def _move(
     moved = _chosen(images, params.affine, generator)
     angle = moved * _symmetric(images, math.radians(params.rotate), generator)
     zoom = 1.0 / (1.0 + moved * _symmetric(images, params.scale, generator))
-    # The normalised coordinates of a picture run from -1 to 1: a side is 2 long.
+    # The normalised coordinates of an image run from -1 to 1: a side is 2 long.
     shift_x = moved * _symmetric(images, 2.0 * params.translate, generator)
     shift_y = moved * _symmetric(images, 2.0 * params.translate, generator)
     height, width = images.shape[-2:]
@@ -120,7 +120,7 @@ def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Gener
 
 
 def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """A 3x3 Gaussian; pictures that are not chosen get the identity kernel."""
+    """A 3x3 Gaussian; images that are not chosen get the identity kernel."""
     chosen = _chosen(images, probability, generator)
     sigma = _MIN_BLUR_SIGMA + (_MAX_BLUR_SIGMA - _MIN_BLUR_SIGMA) * _uniform(images, generator)
     side = torch.exp(-0.5 / sigma**2) * chosen

@@ -1,4 +1,4 @@
-"""From arrays on disk to batches: which pictures, in which order, on which process.
+"""From arrays on disk to batches: which images, in which order, on which process.
 
 A batch is one slice of a memory-mapped array: nothing is decoded while training. The order of an epoch is a
 function of seed and epoch alone, whatever the number of loader workers, and the processes of a distributed
@@ -25,11 +25,11 @@ class BatchSizeError(PipelineError):
 
 
 class ArrayBatches(Dataset[Batch]):
-    """Pictures and masks, fetched a whole batch at a time.
+    """Images and masks, fetched a whole batch at a time.
 
     Args:
         images: (N, H, W, 3) uint8, possibly memory-mapped.
-        masks: (N, H, W) uint8; class masks, or 255 where a picture is padding for the autoencoder.
+        masks: (N, H, W) uint8; class masks, or 255 where an image is padding for the autoencoder.
         chosen: the positions that may be drawn, in the numbering of the arrays.
     """
 
@@ -51,11 +51,11 @@ class TrainingOrder(Sampler[list[int]]):
     """Endless shuffles of the data, cut into batches; an epoch is a stretch of them.
 
     Args:
-        length: number of pictures.
-        batch_size: pictures per batch and process.
+        length: number of images.
+        batch_size: images per batch and process.
         updates_per_epoch: batches per epoch; 0 for as many full batches as one pass holds.
         seed: seed of the order.
-        weights: (length,) relative frequency of each picture; None draws without replacement.
+        weights: (length,) relative frequency of each image; None draws without replacement.
         rank, world_size: this process among those of a distributed run.
 
     Raises:
@@ -77,7 +77,7 @@ class TrainingOrder(Sampler[list[int]]):
         if length < total:
             devices = f" on each of {world_size} devices" if world_size > 1 else ""
             raise BatchSizeError(
-                f"batch_size: {batch_size}{devices} is more than the {length} training pictures there are; "
+                f"batch_size: {batch_size}{devices} is more than the {length} training images there are; "
                 f"use at most {length // world_size}"
             )
         self.length, self.total = length, total
@@ -107,7 +107,7 @@ class TrainingOrder(Sampler[list[int]]):
 
 
 class EvaluationOrder(Sampler[list[int]]):
-    """Every picture once, in order; the processes of a distributed run take turns."""
+    """Every image once, in order; the processes of a distributed run take turns."""
 
     def __init__(self, length: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
         self.positions = list(range(rank, length, world_size))
@@ -134,7 +134,7 @@ def make_loader(dataset: ArrayBatches, order: Sampler[list[int]], workers: int) 
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 pictures in [0, 255] as float32 in [0, 1]."""
+    """uint8 images in [0, 255] as float32 in [0, 1]."""
     return images.to(torch.float32).div_(255.0)
 
 
@@ -156,12 +156,12 @@ def halve(images: Tensor, masks: Tensor) -> Batch:
 def class_balancing_weights(masks: np.ndarray, chosen: np.ndarray, num_classes: int) -> np.ndarray:
     """Weights under which every foreground class is drawn equally often.
 
-    A picture counts for the foreground class that covers most of it; one without foreground gets the mean
+    An image counts for the foreground class that covers most of it; one without foreground gets the mean
     weight of the others.
 
     Args:
         masks: (N, H, W) uint8 class masks.
-        chosen: (n,) positions of the training pictures.
+        chosen: (n,) positions of the training images.
         num_classes: number of classes, background included.
 
     Returns:

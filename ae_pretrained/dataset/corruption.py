@@ -1,4 +1,4 @@
-"""The pretext tasks: what is done to a picture that the autoencoder then has to undo.
+"""The pretext tasks: what is done to an image that the autoencoder then has to undo.
 
 Block masking after masked image modelling for convolutional networks (SparK, arXiv 2301.03580; Wald et al.,
 arXiv 2410.23132); Gaussian noise after DDeP (arXiv 2205.11423).
@@ -40,7 +40,7 @@ def corrupt(images: Tensor, params: CorruptionParams, generator: torch.Generator
 
 
 def _blocks(images: Tensor, params: CorruptionParams, generator: torch.Generator) -> Tensor:
-    """Hide the same number of blocks in every picture: the blocks of lowest random score."""
+    """Hide the same number of blocks in every image: the blocks of lowest random score."""
     n, _, height, width = images.shape
     rows, columns = -(-height // params.mask_block), -(-width // params.mask_block)
     score = torch.rand((n, rows * columns), generator=generator, device=images.device)

@@ -1,1 +1,1 @@
-"""Evaluation of trained models on the test split: figures, tables and pictures."""
+"""Evaluation of trained models on the test split: figures, tables and images."""

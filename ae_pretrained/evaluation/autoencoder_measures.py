@@ -20,7 +20,7 @@ from ae_pretrained.params.training_params import CorruptionParams
 
 @dataclass(frozen=True)
 class ReconstructionResult:
-    """Sums and scores per picture, padding left out.
+    """Sums and scores per image, padding left out.
 
     Attributes:
         error: (N,) summed squared error.
@@ -44,16 +44,16 @@ class ReconstructionResult:
 def corrupt_one_by_one(
     images: Tensor, rows: np.ndarray, params: CorruptionParams, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Corrupt each picture by draws of its own, which depend on the seed and its position alone.
+    """Corrupt each image by draws of its own, which depend on the seed and its position alone.
 
-    So the figures do not depend on the batch size, and a picture shown is corrupted as it was when measured.
+    So the figures do not depend on the batch size, and an image shown is corrupted as it was when measured.
 
     Args:
         images: (n, 3, H, W) in [0, 1].
-        rows: (n,) positions of the pictures in the split.
+        rows: (n,) positions of the images in the split.
 
     Returns:
-        As ``corrupt``: pictures and (n, 1, H, W) boolean changed pixels, on the device of ``images``.
+        As ``corrupt``: images and (n, 1, H, W) boolean changed pixels, on the device of ``images``.
     """
     pairs = []
     for image, row in zip(images.cpu(), rows.tolist(), strict=True):
@@ -79,21 +79,21 @@ def measure_autoencoder(
     seed: int,
     compute: Compute,
 ) -> ReconstructionResult:
-    """Reconstruct every picture of a split.
+    """Reconstruct every image of a split.
 
     Args:
-        corruption: what is done to the input; None for clean inputs. The target is always the clean picture.
+        corruption: what is done to the input; None for clean inputs. The target is always the clean image.
         seed: of the corruption.
 
     Raises:
         PipelineError: when the split is empty.
     """
     if len(split) == 0:
-        raise PipelineError("the split holds no picture, there is nothing to evaluate; check data.source")
+        raise PipelineError("the split holds no image, there is nothing to evaluate; check data.source")
     model.to(compute.device).eval()
     columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-    words = "reconstruction" if corruption is None else "reconstruction of corrupted pictures"
-    with tqdm(total=len(split), desc=words, unit="picture", disable=None) as bar:
+    words = "reconstruction" if corruption is None else "reconstruction of corrupted images"
+    with tqdm(total=len(split), desc=words, unit="image", disable=None) as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             images = load_images(split, rows, compute.device)
             valid = load_valid(split, rows, compute.device)
@@ -113,9 +113,9 @@ def measure_autoencoder(
 
 
 def summarise_reconstruction(result: ReconstructionResult) -> dict[str, Any]:
-    """MSE, PSNR (mean over pictures, and of the pooled MSE), SSIM, and over how many pictures.
+    """MSE, PSNR (mean over images, and of the pooled MSE), SSIM, and over how many images.
 
-    SSIM is the mean over the pictures that hold its 11 x 11 window; ``ssim_num_images`` is given where that
+    SSIM is the mean over the images that hold its 11 x 11 window; ``ssim_num_images`` is given where that
     is not all of them, and ``ssim`` itself is missing where it is none.
     """
     mse = result.error.sum() / result.values.sum()

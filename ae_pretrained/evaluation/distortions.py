@@ -1,8 +1,8 @@
-"""Distortions of test pictures, after Hendrycks and Dietterich ("ImageNet-C", ICLR 2019), at given strengths.
+"""Distortions of test images, after Hendrycks and Dietterich ("ImageNet-C", ICLR 2019), at given strengths.
 
-Each function takes one picture, (H, W, 3) float32 in [0, 1], a strength and a random generator, and gives a
-picture of the same shape in [0, 1]. Pictures are distorted one by one, with draws that depend on the seed and
-the picture alone: the figures depend neither on the batch size nor on the device.
+Each function takes one image, (H, W, 3) float32 in [0, 1], a strength and a random generator, and gives a
+image of the same shape in [0, 1]. Images are distorted one by one, with draws that depend on the seed and
+the image alone: the figures depend neither on the batch size nor on the device.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def gaussian_noise(image: np.ndarray, strength: float, rng: np.random.Generator)
 
 
 def gaussian_blur(image: np.ndarray, strength: float, _rng: np.random.Generator) -> np.ndarray:
-    """Blur with a sigma of ``strength`` times the side of the picture."""
+    """Blur with a sigma of ``strength`` times the side of the image."""
     sigma = strength * image.shape[0]
     if sigma == 0:
         return image
@@ -44,13 +44,13 @@ def brightness_down(image: np.ndarray, strength: float, _rng: np.random.Generato
 
 
 def contrast(image: np.ndarray, strength: float, _rng: np.random.Generator) -> np.ndarray:
-    """Multiply the difference from the mean grey of the picture by ``strength``."""
+    """Multiply the difference from the mean grey of the image by ``strength``."""
     mean = np.float32(image.mean())
     return np.clip(mean + np.float32(strength) * (image - mean), 0, 1)
 
 
 def occlusion(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Cover a share ``strength`` of the picture by one grey square at a random place."""
+    """Cover a share ``strength`` of the image by one grey square at a random place."""
     height, width = image.shape[:2]
     side = min(round(math.sqrt(strength * height * width)), height, width)
     top, left = rng.integers(0, (height - side + 1, width - side + 1))
@@ -73,10 +73,10 @@ def jpeg(image: np.ndarray, strength: float, _rng: np.random.Generator) -> np.nd
     pixels = (image[..., ::-1] * 255).round().astype(np.uint8)  # OpenCV wants BGR
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(strength)])
     if not done:
-        raise RuntimeError(f"OpenCV could not encode a picture of shape {image.shape} as JPEG")
+        raise RuntimeError(f"OpenCV could not encode an image of shape {image.shape} as JPEG")
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if decoded is None:
-        raise RuntimeError(f"OpenCV could not decode its own JPEG of a picture of shape {image.shape}")
+        raise RuntimeError(f"OpenCV could not decode its own JPEG of an image of shape {image.shape}")
     return decoded[..., ::-1].astype(np.float32) / 255
 
 
@@ -110,13 +110,13 @@ DISTORTIONS: dict[str, Distortion] = {
 
 
 def distort_batch(images: np.ndarray, rows: np.ndarray, name: str, strength: float, seed: int) -> np.ndarray:
-    """Distort pictures.
+    """Distort images.
 
     The draws do not depend on the strength: along a curve the same noise grows and the same square widens.
 
     Args:
         images: (n, H, W, 3) uint8.
-        rows: (n,) positions of the pictures in the split.
+        rows: (n,) positions of the images in the split.
         name: a key of ``DISTORTIONS``.
 
     Returns:

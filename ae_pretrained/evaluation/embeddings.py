@@ -25,10 +25,10 @@ _GRID = 2
 def pooled_features(
     encoder: nn.Module, split: Split, batch_size: int, compute: Compute, words: str
 ) -> np.ndarray:
-    """Deepest features of every picture, averaged over the quarters of the picture, padding left out.
+    """Deepest features of every image, averaged over the quarters of the image, padding left out.
 
     Not averaged over the whole of it: after an instance norm the mean of a channel over its pixels is the same
-    for every picture, so that a global average would throw away all that the features say.
+    for every image, so that a global average would throw away all that the features say.
 
     Args:
         encoder: gives a list of feature maps, shallow to deep.
@@ -39,7 +39,7 @@ def pooled_features(
     """
     encoder.to(compute.device).eval()
     features = []
-    with tqdm(total=len(split), desc=words, unit="picture", disable=None) as bar:
+    with tqdm(total=len(split), desc=words, unit="image", disable=None) as bar:
         for rows in batches(np.arange(len(split)), batch_size):
             with compute.precision():
                 deepest = encoder(load_images(split, rows, compute.device))[-1].float()
@@ -109,7 +109,7 @@ def principal_components(features: np.ndarray) -> PrincipalComponents | None:
         points = centred @ directions.T
     explained = singular**2 / (singular**2).sum()
     lacking = 2 - points.shape[1]
-    if lacking > 0:  # a single channel, or a single picture
+    if lacking > 0:  # a single channel, or a single image
         points = np.pad(points, ((0, 0), (0, lacking)))
         explained = np.pad(explained, (0, lacking))
     return PrincipalComponents(points, explained[:2])
@@ -118,23 +118,23 @@ def principal_components(features: np.ndarray) -> PrincipalComponents | None:
 def tsne(
     features: np.ndarray, start: np.ndarray, perplexity: float, seed: int
 ) -> tuple[np.ndarray, float] | None:
-    """Place pictures in the plane by t-SNE (van der Maaten and Hinton, 2008).
+    """Place images in the plane by t-SNE (van der Maaten and Hinton, 2008).
 
     Args:
         features: (n, K).
         start: (n, 2) first places, the principal components.
-        perplexity: lowered to a third of the other points where pictures are few.
+        perplexity: lowered to a third of the other points where images are few.
         seed: of the optimiser.
 
     Returns:
-        (n, 2) places and the perplexity used; None for fewer than five pictures or features all alike.
+        (n, 2) places and the perplexity used; None for fewer than five images or features all alike.
     """
     count = len(features)
     if count < _FEWEST_FOR_TSNE or not start.std(axis=0)[0] > 0:
         return None
     used = min(perplexity, (count - 1) / 3)
     scaled = (start / start[:, 0].std() * 1e-4).astype(np.float32)
-    # One thread: t-SNE is chaotic, and the order of a parallel sum would change the whole picture.
+    # One thread: t-SNE is chaotic, and the order of a parallel sum would change the whole image.
     with threadpool_limits(limits=1):
         model = TSNE(perplexity=used, init=scaled, random_state=seed, learning_rate="auto")
         return model.fit_transform(features), used

@@ -22,7 +22,7 @@ from ae_pretrained.evaluation.inference import Compute, load_images
 from ae_pretrained.evaluation.selection import best_median_worst, spread
 from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
-from ae_pretrained.figures.reconstruction_sheets import ReconstructedPicture, reconstruction_sheet
+from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import save_png
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.params.evaluation_params import EvalAEParams
@@ -65,9 +65,9 @@ def evaluate_autoencoder(
     metrics = summarise_reconstruction(clean)
     _write_reconstructions(plots, model, split, clean, None, params, seed, compute)
     if corruption.kind != "none":
-        harmed = measure_autoencoder(model, split, params.batch_size, corruption, seed, compute)
-        metrics["corrupted"] = summarise_reconstruction(harmed)
-        _write_reconstructions(plots, model, split, harmed, corruption, params, seed, compute)
+        corrupted = measure_autoencoder(model, split, params.batch_size, corruption, seed, compute)
+        metrics["corrupted"] = summarise_reconstruction(corrupted)
+        _write_reconstructions(plots, model, split, corrupted, corruption, params, seed, compute)
     metrics["latents"] = _latent_space(plots, model, processed, split, classes, params, seed, compute)
     write_metrics(metrics_file, metrics)
 
@@ -84,7 +84,7 @@ def _write_reconstructions(
     compute: Compute,
 ) -> None:
     names, scores = split.column("name"), result.psnr
-    source = "" if corruption is None else " of corrupted pictures"
+    source = "" if corruption is None else " of corrupted images"
     suffix = "" if corruption is None else "_corrupted"
     for group in best_median_worst(scores, params.num_examples):
         images = load_images(split, group.rows, compute.device)
@@ -92,8 +92,8 @@ def _write_reconstructions(
         if corruption is not None:
             shown, _ = corrupt_one_by_one(images, np.array(group.rows), corruption, seed)
         output = reconstruct(model, shown, compute)
-        pictures = [
-            ReconstructedPicture(
+        panels = [
+            ReconstructedImage(
                 caption=f"{names[row]}, {_scores(scores[row], result.ssim[row])}",
                 original=images[place].cpu().numpy(),
                 reconstruction=output[place].cpu().numpy(),
@@ -102,7 +102,7 @@ def _write_reconstructions(
             for place, row in enumerate(group.rows)
         ]
         title = f"Reconstructions{source}: {group.name} by PSNR"
-        save_png(reconstruction_sheet(title, pictures), plots / f"reconstructions{suffix}_{group.name}.png")
+        save_png(reconstruction_sheet(title, panels), plots / f"reconstructions{suffix}_{group.name}.png")
 
 
 def _scores(psnr: float, ssim: float) -> str:
@@ -134,13 +134,13 @@ def _latent_space(
     axes = (f"PC 1 ({first:.1%} of the variance)", f"PC 2 ({second:.1%} of the variance)")
     projections = [Projection("PCA", components.points, axes, np.arange(len(test)))]
     rows = spread(len(test), params.tsne_points)
-    print(f"t-SNE of {len(rows)} pictures", flush=True)
+    print(f"t-SNE of {len(rows)} images", flush=True)
     placed = tsne(test[rows], components.points[rows], params.tsne_perplexity, seed)
     metrics["not_drawn"] = [] if placed else ["tsne"]
     if placed:
         points, perplexity = placed
         metrics["tsne_perplexity"] = perplexity
-        title = f"t-SNE, perplexity {perplexity:.3g}, {len(rows):,} pictures"
+        title = f"t-SNE, perplexity {perplexity:.3g}, {len(rows):,} images"
         projections.append(Projection(title, points, ("t-SNE 1", "t-SNE 2"), rows))
     figure = latent_by_species(projections, split.column("species"), classes)
     save_png(figure, plots / "latent_species.png")

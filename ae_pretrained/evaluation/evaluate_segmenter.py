@@ -1,4 +1,4 @@
-"""Everything that the pipeline tells about a segmenter: metrics, tables, pictures."""
+"""Everything that the pipeline tells about a segmenter: metrics, tables, images."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def evaluate_segmenter(
     """Evaluate a segmenter on the test split.
 
     Writes ``metrics_file`` (see :func:`summarise`), ``counts_file`` (see :func:`write_group_counts`), and into
-    ``plots`` the PNG pictures and ``tables/per_image.csv`` and ``tables/confusion.csv``.
+    ``plots`` the PNG images and ``tables/per_image.csv`` and ``tables/confusion.csv``.
 
     Args:
-        model: gives logits (N, C, H, W) for pictures in [0, 1].
+        model: gives logits (N, C, H, W) for images in [0, 1].
         processed: folder that ``prepare`` wrote.
         classes: C class names, background first.
         params: section ``eval_seg``.
@@ -56,6 +56,6 @@ def evaluate_segmenter(
     write_group_counts(counts_file, split.column("name"), result, classes)
     write_per_image(plots / "tables" / "per_image.csv", split, result, classes)
     write_confusion_rows(plots / "tables" / "confusion.csv", result.pooled, classes)
-    print("pictures of the segmentation", flush=True)
+    print("images of the segmentation", flush=True)
     write_charts(plots, split, result, classes)
     write_sheets(plots, model, split, result, classes, params, compute)

@@ -52,9 +52,9 @@ def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def load_images(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
-    """Pictures as (n, 3, H, W) float32 in [0, 1]."""
-    pictures = torch.from_numpy(np.ascontiguousarray(split.images[np.asarray(rows)]))
-    return to_float(pictures.to(device).permute(0, 3, 1, 2)).contiguous()
+    """Images as (n, 3, H, W) float32 in [0, 1]."""
+    images = torch.from_numpy(np.ascontiguousarray(split.images[np.asarray(rows)]))
+    return to_float(images.to(device).permute(0, 3, 1, 2)).contiguous()
 
 
 def load_masks(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
@@ -64,9 +64,7 @@ def load_masks(split: Split, rows: Sequence[int] | np.ndarray, device: torch.dev
         PipelineError: when the split has no masks.
     """
     if split.masks is None:
-        raise ValueError(
-            "the split holds no masks (masks.npy); a segmenter is evaluated on labelled pictures"
-        )
+        raise ValueError("the split holds no masks (masks.npy); a segmenter is evaluated on labelled images")
     return torch.from_numpy(np.ascontiguousarray(split.masks[np.asarray(rows)])).to(device)
 
 

@@ -37,7 +37,7 @@ def knn_accuracy(
 ) -> float:
     """Accuracy on test of the vote of the ``neighbors`` nearest train features (Euclidean, standardised).
 
-    With fewer train pictures than ``neighbors`` all of them vote.
+    With fewer train images than ``neighbors`` all of them vote.
     """
     model = KNeighborsClassifier(n_neighbors=min(neighbors, len(train)))
     return _accuracy(model, train, train_labels, test, test_labels)

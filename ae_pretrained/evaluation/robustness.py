@@ -1,4 +1,4 @@
-"""How a segmenter bears distorted pictures: mean IoU and Dice by distortion and strength."""
+"""How a segmenter bears distorted images: mean IoU and Dice by distortion and strength."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def evaluate_robustness(
     compute: Compute | None = None,
     trained: tuple[list[str], int] | None = None,
 ) -> None:
-    """Evaluate a segmenter on distorted test pictures.
+    """Evaluate a segmenter on distorted test images.
 
-    Writes ``metrics_file`` with ``mean_iou_clean`` and ``mean_dice_clean`` over the pictures used,
+    Writes ``metrics_file`` with ``mean_iou_clean`` and ``mean_dice_clean`` over the images used,
     ``mean_iou`` and ``mean_dice`` (mean over distortions of the mean over strengths) and the same per
     distortion; ``table`` with columns corruption, strength, level (1 is the mildest), mean_iou, mean_dice,
     whose first row is the clean score (corruption ``none``, level 0); and the curves into ``plots``. A
@@ -76,7 +76,7 @@ def evaluate_robustness(
     model.to(compute.device).eval()
     passes = 1 + sum(len(values) for values in strengths.values())
     lines: list[tuple[str, float, int, float, float]] = []
-    with tqdm(total=passes * len(rows), desc="robustness", unit="picture", disable=None) as bar:
+    with tqdm(total=passes * len(rows), desc="robustness", unit="image", disable=None) as bar:
 
         def score(name: str, strength: float, level: int) -> None:
             pooled = _pooled_confusion(
@@ -128,11 +128,11 @@ def _pooled_confusion(
     name, strength = distortion
     pooled = np.zeros((num_classes, num_classes), dtype=np.int64)
     for chosen in batches(rows, batch_size):
-        pictures = np.ascontiguousarray(split.images[chosen])
+        pixels = np.ascontiguousarray(split.images[chosen])
         values = (
-            pictures.astype(np.float32) / 255
+            pixels.astype(np.float32) / 255
             if name == CLEAN
-            else distort_batch(pictures, chosen, name, strength, seed)
+            else distort_batch(pixels, chosen, name, strength, seed)
         )
         images = torch.from_numpy(values).to(compute.device).permute(0, 3, 1, 2).contiguous()
         probabilities = class_probabilities(model, images, flip_averaging, compute)

@@ -1,4 +1,4 @@
-"""All pictures of a segmentation result, written as PNG."""
+"""All images of a segmentation result, written as PNG."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ae_pretrained.metrics import confusion as measures
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.evaluation_params import EvalSegParams
 
-_CLOSE_UPS = 2  # pictures of each group that get confidence and Grad-CAM rows
+_CLOSE_UPS = 2  # images of each group that get confidence and Grad-CAM rows
 _SIXTHS = 6
 
 
@@ -89,17 +89,17 @@ def write_sheets(
     params: EvalSegParams,
     compute: Compute,
 ) -> None:
-    """Sheets of chosen pictures, which go through the model a second time: nothing is kept of the first."""
+    """Sheets of chosen images, which go through the model a second time: nothing is kept of the first."""
     scores = result.image_iou
     groups = best_median_worst(scores, params.num_examples)
-    pictures = {group.name: _examples(model, split, scores, group, params, compute) for group in groups}
-    for name, items in pictures.items():
+    examples = {group.name: _examples(model, split, scores, group, params, compute) for group in groups}
+    for name, items in examples.items():
         title = f"Segmentation: {name} by mean IoU"
         save_png(sheets.side_by_side(title, items, classes), plots / f"segmentation_{name}.png")
-    save_png(sheets.error_maps(list(pictures.items()), classes), plots / "error_maps.png")
+    save_png(sheets.error_maps(list(examples.items()), classes), plots / "error_maps.png")
     close_ups = [
         replace(item, caption=f"{name}: {item.caption}")
-        for name, items in pictures.items()
+        for name, items in examples.items()
         for item in items[:_CLOSE_UPS]
     ]
     rows = [row for group in groups for row in group.rows[:_CLOSE_UPS]]
@@ -119,13 +119,13 @@ def _examples(
     group: ExampleGroup,
     params: EvalSegParams,
     compute: Compute,
-) -> list[sheets.SegmentedPicture]:
+) -> list[sheets.SegmentedImage]:
     images = load_images(split, group.rows, compute.device)
     probabilities = class_probabilities(model, images, params.flip_averaging, compute).cpu().numpy()
     assert split.masks is not None  # measured before
     names = split.column("name")
     return [
-        sheets.SegmentedPicture(
+        sheets.SegmentedImage(
             caption=f"{names[row]}, mean IoU {scores[row]:.2f}",
             image=np.asarray(split.images[row]),
             truth=np.asarray(split.masks[row]),

@@ -23,10 +23,10 @@ from ae_pretrained.params.evaluation_params import EvalSegParams
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What is kept of a split: a few numbers a picture.
+    """What is kept of a split: a few numbers an image.
 
     Attributes:
-        confusion: (N, C, C) int64 pixel counts per picture, truth in rows.
+        confusion: (N, C, C) int64 pixel counts per image, truth in rows.
         boundary: (2, C) int64 intersections and unions of the boundary regions, pooled.
         reliability: the reliability diagram over all labelled pixels.
     """
@@ -42,7 +42,7 @@ class SegmentationResult:
 
     @property
     def image_iou(self) -> np.ndarray:
-        """(N,) mean IoU of each picture over the classes that its truth shows; NaN if unlabelled."""
+        """(N,) mean IoU of each image over the classes that its truth shows; NaN if unlabelled."""
         return measures.mean_over_true_classes(measures.iou_per_class(self.confusion), self.confusion)
 
 
@@ -50,7 +50,7 @@ def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], 
     """Compare what a segmenter was trained for with the data it is to be measured on.
 
     Args:
-        split: the pictures.
+        split: the images.
         classes: ``data.classes``.
         trained: class names and side in pixels that the model file states, if known.
 
@@ -58,7 +58,7 @@ def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], 
         PipelineError: naming what differs and what to do.
     """
     if len(split) == 0:
-        raise PipelineError("the split holds no picture, there is nothing to evaluate; check data.source")
+        raise PipelineError("the split holds no image, there is nothing to evaluate; check data.source")
     if trained is None:
         return
     names, side = trained
@@ -69,7 +69,7 @@ def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], 
         )
     if side != split.images.shape[1]:
         raise PipelineError(
-            f"the segmenter was trained on pictures of {side} px, the prepared ones have "
+            f"the segmenter was trained on images of {side} px, the prepared ones have "
             f"{split.images.shape[1]} px (data.image_size); train it again, or restore that size"
         )
 
@@ -91,7 +91,7 @@ def measure_segmenter(
     confusion, boundary = [], np.zeros((2, num_classes), dtype=np.int64)
     histogram = CalibrationHistogram(params.calibration_bins)
     rows = np.arange(len(split))
-    with tqdm(total=len(rows), desc="segmentation", unit="picture", disable=None) as bar:
+    with tqdm(total=len(rows), desc="segmentation", unit="image", disable=None) as bar:
         for chosen in batches(rows, params.batch_size):
             truth = load_masks(split, chosen, compute.device)
             images = load_images(split, chosen, compute.device)
@@ -128,10 +128,10 @@ def summarise(
 
     A class that neither truth nor prediction shows on the whole split is listed under ``absent_classes``, has
     no entry of its own and is left out of the means; ``mean_foreground_dice`` and ``species_accuracy`` are
-    missing where no foreground is left to score. ``species_accuracy`` is over the pictures whose truth shows
+    missing where no foreground is left to score. ``species_accuracy`` is over the images whose truth shows
     foreground: right when most predicted foreground pixels are of the class that covers most of the truth,
-    wrong when none is predicted. ``mean_image_dice`` is the mean over pictures of the mean Dice over the
-    classes that a picture's truth shows.
+    wrong when none is predicted. ``mean_image_dice`` is the mean over images of the mean Dice over the
+    classes that an image's truth shows.
     """
     pooled = result.pooled
     scores = measures.scores_from_confusion(pooled, classes)

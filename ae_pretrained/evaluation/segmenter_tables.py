@@ -1,4 +1,4 @@
-"""Tables of a segmentation result: a row a picture, counts to compare runs by, rows for DVC's confusion template."""
+"""Tables of a segmentation result: a row an image, counts to compare runs by, rows for DVC's confusion template."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ COUNTS = ("right", "true", "predicted")  # in the order of metrics.segmentation.
 
 
 def write_per_image(path: Path, split: Split, result: SegmentationResult, classes: list[str]) -> None:
-    """Write the figures of every picture, the worst mean IoU first.
+    """Write the figures of every image, the worst mean IoU first.
 
     Columns: name, species, breed, mean_iou, mean_dice, pixel_accuracy, foreground_share (of the labelled
     pixels, truth), true_class and predicted_class (majority of the foreground pixels, empty for none) and
-    iou_<class>. A cell is empty where there is no such figure; pictures without a labelled pixel come last.
+    iou_<class>. A cell is empty where there is no such figure; images without a labelled pixel come last.
     """
     counts = result.confusion
     iou = measures.iou_per_class(counts)
@@ -50,7 +50,7 @@ def write_per_image(path: Path, split: Split, result: SegmentationResult, classe
 
 
 def foreground_share(result: SegmentationResult) -> np.ndarray:
-    """(N,) share of the labelled pixels of each picture that are foreground in truth; NaN if none is."""
+    """(N,) share of the labelled pixels of each image that are foreground in truth; NaN if none is."""
     truth = result.confusion.sum(axis=2)
     total = truth.sum(axis=1)
     return np.where(total > 0, truth[:, 1:].sum(axis=1) / np.where(total > 0, total, 1), np.nan)
@@ -59,24 +59,24 @@ def foreground_share(result: SegmentationResult) -> np.ndarray:
 def write_group_counts(
     path: Path, names: Sequence[str], result: SegmentationResult, classes: list[str]
 ) -> None:
-    """Write the pixel counts from which two runs are compared picture by picture, small enough for Git.
+    """Write the pixel counts from which two runs are compared image by image, small enough for Git.
 
-    Columns: group, and right_<class>, true_<class>, predicted_<class> in pixels. A group is a picture, named as
-    it is; of more than ``MAX_GROUPS`` pictures it is a number, and every picture falls into one by the checksum of
-    its name, whatever the other pictures are. Groups drawn like this can be resampled in place of pictures: they are
+    Columns: group, and right_<class>, true_<class>, predicted_<class> in pixels. A group is an image, named as
+    it is; of more than ``MAX_GROUPS`` images it is a number, and every image falls into one by the checksum of
+    its name, whatever the other images are. Groups drawn like this can be resampled in place of images: they are
     as independent, and the interval estimates the same spread.
 
     Args:
         path: the CSV.
-        names: of the N pictures.
-        result: counts of the N pictures.
+        names: of the N images.
+        result: counts of the N images.
         classes: C names, background first.
     """
     counts = measures.class_counts(result.confusion)
     groups: dict[str, np.ndarray] = {}
-    for name, picture in zip(names, counts, strict=True):
+    for name, image in zip(names, counts, strict=True):
         group = name if len(names) <= MAX_GROUPS else f"{crc32(name.encode()) % MAX_GROUPS:03d}"
-        groups[group] = groups.get(group, 0) + picture
+        groups[group] = groups.get(group, 0) + image
     header = ["group", *(f"{kind}_{name}" for name in classes for kind in COUNTS)]
     write_table(path, header, ([group, *groups[group].T.ravel().tolist()] for group in sorted(groups)))
 

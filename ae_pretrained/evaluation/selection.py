@@ -1,4 +1,4 @@
-"""Which pictures are shown: the best, the median and the worst by a score."""
+"""Which images are shown: the best, the median and the worst by a score."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ExampleGroup:
-    """Positions of pictures that are shown together, ``name`` is best, median or worst."""
+    """Positions of images that are shown together, ``name`` is best, median or worst."""
 
     name: str
     rows: list[int]
 
 
 def best_median_worst(scores: np.ndarray, count: int) -> list[ExampleGroup]:
-    """Choose ``count`` pictures from either end and the middle of a ranking, none of them twice.
+    """Choose ``count`` images from either end and the middle of a ranking, none of them twice.
 
     Args:
         scores: (N,) higher is better; NaN is left out. Ties go by position.
-        count: pictures per group; fewer where there are less than three times as many.
+        count: images per group; fewer where there are less than three times as many.
 
     Returns:
-        The groups that have a picture: a single picture is ``best``, a second one ``worst``. The worst group
+        The groups that have an image: a single image is ``best``, a second one ``worst``. The worst group
         begins with the worst.
     """
     order = np.argsort(-scores, kind="stable")

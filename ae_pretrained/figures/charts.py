@@ -182,22 +182,20 @@ def score_by_size(
     classes: Sequence[str],
     noun: str,
 ) -> Figure:
-    """IoU of each picture against the size of its foreground, and the mean over sixths of the pictures.
+    """IoU of each image against the size of its foreground, and the mean over sixths of the images.
 
     Args:
         share: (n,) share of the labelled pixels that are foreground, in [0, 1].
-        score: (n,) mean IoU per picture.
-        groups: (n,) true class of each picture, for its colour; empty for none.
-        line: (k, 2) mean share and mean score of the pictures sorted by share and cut into sixths.
+        score: (n,) mean IoU per image.
+        groups: (n,) true class of each image, for its colour; empty for none.
+        line: (k, 2) mean share and mean score of the images sorted by share and cut into sixths.
         noun: what the foreground is.
     """
     figure = new_figure(4.4)
     axes = figure.subplots()
     axes.scatter(share, score, s=9, c=group_colors(groups, classes), alpha=0.35, linewidths=0)
-    axes.plot(*line.T, "o-", color=INK, label="mean of a sixth of the pictures")
-    axes.set(
-        xlabel=f"share of the picture that is {noun}", ylabel="mean IoU of the picture", ylim=(-0.02, 1.02)
-    )
+    axes.plot(*line.T, "o-", color=INK, label="mean of a sixth of the images")
+    axes.set(xlabel=f"share of the image that is {noun}", ylabel="mean IoU of the image", ylim=(-0.02, 1.02))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid()
     axes_handles, _ = axes.get_legend_handles_labels()
@@ -221,8 +219,8 @@ def score_by_group(
 
     Args:
         names: (g,) groups.
-        means: (g,) mean over pictures of their mean IoU.
-        counts: (g,) pictures.
+        means: (g,) mean over images of their mean IoU.
+        counts: (g,) images.
         kinds: (g,) species of each group, for its colour.
     """
     order = np.argsort(-means, kind="stable")
@@ -241,7 +239,7 @@ def score_by_group(
     axes.set_yticks(range(len(order)), [names[place].replace("_", " ") for place in order])
     axes.invert_yaxis()
     axes.margins(y=0.01)
-    axes.set(xlabel="mean IoU of a picture, averaged over the breed (number of pictures)", xlim=(0, 1.12))
+    axes.set(xlabel="mean IoU of an image, averaged over the breed (number of images)", xlim=(0, 1.12))
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.grid(axis="x")
     shown = dict(zip(kinds, colors, strict=True))

@@ -100,7 +100,7 @@ class RobustnessCurve:
     """One corruption.
 
     Attributes:
-        title: what is done to the pictures.
+        title: what is done to the images.
         unit: what the strength means.
         neutral: the strength that changes nothing.
         points: (strength, mean IoU) from the mildest to the strongest.
@@ -142,5 +142,5 @@ def robustness_curves(curves: Sequence[RobustnessCurve], clean: float) -> Figure
         row[0].set_ylabel("mean IoU")
     handles, labels = flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    set_title(figure, "Robustness to corrupted pictures")
+    set_title(figure, "Robustness to corrupted images")
     return figure

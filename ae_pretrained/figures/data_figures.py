@@ -1,4 +1,4 @@
-"""Pictures of the data: contact sheets, counts per split, pixels per class."""
+"""Images of the data: contact sheets, counts per split, pixels per class."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SPLIT_COLORS = ("#009E73", "#56B4E9", "#CC79A7", MUTED)
 def contact_sheet(
     title: str, images: np.ndarray, masks: np.ndarray | None, names: Sequence[str], classes: Sequence[str]
 ) -> Figure:
-    """Pictures in rows, their masks laid over them; what no class has, border and padding, is left as it is.
+    """Images in rows, their masks laid over them; what no class has, border and padding, is left as it is.
 
     Args:
         title: of the sheet.
         images: (n, H, W, 3) uint8, at least one.
-        masks: (n, H, W) class masks, 255 ignored; None for pictures without.
-        names: of the pictures.
+        masks: (n, H, W) class masks, 255 ignored; None for images without.
+        names: of the images.
         classes: class names.
     """
     rows = -(-len(images) // _ACROSS)
@@ -78,12 +78,12 @@ def _printable(text: str) -> str:
 
 
 def _tile(image: np.ndarray, mask: np.ndarray | None, num_classes: int) -> np.ndarray:
-    picture = np.asarray(image)
+    tile = np.asarray(image)
     if mask is not None:
-        picture = overlay_mask(picture, np.asarray(mask), num_classes, opacity=0.4)
-    # Small pictures are enlarged before they are drawn, so that overlays have smooth enough edges.
-    how = cv2.INTER_CUBIC if len(picture) < _TILE else cv2.INTER_AREA
-    return np.asarray(cv2.resize(picture, (_TILE, _TILE), interpolation=how))
+        tile = overlay_mask(tile, np.asarray(mask), num_classes, opacity=0.4)
+    # Small images are enlarged before they are drawn, so that overlays have smooth enough edges.
+    how = cv2.INTER_CUBIC if len(tile) < _TILE else cv2.INTER_AREA
+    return np.asarray(cv2.resize(tile, (_TILE, _TILE), interpolation=how))
 
 
 def _strip(tiles: Sequence[np.ndarray]) -> np.ndarray:
@@ -95,11 +95,11 @@ def _strip(tiles: Sequence[np.ndarray]) -> np.ndarray:
 
 @styled
 def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure:
-    """Pictures per split and foreground class.
+    """Images per split and foreground class.
 
     Args:
-        counts: split name to pictures per foreground class.
-        classes: foreground class names; ``unknown`` for pictures without a mask.
+        counts: split name to images per foreground class.
+        classes: foreground class names; ``unknown`` for images without a mask.
     """
     figure = new_figure(0.5 * len(counts) + 1.6)
     axes = figure.subplots()
@@ -119,10 +119,10 @@ def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure
     for place, total in zip(places, left, strict=True):
         axes.text(total, place, f"  {total:.0f}", va="center")
     axes.set_yticks(places, list(counts))
-    axes.set_xlabel("pictures")
+    axes.set_xlabel("images")
     axes.set_xlim(0, left.max() * 1.12)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=len(classes))
-    set_title(figure, "Pictures per split")
+    set_title(figure, "Images per split")
     return figure
 
 
@@ -164,10 +164,10 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
 
 @styled
 def breed_counts(counts: dict[str, dict[str, int]]) -> Figure:
-    """Pictures per breed, its splits side by side in one bar.
+    """Images per breed, its splits side by side in one bar.
 
     Args:
-        counts: breed to split name to pictures; every breed has the same splits.
+        counts: breed to split name to images; every breed has the same splits.
     """
     splits = list(next(iter(counts.values())))
     figure = new_figure(0.19 * len(counts) + 1.5)
@@ -180,22 +180,22 @@ def breed_counts(counts: dict[str, dict[str, int]]) -> Figure:
         left += values
     axes.set_yticks(places, [breed.replace("_", " ") for breed in counts], fontsize=8)
     axes.set_ylim(-0.7, len(counts) - 0.3)
-    axes.set_xlabel("pictures")
+    axes.set_xlabel("images")
     figure.legend(loc="outside lower center", ncols=len(splits))
-    set_title(figure, "Pictures per breed")
+    set_title(figure, "Images per breed")
     return figure
 
 
 @styled
 def original_sizes(sizes: np.ndarray) -> Figure:
-    """Width against height of the pictures as they came, and how often each side ratio occurs.
+    """Width against height of the images as they came, and how often each side ratio occurs.
 
     Args:
         sizes: (n, 2) width and height, pixels.
     """
     figure = new_figure(3.6)
     left, right = figure.subplots(1, 2)
-    # Many pictures share a size: one mark each, the larger the more there are.
+    # Many images share a size: one mark each, the larger the more there are.
     places, counts = np.unique(sizes, axis=0, return_counts=True)
     area = 12 + 240 * counts / counts.max()
     left.scatter(places[:, 0], places[:, 1], s=area, color=SPLIT_COLORS[0], alpha=0.35, linewidths=0)
@@ -215,7 +215,7 @@ def original_sizes(sizes: np.ndarray) -> Figure:
     right.set_xticks(marks, [f"{mark:g}" for mark in marks])
     right.set_xticks([], minor=True)
     right.set_xlabel("width / height")
-    right.set_ylabel("pictures")
+    right.set_ylabel("images")
     right.set_title("Side ratios")
-    set_title(figure, "Pictures as they came")
+    set_title(figure, "Images as they came")
     return figure

@@ -25,7 +25,7 @@ class Projection:
         title: of the panel.
         points: (n, 2).
         axes: labels of the two axes.
-        rows: (n,) which pictures the points are, to look up their labels.
+        rows: (n,) which images the points are, to look up their labels.
     """
 
     title: str
@@ -52,7 +52,7 @@ def latent_by_species(
 
     Args:
         projections: panels side by side.
-        species: label of every picture that ``Projection.rows`` may name; empty for unknown.
+        species: label of every image that ``Projection.rows`` may name; empty for unknown.
         classes: class names, background first.
     """
     figure = new_figure(4.8, width=8.0 if len(projections) > 1 else 5.4)
@@ -67,7 +67,7 @@ def latent_by_species(
         for name, color in zip(names, group_colors(names, classes), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
-    set_title(figure, "Latent space by species, test pictures")
+    set_title(figure, "Latent space by species, test images")
     return figure
 
 
@@ -112,5 +112,5 @@ def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) ->
     if rest:
         handles.append(Line2D([], [], marker="o", linestyle="", color=MUTED, label=f"{rest} other breeds"))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
-    set_title(figure, "Latent space by breed, test pictures")
+    set_title(figure, "Latent space by breed, test images")
     return figure

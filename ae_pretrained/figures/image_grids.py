@@ -1,4 +1,4 @@
-"""Pictures made of masks, and sheets of pictures with captions, a legend and a colour scale."""
+"""Images made of masks, and sheets of images with captions, a legend and a colour scale."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LINE = 0.24  # height of a line of text
 
 
 @dataclass(frozen=True)
-class PictureRow:
-    """Pictures side by side, (H, W, 3) uint8 each, under one caption."""
+class ImageRow:
+    """Images side by side, (H, W, 3) uint8 each, under one caption."""
 
     caption: str
-    pictures: Sequence[np.ndarray]
+    images: Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def color_mask(mask: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def overlay_mask(image: np.ndarray, mask: np.ndarray, num_classes: int, opacity: float = 0.55) -> np.ndarray:
-    """Tint the foreground of a picture in the colours of its classes; background stays as it is.
+    """Tint the foreground of an image in the colours of its classes; background stays as it is.
 
     Args:
         image: (H, W, 3) uint8.
@@ -79,28 +79,28 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 @styled
-def picture_sheet(
+def image_sheet(
     title: str,
-    rows: Sequence[PictureRow],
+    rows: Sequence[ImageRow],
     columns: Sequence[str] = (),
     legend: Sequence[tuple[str, str]] = (),
     scale: ColorScale | None = None,
     note: str = "",
 ) -> Figure:
-    """A sheet of pictures.
+    """A sheet of images.
 
-    The places of all parts are computed rather than left to a layout engine: pictures have a fixed shape, and
+    The places of all parts are computed rather than left to a layout engine: images have a fixed shape, and
     so nothing can overlap.
 
     Args:
         title: of the sheet.
         rows: from top to bottom, at least one.
-        columns: headings over the columns of pictures; empty for none.
-        legend: (label, colour) patches below the pictures.
-        scale: a colour bar below the pictures.
+        columns: headings over the columns of images; empty for none.
+        legend: (label, colour) patches below the images.
+        scale: a colour bar below the images.
         note: a line under the title.
     """
-    across = max(len(row.pictures) for row in rows)
+    across = max(len(row.images) for row in rows)
     cell = min(_LARGEST_CELL, (WIDTH - 2 * _MARGIN - (across - 1) * _GAP) / across)
     width = WIDTH
     left = (width - across * cell - (across - 1) * _GAP) / 2
@@ -122,7 +122,7 @@ def picture_sheet(
     for line, row in enumerate(rows):
         top = above + line * (cell + _LINE + _GAP)
         text(left, top + _LINE / 2, row.caption, fontsize=9, color=MUTED)
-        for place, picture in enumerate(row.pictures):
+        for place, image in enumerate(row.images):
             box = (
                 (left + place * (cell + _GAP)) / width,
                 1 - (top + _LINE + cell) / height,
@@ -130,7 +130,7 @@ def picture_sheet(
                 cell / height,
             )
             axes = figure.add_axes(box)
-            axes.imshow(picture, interpolation="nearest")
+            axes.imshow(image, interpolation="nearest")
             axes.set_axis_off()
     if legend:
         figure.legend(

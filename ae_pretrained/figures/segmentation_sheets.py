@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from ae_pretrained.figures.image_grids import (
     ColorScale,
-    PictureRow,
+    ImageRow,
     color_mask,
     color_scalar,
     grey,
+    image_sheet,
     overlay_mask,
-    picture_sheet,
 )
 from ae_pretrained.figures.style import IGNORE_COLOR, class_colors, hex_to_rgb
 
@@ -31,8 +31,8 @@ _ERROR_COLORS = {
 
 
 @dataclass(frozen=True)
-class SegmentedPicture:
-    """A picture with its truth and prediction.
+class SegmentedImage:
+    """An image with its truth and prediction.
 
     Attributes:
         caption: name and scores.
@@ -59,11 +59,11 @@ def _class_legend(classes: Sequence[str]) -> list[tuple[str, str]]:
     return [*legend, ("ignored", IGNORE_COLOR)]
 
 
-def side_by_side(title: str, pictures: Sequence[SegmentedPicture], classes: Sequence[str]) -> Figure:
-    """Image, truth, prediction and overlay of each picture."""
+def side_by_side(title: str, images: Sequence[SegmentedImage], classes: Sequence[str]) -> Figure:
+    """Image, truth, prediction and overlay of each image."""
     count = len(classes)
     rows = [
-        PictureRow(
+        ImageRow(
             item.caption,
             [
                 item.image,
@@ -72,15 +72,15 @@ def side_by_side(title: str, pictures: Sequence[SegmentedPicture], classes: Sequ
                 overlay_mask(item.image, item.prediction, count),
             ],
         )
-        for item in pictures
+        for item in images
     ]
-    return picture_sheet(
+    return image_sheet(
         title, rows, ("Image", "Truth", "Prediction", "Overlay"), legend=_class_legend(classes)
     )
 
 
-def error_map(item: SegmentedPicture) -> np.ndarray:
-    """Colour every pixel by what became of it; rightly found background is the picture in light grey."""
+def error_map(item: SegmentedImage) -> np.ndarray:
+    """Colour every pixel by what became of it; rightly found background is the image in light grey."""
     truth, prediction = item.truth, item.prediction
     canvas = (grey(item.image) * 0.35 + 165).astype(np.uint8)  # light: ignored pixels are dark grey
     there, found, counted = (truth > 0) & (truth != 255), prediction > 0, truth != 255
@@ -97,38 +97,38 @@ def error_map(item: SegmentedPicture) -> np.ndarray:
     return canvas
 
 
-def error_maps(groups: Sequence[tuple[str, Sequence[SegmentedPicture]]], classes: Sequence[str]) -> Figure:
-    """Error maps of groups of pictures (name of the group, its pictures), four to a line."""
+def error_maps(groups: Sequence[tuple[str, Sequence[SegmentedImage]]], classes: Sequence[str]) -> Figure:
+    """Error maps of groups of images (name of the group, its images), four to a line."""
     noun, kind = foreground_words(classes)
     rows = []
-    for name, pictures in groups:
-        for start in range(0, len(pictures), _TILES_ACROSS):
-            line = pictures[start : start + _TILES_ACROSS]
+    for name, images in groups:
+        for start in range(0, len(images), _TILES_ACROSS):
+            line = images[start : start + _TILES_ACROSS]
             caption = name if start == 0 else f"{name}, continued"
-            rows.append(PictureRow(caption, [error_map(item) for item in line]))
+            rows.append(ImageRow(caption, [error_map(item) for item in line]))
     labels = [f"right {noun}", f"missed {noun}", f"false {noun}", f"wrong {kind}", "ignored"]
-    return picture_sheet(
+    return image_sheet(
         "Error maps",
         rows,
         legend=list(zip(labels, _ERROR_COLORS.values(), strict=True)),
-        note="Background that was found as such is the picture in grey.",
+        note="Background that was found as such is the image in grey.",
     )
 
 
-def shown_classes(pictures: Sequence[SegmentedPicture], num_classes: int) -> list[int]:
+def shown_classes(images: Sequence[SegmentedImage], num_classes: int) -> list[int]:
     """The classes that get a column: all, or those of the highest mean probability where they are many."""
     if num_classes <= MOST_CLASSES_SHOWN:
         return list(range(num_classes))
-    mean = np.mean([item.probabilities.mean(axis=(1, 2)) for item in pictures], axis=0)
+    mean = np.mean([item.probabilities.mean(axis=(1, 2)) for item in images], axis=0)
     return sorted(np.argsort(-mean, kind="stable")[:MOST_CLASSES_SHOWN].tolist())
 
 
-def confidence_maps(pictures: Sequence[SegmentedPicture], classes: Sequence[str]) -> Figure:
+def confidence_maps(images: Sequence[SegmentedImage], classes: Sequence[str]) -> Figure:
     """Probability of every class and the largest of them, next to the image."""
     scale = ColorScale("viridis", 0.0, 1.0, "probability")
-    shown = shown_classes(pictures, len(classes))
+    shown = shown_classes(images, len(classes))
     rows = [
-        PictureRow(
+        ImageRow(
             item.caption,
             [
                 item.image,
@@ -136,31 +136,31 @@ def confidence_maps(pictures: Sequence[SegmentedPicture], classes: Sequence[str]
                 color_scalar(item.probabilities.max(axis=0), scale),
             ],
         )
-        for item in pictures
+        for item in images
     ]
     headings = ["Image", *(classes[place] for place in shown), "highest of all"]
-    return picture_sheet("Confidence: probability by pixel", rows, headings, scale=scale)
+    return image_sheet("Confidence: probability by pixel", rows, headings, scale=scale)
 
 
 def grad_cam_sheet(
-    pictures: Sequence[SegmentedPicture], maps: np.ndarray, classes: Sequence[str], layer: str
+    images: Sequence[SegmentedImage], maps: np.ndarray, classes: Sequence[str], layer: str
 ) -> Figure:
-    """Grad-CAM of one layer for every class, laid over the picture in grey.
+    """Grad-CAM of one layer for every class, laid over the image in grey.
 
     Args:
-        pictures: n pictures.
+        images: n images.
         maps: (n, C, H, W) in [0, 1].
         layer: what the layer is called in the title.
     """
-    scale = ColorScale("inferno", 0.0, 1.0, "evidence for the class, relative to its peak in the picture")
-    shown = shown_classes(pictures, len(classes))
+    scale = ColorScale("inferno", 0.0, 1.0, "evidence for the class, relative to its peak in the image")
+    shown = shown_classes(images, len(classes))
     rows = []
-    for item, heat in zip(pictures, maps, strict=True):
+    for item, heat in zip(images, maps, strict=True):
         overlays = [
             (0.35 * grey(item.image) + 0.65 * color_scalar(heat[place], scale)).round().astype(np.uint8)
             for place in shown
         ]
-        rows.append(PictureRow(item.caption, [item.image, *overlays]))
-    return picture_sheet(
+        rows.append(ImageRow(item.caption, [item.image, *overlays]))
+    return image_sheet(
         f"Grad-CAM on {layer}", rows, ["Image", *(classes[place] for place in shown)], scale=scale
     )

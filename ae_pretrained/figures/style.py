@@ -1,7 +1,7 @@
-"""Colours, fonts and the writing of figures: everything that all pictures share.
+"""Colours, fonts and the writing of figures: everything that all images share.
 
 The colours are those of Okabe and Ito ("Color Universal Design", 2008), which stay apart under the common
-kinds of colour blindness. A class has the same colour in every picture.
+kinds of colour blindness. A class has the same colour in every image.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 
 def set_title(figure: Figure, title: str) -> None:
-    """Title of a figure, at the left as on the sheets of pictures."""
+    """Title of a figure, at the left as on the sheets of images."""
     figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
 
 

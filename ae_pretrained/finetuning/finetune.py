@@ -38,7 +38,7 @@ def finetune(
     metrics: Path,
     checkpoints: Path,
 ) -> None:
-    """Train the U-Net on the labelled share of the training pictures and keep its best epoch.
+    """Train the U-Net on the labelled share of the training images and keep its best epoch.
 
     Args:
         processed: folder of prepared arrays.

@@ -1,6 +1,6 @@
-"""Latent perceptual loss: the code of a picture must say what an ImageNet network sees in it.
+"""Latent perceptual loss: the code of an image must say what an ImageNet network sees in it.
 
-The perceptual loss compares pictures, and its gradient reaches the encoder by way of the decoder, which can satisfy
+The perceptual loss compares images, and its gradient reaches the encoder by way of the decoder, which can satisfy
 it from the shallow skip connections alone. This one asks the deep stages themselves (feature distillation, FitNets,
 arXiv 1412.6550). It brings in what the network learnt from ImageNet's labels: see ``docs/method.md``.
 """
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.losses.perceptual_loss import FrozenEyes, enlarged, frozen_lite
+from ae_pretrained.losses.perceptual_loss import FrozenNetworkLoss, enlarged, frozen_lite
 from ae_pretrained.models.imagenet import lite_strides, smallest_side
 
 _STAGES = 2  # the deepest stages of the encoder that are asked; shallower ones hold edges, which pixels teach
@@ -22,7 +22,7 @@ _BATCH = (0, 2, 3)  # axes over which a channel's features are standardised
 _SMALLEST_SPREAD = 1e-6
 
 
-class LatentPerceptualLoss(FrozenEyes):
+class LatentPerceptualLoss(FrozenNetworkLoss):
     """Share of the variance of ImageNet features that a linear map of the encoder's deep features leaves unexplained.
 
     The encoder's two deepest stages are compared with EfficientNet-Lite0's maps of the same strides, whose channels
@@ -32,7 +32,7 @@ class LatentPerceptualLoss(FrozenEyes):
     Args:
         channels: channels of every stage of the encoder, shallow to deep.
         strides: their strides.
-        size: shorter side in px to which smaller pictures are enlarged before the ImageNet network sees them.
+        size: shorter side in px to which smaller images are enlarged before the ImageNet network sees them.
 
     Raises:
         PipelineError: when no stage of the encoder has a stride of the ImageNet network.
@@ -47,12 +47,12 @@ class LatentPerceptualLoss(FrozenEyes):
                 "give model.features more stages or set the weight to 0"
             )
         levels = [known.index(strides[stage]) for stage in stages]
-        eyes = frozen_lite(levels[-1] + 1)
-        super().__init__(eyes)
+        teacher = frozen_lite(levels[-1] + 1)
+        super().__init__(teacher)
         self.stages, self.levels = stages, levels
         self.smallest = max(size, smallest_side(levels[-1] + 1))
         self.maps = nn.ModuleList(
-            nn.Conv2d(channels[stage], eyes.channels[level], 1)
+            nn.Conv2d(channels[stage], teacher.channels[level], 1)
             for stage, level in zip(stages, levels, strict=True)
         )
 
@@ -60,7 +60,7 @@ class LatentPerceptualLoss(FrozenEyes):
         """A scalar of about 1 at chance.
 
         Args:
-            features: the encoder's maps of the corrupted pictures, shallow to deep, each (N, C, H / s, W / s).
+            features: the encoder's maps of the corrupted images, shallow to deep, each (N, C, H / s, W / s).
             images: (N, 3, H, W) in [0, 1], uncorrupted.
             valid: (N, 1, H, W) booleans, False on padding; a position counts by its share of valid pixels.
         """

@@ -1,4 +1,4 @@
-"""Perceptual loss: the distance of two pictures as an ImageNet network sees them (arXiv 1603.08155).
+"""Perceptual loss: the distance of two images as an ImageNet network sees them (arXiv 1603.08155).
 
 The network is always a trained one. Features of a network with random weights, which the original
 implementation compared by mistake, measure nothing of the kind.
@@ -71,7 +71,7 @@ def _frozen(network: nn.Module) -> Any:
 
 
 def enlarged(images: Tensor, smallest: int) -> Tensor:
-    """Pictures (N, C, H, W), enlarged to a shorter side of ``smallest`` px if they are below it."""
+    """Images (N, C, H, W), enlarged to a shorter side of ``smallest`` px if they are below it."""
     height, width = images.shape[-2:]
     if min(height, width) < smallest:
         scale = smallest / min(height, width)
@@ -80,7 +80,7 @@ def enlarged(images: Tensor, smallest: int) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-class FrozenEyes(nn.Module):
+class FrozenNetworkLoss(nn.Module):
     """A loss that looks through a frozen network.
 
     The network is no submodule: neither its weights nor its buffers are parameters of whatever holds this loss,
@@ -96,25 +96,25 @@ class FrozenEyes(nn.Module):
         """The frozen network, in evaluation mode."""
         return self._held[0]
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FrozenEyes:
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FrozenNetworkLoss:
         """What ``to``, ``cuda``, ``double`` and so on come down to."""
         self.network._apply(fn, recurse)
         super()._apply(fn, recurse)
         return self
 
 
-class PerceptualLoss(FrozenEyes):
+class PerceptualLoss(FrozenNetworkLoss):
     """Mean squared difference of the features of a frozen ImageNet network, averaged over its levels.
 
     ``efficientnet_lite0``: the maps at strides 2, 4, 8 and so on, each scaled by the root mean square of the
-    target's map, since the levels of that network differ tenfold in size; pictures too small for the deepest
+    target's map, since the levels of that network differ tenfold in size; images too small for the deepest
     are enlarged first. ``vgg16``: relu1_2, relu2_2, relu3_3 and relu4_3, unscaled, as in the original.
 
     Args:
         network: which one.
         levels: how many resolutions of ``efficientnet_lite0`` are compared, 1 (stride 2) to 5 (stride 32).
-        size: pictures whose shorter side is below this many px are enlarged to it first. ImageNet networks learnt on
-            224 px: of 64 px pictures their deep maps say little (which of cat and dog, read off linearly: 0.80 right
+        size: images whose shorter side is below this many px are enlarged to it first. ImageNet networks learnt on
+            224 px: of 64 px images their deep maps say little (which of cat and dog, read off linearly: 0.80 right
             at 64 px, 0.89 enlarged to 128 px, 0.93 to 192 px, on Oxford-IIIT Pet).
     """
 

@@ -14,7 +14,7 @@ def inner_boundary(mask: Tensor, width: int) -> Tensor:
     """The pixels of a mask that lie within ``width`` pixels of its contour.
 
     As in the authors' code, the mask is eroded ``width`` times by a 3 x 3 square with zeros around the
-    picture, so the edge of the picture counts as contour.
+    image, so the edge of the image counts as contour.
 
     Args:
         mask: (..., H, W) boolean.

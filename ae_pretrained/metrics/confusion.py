@@ -1,6 +1,6 @@
 """Segmentation measures, all from confusion matrices of pixel counts.
 
-A confusion matrix has the truth in its rows and the prediction in its columns. Matrices are kept per picture,
+A confusion matrix has the truth in its rows and the prediction in its columns. Matrices are kept per image,
 (N, C, C), and summed before anything is divided: a mean over batches of Dice or IoU is a different and
 misleading figure (a batch without cats scores a perfect cat).
 
@@ -25,7 +25,7 @@ from ae_pretrained.errors import PipelineError
 
 
 def confusion_per_image(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:
-    """Count pixels by truth and prediction, picture by picture.
+    """Count pixels by truth and prediction, image by image.
 
     Args:
         prediction: (N, H, W) integer class of every pixel, in [0, num_classes).
@@ -71,7 +71,7 @@ def _divide(numerator: np.ndarray, denominator: np.ndarray, empty: float | np.nd
 def class_counts(confusion: np.ndarray) -> np.ndarray:
     """(..., C, C) counts to (..., 3, C): right, true and predicted pixels of every class.
 
-    All that the scores of a class are made of, in 3 C numbers instead of C^2. Sums over pictures may be taken
+    All that the scores of a class are made of, in 3 C numbers instead of C^2. Sums over images may be taken
     before or after.
     """
     return np.stack(_parts(confusion), axis=-2)
@@ -119,7 +119,7 @@ def mean_over_present(scores: np.ndarray) -> np.ndarray:
 
 
 def mean_over_true_classes(scores: np.ndarray, confusion: np.ndarray) -> np.ndarray:
-    """Mean over the classes that the truth holds, for the scores of single pictures.
+    """Mean over the classes that the truth holds, for the scores of single images.
 
     A single stray pixel of a class that is not there would count like a whole class that was missed, if that
     class entered the mean with its score of 0. It is not lost: it lowers the score of the class it lies on.
@@ -175,10 +175,10 @@ def all_background(confusion: np.ndarray) -> np.ndarray:
 
 
 def majority_classes(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The foreground class that covers most of each picture, in truth and in prediction.
+    """The foreground class that covers most of each image, in truth and in prediction.
 
     Args:
-        confusion: (N, C, C) counts per picture, C >= 2.
+        confusion: (N, C, C) counts per image, C >= 2.
 
     Returns:
         Two (N,) int64 arrays of classes in [1, C); -1 where there is no foreground pixel at all. On a tie

@@ -1,4 +1,4 @@
-"""Reconstruction measures per picture: squared error, PSNR and SSIM, padding left out."""
+"""Reconstruction measures per image: squared error, PSNR and SSIM, padding left out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from ae_pretrained.metrics.ssim import WINDOW, ssim_map
 
 PSNR_CAP = 100.0
-"""PSNR of a picture without error, dB: infinity has no place in a mean or in JSON."""
+"""PSNR of an image without error, dB: infinity has no place in a mean or in JSON."""
 
 
 def squared_error(output: Tensor, target: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of squared errors and number of values, picture by picture.
+    """Sum of squared errors and number of values, image by image.
 
     Args:
         output, target: (N, 3, H, W) in [0, 1].
@@ -28,7 +28,7 @@ def squared_error(output: Tensor, target: Tensor, counted: Tensor) -> tuple[Tens
 
 
 def psnr(mse: np.ndarray) -> np.ndarray:
-    """Peak signal-to-noise ratio in dB of mean squared errors of pictures in [0, 1], at most ``PSNR_CAP``."""
+    """Peak signal-to-noise ratio in dB of mean squared errors of images in [0, 1], at most ``PSNR_CAP``."""
     return -10.0 * np.log10(np.maximum(mse, 10.0 ** (-PSNR_CAP / 10.0)))
 
 
@@ -36,14 +36,14 @@ def ssim_per_image(output: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Structural similarity (Wang et al., 2004): Gaussian window 11 x 11, sigma 1.5, data range 1.
 
     The mean is taken over the windows that lie wholly inside ``valid``. For a rectangle of valid pixels that
-    is the SSIM of the cropped pictures.
+    is the SSIM of the cropped images.
 
     Args:
         output, target: (N, 3, H, W) in [0, 1].
         valid: (N, 1, H, W) boolean, False on padding.
 
     Returns:
-        (N,) float64 in [-1, 1]; NaN for a picture too small to hold a single window.
+        (N,) float64 in [-1, 1]; NaN for an image too small to hold a single window.
     """
     if min(output.shape[-2:]) < WINDOW:
         return torch.full((output.shape[0],), float("nan"), dtype=torch.float64, device=output.device)

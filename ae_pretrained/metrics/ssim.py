@@ -2,7 +2,7 @@
 
 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, data range 1, population covariance: the settings of
 the original paper, and of ``skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
-use_sample_covariance=False, data_range=1)``. Only windows that lie within the picture count, as there.
+use_sample_covariance=False, data_range=1)``. Only windows that lie within the image count, as there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _column_means(x: Tensor) -> Tensor:
 
 
 def _window_means(x: Tensor) -> Tensor:
-    """Gaussian means over all windows within the picture: (N, C, H, W) to (N, C, H - 10, W - 10)."""
+    """Gaussian means over all windows within the image: (N, C, H, W) to (N, C, H - 10, W - 10)."""
     return _column_means(_column_means(x).transpose(-1, -2)).transpose(-1, -2)
 
 
@@ -57,11 +57,11 @@ def ssim_map(x: Tensor, y: Tensor) -> Tensor:
         (N, C, H - 10, W - 10), in [-1, 1].
 
     Raises:
-        PipelineError: when the pictures are smaller than the window.
+        PipelineError: when the images are smaller than the window.
     """
     if min(x.shape[-2:]) < WINDOW:
         raise PipelineError(
-            f"SSIM needs pictures of at least {WINDOW} x {WINDOW} px, found {x.shape[-1]} x {x.shape[-2]}"
+            f"SSIM needs images of at least {WINDOW} x {WINDOW} px, found {x.shape[-1]} x {x.shape[-2]}"
         )
     # Differences of squares lose all their digits in bf16.
     with torch.autocast(x.device.type, enabled=False):
@@ -78,7 +78,7 @@ def ssim_map(x: Tensor, y: Tensor) -> Tensor:
 
 
 def image_ssim(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean SSIM of each picture over its windows.
+    """Mean SSIM of each image over its windows.
 
     Args:
         x, y: (N, C, H, W) in [0, 1].

@@ -55,7 +55,7 @@ class Autoencoder(nn.Module):
         self._dropped = _dropped_levels(skips, len(self.encoder.channels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct pictures (N, 3, H, W) in [0, 1]; the output has their shape and range."""
+        """Reconstruct images (N, 3, H, W) in [0, 1]; the output has their shape and range."""
         return self.decode(self.encoder(x), (x.shape[-2], x.shape[-1]))
 
     def decode(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:

@@ -39,10 +39,10 @@ def _doubling(length: int, dtype: torch.dtype) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """From the deepest feature map back to the size of the picture, fusing a skip connection per level.
+    """From the deepest feature map back to the size of the image, fusing a skip connection per level.
 
     Each level enlarges bilinearly to the size of the next shallower feature map, concatenates that map, and
-    applies two convolutions. An encoder whose first map is already smaller than the picture gets one more
+    applies two convolutions. An encoder whose first map is already smaller than the image gets one more
     level without a skip.
 
     Args:
@@ -71,7 +71,7 @@ class Decoder(nn.Module):
             self.last = Stage(self.out_channels, self.out_channels, norm, rates[len(deep_first) - 1])
 
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """(N, out_channels, H, W) from the encoder's maps, shallow to deep, and the picture's (H, W)."""
+        """(N, out_channels, H, W) from the encoder's maps, shallow to deep, and the image's (H, W)."""
         x = features[-1]
         for level, stage in enumerate(self.stages):
             skip = features[-2 - level]

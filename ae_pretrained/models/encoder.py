@@ -12,7 +12,7 @@ from ae_pretrained.models.layers import Stage
 
 
 class ImageSizeError(PipelineError):
-    """A picture is too small for the depth of a network."""
+    """An image is too small for the depth of a network."""
 
 
 class Encoder(nn.Module):
@@ -22,7 +22,7 @@ class Encoder(nn.Module):
         features: channels per stage, shallow to deep.
         dropout: spatial dropout per stage.
         norm: ``instance``, ``batch`` or ``group``.
-        in_channels: channels of the picture.
+        in_channels: channels of the image.
 
     Attributes:
         channels: channels of every feature map, shallow to deep; decoders read them.
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Feature maps of a batch of pictures.
+        """Feature maps of a batch of images.
 
         Args:
             x: (N, 3, H, W); H and W need not be multiples of the strides.
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         height, width = x.shape[-2:]
         if min(height, width) <= self.strides[-1]:
             raise ImageSizeError(
-                f"pictures of {width} x {height} px are too small for {len(self.channels)} stages (model.features): "
+                f"images of {width} x {height} px are too small for {len(self.channels)} stages (model.features): "
                 f"both sides must be above {self.strides[-1]} px"
             )
         features = []

@@ -50,7 +50,7 @@ class EfficientNetLiteEncoder(nn.Module):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Feature maps, shallow to deep, of pictures (N, 3, H, W) in [0, 1].
+        """Feature maps, shallow to deep, of images (N, 3, H, W) in [0, 1].
 
         Raises:
             ImageSizeError: when the deepest map would be a single row or column.
@@ -58,7 +58,7 @@ class EfficientNetLiteEncoder(nn.Module):
         height, width = x.shape[-2:]
         if min(height, width) <= self.strides[-1]:
             raise ImageSizeError(
-                f"pictures of {width} x {height} px are too small for the EfficientNet-Lite0 encoder "
+                f"images of {width} x {height} px are too small for the EfficientNet-Lite0 encoder "
                 f"(train_seg.init: imagenet): both sides must be above {self.strides[-1]} px"
             )
         x = self.stem((x - self.mean) / self.std)

@@ -35,7 +35,7 @@ class UNet(nn.Module):
         self.encoder_frozen = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes, H, W) of pictures (N, 3, H, W) in [0, 1]."""
+        """Logits (N, num_classes, H, W) of images (N, 3, H, W) in [0, 1]."""
         return self.head(self.decoder(self.encoder(x), (x.shape[-2], x.shape[-1])))
 
     def train(self, mode: bool = True) -> UNet:

@@ -37,8 +37,8 @@ class SegmenterInfo:
 
     Attributes:
         classes: class names by mask value, background first.
-        image_size: side of the square pictures that it was trained on, px.
-        resize: how pictures were brought to that size, ``stretch`` or ``pad``.
+        image_size: side of the square images that it was trained on, px.
+        resize: how images were brought to that size, ``stretch`` or ``pad``.
     """
 
     classes: tuple[str, ...]

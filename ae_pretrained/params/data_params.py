@@ -17,9 +17,9 @@ from ae_pretrained.params.section import (
 class SyntheticParams(Section):
     """The embedded data set that the program draws itself."""
 
-    num_trainval: Count = Field(description="Pictures drawn for training and validation.")
-    num_test: Count = Field(description="Pictures drawn for the test split.")
-    size: Annotated[int, Field(ge=32, le=1024)] = Field(description="Side of a drawn picture, pixels.")
+    num_trainval: Count = Field(description="Images drawn for training and validation.")
+    num_test: Count = Field(description="Images drawn for the test split.")
+    size: Annotated[int, Field(ge=32, le=1024)] = Field(description="Side of a drawn image, pixels.")
 
 
 class MaskCleaningParams(Section):
@@ -34,20 +34,20 @@ class MaskCleaningParams(Section):
 
 
 class LeakCheckParams(Section):
-    """Search for near-duplicate pictures across the splits; train loses its copy, test never does."""
+    """Search for near-duplicate images across the splits; train loses its copy, test never does."""
 
     enabled: bool = Field(description="Look for near-duplicates between train, val and test.")
     hash_distance: Annotated[int, Field(ge=0, le=64)] = Field(
         description="Pairs whose 64-bit perceptual hashes differ in at most this many bits are candidates."
     )
     pixel_distance: NonNegative = Field(
-        description="A candidate is confirmed when the mean absolute difference of the two pictures, as "
+        description="A candidate is confirmed when the mean absolute difference of the two images, as "
         "32x32 grey thumbnails of zero mean and unit variance, is at most this."
     )
 
 
 class DataParams(Section):
-    """Where the pictures come from and what is done to them before training."""
+    """Where the images come from and what is done to them before training."""
 
     source: Literal["synthetic", "oxford_iiit_pet", "folder", "original_project"] = Field(
         description="`synthetic` draws cats and dogs; `oxford_iiit_pet` is the official layout, downloaded "
@@ -55,11 +55,11 @@ class DataParams(Section):
     )
     root: str = Field(
         min_length=1,
-        description="Folder that holds the pictures of every source but `synthetic`. Tracked by DVC: a "
-        "changed picture re-runs the pipeline.",
+        description="Folder that holds the images of every source but `synthetic`. Tracked by DVC: a "
+        "changed image re-runs the pipeline.",
     )
     image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
-        description="Side of the square pictures that the models see, pixels."
+        description="Side of the square images that the models see, pixels."
     )
     resize: Literal["stretch", "pad"] = Field(
         description="`stretch` ignores the aspect ratio; `pad` keeps it, and padding counts nowhere."
@@ -78,12 +78,12 @@ class DataParams(Section):
     )
     label_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         description="Share of the training masks that segmentation may see; nested and stratified. The "
-        "autoencoder sees every training picture all the same."
+        "autoencoder sees every training image all the same."
     )
     on_error: Literal["stop", "skip"] = Field(
         description="What to do about an unusable file: stop the run, or leave it out, count and list it."
     )
-    workers: CountOrZero = Field(description="Processes that decode pictures (0: one per core).")
+    workers: CountOrZero = Field(description="Processes that decode images (0: one per core).")
     masks: MaskCleaningParams
     leak_check: LeakCheckParams
     synthetic: SyntheticParams

@@ -20,40 +20,40 @@ from ae_pretrained.params.section import (
 class EvalAEParams(Section):
     """Evaluation of the autoencoder on the test split."""
 
-    batch_size: Count = Field(description="Pictures per batch.")
+    batch_size: Count = Field(description="Images per batch.")
     num_examples: Annotated[int, Field(ge=1, le=16)] = Field(
-        description="Pictures shown for each of best, median and worst."
+        description="Images shown for each of best, median and worst."
     )
-    tsne_perplexity: Positive = Field(description="Perplexity of t-SNE (lowered where pictures are few).")
-    tsne_points: Count = Field(description="Most pictures that t-SNE places.")
+    tsne_perplexity: Positive = Field(description="Perplexity of t-SNE (lowered where images are few).")
+    tsne_points: Count = Field(description="Most images that t-SNE places.")
     knn_neighbors: Count = Field(description="Neighbours of the kNN probe of the latents.")
 
 
 class EvalSegParams(Section):
     """Evaluation of the segmenter on the test split."""
 
-    batch_size: Count = Field(description="Pictures per batch.")
-    flip_averaging: bool = Field(description="Average the probabilities of a picture and its mirror image.")
+    batch_size: Count = Field(description="Images per batch.")
+    flip_averaging: bool = Field(description="Average the probabilities of an image and its mirror image.")
     bootstrap_samples: Count = Field(description="Resamplings behind the 95 % interval of the mean IoU.")
     boundary_width: Count = Field(description="Width of the band of the boundary IoU, pixels.")
     calibration_bins: Annotated[int, Field(ge=2, le=100)] = Field(
         description="Bins of the reliability diagram and the expected calibration error."
     )
     num_examples: Annotated[int, Field(ge=1, le=16)] = Field(
-        description="Pictures shown for each of best, median and worst."
+        description="Images shown for each of best, median and worst."
     )
 
 
 class RobustnessParams(Section):
-    """Mean IoU under corruptions of the test pictures, from the mildest strength to the strongest."""
+    """Mean IoU under corruptions of the test images, from the mildest strength to the strongest."""
 
-    max_images: CountOrZero = Field(description="Test pictures used, spread over the split (0: all).")
-    gaussian_noise: list[NonNegative] = Field(description="Standard deviations, pictures in [0, 1].")
+    max_images: CountOrZero = Field(description="Test images used, spread over the split (0: all).")
+    gaussian_noise: list[NonNegative] = Field(description="Standard deviations, images in [0, 1].")
     gaussian_blur: list[NonNegative] = Field(description="Sigmas as shares of the side.")
-    brightness_up: list[NonNegative] = Field(description="Added to the picture, in [0, 1].")
-    brightness_down: list[NonNegative] = Field(description="Subtracted from the picture, in [0, 1].")
+    brightness_up: list[NonNegative] = Field(description="Added to the image, in [0, 1].")
+    brightness_down: list[NonNegative] = Field(description="Subtracted from the image, in [0, 1].")
     contrast_up: list[Positive] = Field(description="Factors above 1 around the mean.")
     contrast_down: list[Fraction] = Field(description="Factors below 1 around the mean.")
-    occlusion: list[OpenFraction] = Field(description="Share of the picture under one grey square.")
+    occlusion: list[OpenFraction] = Field(description="Share of the image under one grey square.")
     salt_and_pepper: list[OpenFraction] = Field(description="Share of pixels turned black or white.")
     jpeg: list[Annotated[int, Field(ge=1, le=100)]] = Field(description="JPEG qualities.")

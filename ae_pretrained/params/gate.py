@@ -45,7 +45,7 @@ def _check_root(params: Params) -> None:
         return
     found = "a file" if root.exists() else "nothing"
     raise ParamsError(
-        f"data.root: found {params.data.root!r}; expected a folder (with the pictures of "
+        f"data.root: found {params.data.root!r}; expected a folder (with the images of "
         f"data.source={params.data.source}) at {root.absolute()}, where there is {found}"
     )
 

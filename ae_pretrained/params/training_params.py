@@ -32,10 +32,8 @@ class AugmentationParams(Section):
     hue: Annotated[float, Field(ge=0.0, le=0.5)] = Field(description="Hue shift in turns.")
     blur: Fraction = Field(description="Probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).")
     noise: Fraction = Field(description="Probability of Gaussian noise.")
-    noise_std: NonNegative = Field(description="Standard deviation of that noise, pictures in [0, 1].")
-    erase: Fraction = Field(
-        description="Probability of coarse dropout: a random box of the picture is greyed."
-    )
+    noise_std: NonNegative = Field(description="Standard deviation of that noise, images in [0, 1].")
+    erase: Fraction = Field(description="Probability of coarse dropout: a random box of the image is greyed.")
 
 
 class TrainingParams(Section):
@@ -43,13 +41,13 @@ class TrainingParams(Section):
 
     epochs: Count = Field(description="Most epochs that are trained.")
     updates_per_epoch: CountOrZero = Field(
-        description="Updates per epoch, drawing pictures again as needed (0: one pass over the data)."
+        description="Updates per epoch, drawing images again as needed (0: one pass over the data)."
     )
     half_size: OpenFraction = Field(
         description="Share of the epochs, from the start, trained at half of `data.image_size`, at a quarter of "
         "the work (progressive resizing). Validation is at full size throughout, and `patience` counts from there."
     )
-    batch_size: Count = Field(description="Pictures per update and device.")
+    batch_size: Count = Field(description="Images per update and device.")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(description="`sgd` uses Nesterov momentum.")
     lr: Positive = Field(description="Peak learning rate.")
     weight_decay: NonNegative = Field(description="Weight decay.")
@@ -92,7 +90,7 @@ class ReconstructionLossParams(Section):
         "sees texture and parts, 5 (to stride 32) what a thing is."
     )
     perceptual_size: CountOrZero = Field(
-        description="Side in pixels to which smaller pictures are enlarged before ImageNet's network sees them (0: "
+        description="Side in pixels to which smaller images are enlarged before ImageNet's network sees them (0: "
         "as they are). Deep levels need it: they learnt on 224 px."
     )
     on: Literal["all", "corrupted"] = Field(
@@ -112,7 +110,7 @@ class CorruptionParams(Section):
     kind: Literal["none", "noise", "mask", "both"] = Field(
         description="`none` is plain reconstruction; `noise` adds Gaussian noise; `mask` hides blocks."
     )
-    noise_std: NonNegative = Field(description="Standard deviation of the noise, pictures in [0, 1].")
+    noise_std: NonNegative = Field(description="Standard deviation of the noise, images in [0, 1].")
     mask_fraction: OpenFraction = Field(description="Share of the blocks that is hidden.")
     mask_block: Count = Field(description="Side of a block, pixels.")
 
@@ -167,6 +165,6 @@ class TrainSegParams(TrainingParams):
         description="Learning rate of a pretrained encoder relative to `lr`."
     )
     balanced_sampler: bool = Field(
-        description="Draw the training pictures so that every foreground class is met equally often."
+        description="Draw the training images so that every foreground class is met equally often."
     )
     loss: SegmentationLossParams

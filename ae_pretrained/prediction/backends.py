@@ -14,7 +14,7 @@ from ae_pretrained.errors import PipelineError
 
 Device = Literal["auto", "cpu", "cuda"]
 Logits = Callable[[np.ndarray], np.ndarray]
-"""From pictures (N, 3, H, W) float32 in [0, 1] to logits (N, C, H, W) float32."""
+"""From images (N, 3, H, W) float32 in [0, 1] to logits (N, C, H, W) float32."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def _load_weights(path: Path, device: str) -> LoadedModel:
     target = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     model.to(target)
 
-    def logits(pictures: np.ndarray) -> np.ndarray:
+    def logits(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return np.asarray(model(torch.from_numpy(pictures).to(target)).float().cpu())
+            return np.asarray(model(torch.from_numpy(images).to(target)).float().cpu())
 
     return _checked(path, logits, info.classes, info.image_size, info.resize, target)
 
@@ -112,7 +112,7 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
             "expected one made with `ae-pretrained export --format onnx`"
         ) from None
 
-    def logits(pictures: np.ndarray) -> np.ndarray:
-        return np.asarray(session.run(None, {name: pictures})[0])
+    def logits(images: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(None, {name: images})[0])
 
     return _checked(path, logits, classes, side, resize, "cuda" if use_gpu else "cpu")

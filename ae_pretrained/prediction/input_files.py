@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.preparation.image_reader import decode_picture, read_picture
+from ae_pretrained.preparation.image_reader import decode_image, read_image
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_files import PICTURE_ENDINGS
+from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 
 
 def read_photo(source: Path | bytes, name: str) -> np.ndarray:
-    """Decode a photo, turned upright as its EXIF says, as ``image_reader.read_picture`` does.
+    """Decode a photo, turned upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
@@ -24,15 +24,15 @@ def read_photo(source: Path | bytes, name: str) -> np.ndarray:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: naming the photo, when it is absent, damaged, no picture, or larger than 200 megapixels.
+        DataError: naming the photo, when it is absent, damaged, no image, or larger than 200 megapixels.
     """
-    return decode_picture(source, name) if isinstance(source, bytes) else read_picture(source)
+    return decode_image(source, name) if isinstance(source, bytes) else read_image(source)
 
 
 def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
     """The photos that files and folders stand for.
 
-    A file counts whatever its ending. Of a folder and its sub-folders, files with a picture's ending count, in
+    A file counts whatever its ending. Of a folder and its sub-folders, files with an image's ending count, in
     order of name; hidden ones do not. A photo named twice counts once.
 
     Args:
@@ -40,7 +40,7 @@ def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[
         leave_out: a sub-folder that is passed over, such as the one where earlier results lie.
 
     Raises:
-        DataError: for a source that is absent, and a folder without a picture.
+        DataError: for a source that is absent, and a folder without an image.
     """
     photos: dict[Path, Path] = {}
     for source in sources:
@@ -71,14 +71,14 @@ def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:
             if name.startswith("."):
                 continue
             path = Path(place) / name
-            if path.suffix.lower() in PICTURE_ENDINGS:
+            if path.suffix.lower() in IMAGE_ENDINGS:
                 found.append(path)
             else:
                 others += 1
     if not found:
         beside = f" ({others} other files)" if others else ""
         raise DataError(
-            f"{folder}: no picture in this folder{beside}; looked for {' '.join(sorted(PICTURE_ENDINGS))}. "
-            "Name a picture with another ending itself"
+            f"{folder}: no image in this folder{beside}; looked for {' '.join(sorted(IMAGE_ENDINGS))}. "
+            "Name an image with another ending itself"
         )
     return found

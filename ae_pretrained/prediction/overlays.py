@@ -1,4 +1,4 @@
-"""Masks as pictures: a palette PNG that programs read as class ids, and the photo with its classes tinted."""
+"""Masks as images: a palette PNG that programs read as class ids, and the photo with its classes tinted."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.prediction.backends import LoadedModel, load_model
 from ae_pretrained.prediction.enlarge import most_probable
 from ae_pretrained.prediction.shipped import shipped_model
-from ae_pretrained.preparation.resize import content_box, resize_picture
+from ae_pretrained.preparation.resize import content_box, resize_image
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Segmenter:
             batch_size: photos that go through the network at once.
 
         Raises:
-            PipelineError: for an array that is no such picture.
+            PipelineError: for an array that is no such image.
         """
         if batch_size < 1:
             raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
@@ -102,7 +102,7 @@ class Segmenter:
             Per photo (C, h, w) float32 that sum to 1 over C; h and w are at most ``image_size``, without padding.
 
         Raises:
-            PipelineError: for an array that is no such picture.
+            PipelineError: for an array that is no such image.
         """
         if not images:
             return []
@@ -112,7 +112,7 @@ class Segmenter:
             content_box(image.shape[1], image.shape[0], self.image_size, self.resize) for image in images
         ]
         squares = np.stack(
-            [resize_picture(image, self.image_size, box) for image, box in zip(images, boxes, strict=True)]
+            [resize_image(image, self.image_size, box) for image, box in zip(images, boxes, strict=True)]
         )
         inputs = np.ascontiguousarray(squares.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
         maps = _softmax(self._logits(inputs))

@@ -1,4 +1,4 @@
-"""Which picture goes into which split, and which into none."""
+"""Which image goes into which split, and which into none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ae_pretrained.sources.base import DataError, Finding, Record
 
 SPLITS = ("train", "val", "test", "unlabelled")
 # Who gives way when two near-duplicates are in different splits: the one that stands first here.
-_GIVES_WAY = ("unlabelled", "train", "val", "test")
+_REMOVAL_ORDER = ("unlabelled", "train", "val", "test")
 _TRAINED_ON = ("unlabelled", "train")
 _VAL_STREAM, _TEST_STREAM = 1, 3
 
@@ -42,7 +42,7 @@ class PairRow(NamedTuple):
 
 
 @dataclass
-class Plan:
+class SplitAssignment:
     """Rows (positions among the records) of every split, and what was left out."""
 
     splits: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in SPLITS})
@@ -72,20 +72,22 @@ def with_species(
 
 
 def left_out_by_source(findings: Sequence[Finding], params: DataParams) -> list[LeftOut]:
-    """What a source found to be no picture; raises DataError for the first fault, unless faults are skipped."""
+    """What a source found to be no image; raises DataError for the first fault, unless faults are skipped."""
     for finding in findings:
         if finding.fault and params.on_error == "stop":
             raise unusable(finding.detail)
     return [LeftOut(item.split, item.name, item.reason, item.detail) for item in findings]
 
 
-def make_plan(records: Sequence[Record], outcomes: Sequence[Outcome], params: DataParams, seed: int) -> Plan:
-    """Put every usable picture into its split; draw test and val where the source leaves them open.
+def assign_splits(
+    records: Sequence[Record], outcomes: Sequence[Outcome], params: DataParams, seed: int
+) -> SplitAssignment:
+    """Put every usable image into its split; draw test and val where the source leaves them open.
 
-    A picture whose mask is of no use is not evaluated; the autoencoder may still train on it, unless it is one
+    An image whose mask is of no use is not evaluated; the autoencoder may still train on it, unless it is one
     of val or test.
     """
-    plan = Plan()
+    plan = SplitAssignment()
     usable: dict[str, list[int]] = {}
     for row, (record, outcome) in enumerate(zip(records, outcomes, strict=True)):
         if outcome.error is not None:
@@ -120,8 +122,8 @@ def _draw(
     return sorted(drawn), [row for row in rows if row not in drawn]
 
 
-def take_out_leaks(
-    plan: Plan, pairs: Sequence[Pair], rows: Sequence[int], records: Sequence[Record]
+def remove_leaks(
+    plan: SplitAssignment, pairs: Sequence[Pair], rows: Sequence[int], records: Sequence[Record]
 ) -> list[PairRow]:
     """Where near-duplicates are in different splits, take the less precious one out of the plan.
 
@@ -145,7 +147,7 @@ def take_out_leaks(
         elif splits <= set(_TRAINED_ON):
             action = "kept: both are trained on"
         else:
-            loser, keeper = sorted((one, two), key=lambda row: _GIVES_WAY.index(split_of[row]))
+            loser, keeper = sorted((one, two), key=lambda row: _REMOVAL_ORDER.index(split_of[row]))
             action = f"{records[loser].name} taken out of {split_of[loser]}"
             if loser not in gone:
                 gone.add(loser)
@@ -158,7 +160,7 @@ def take_out_leaks(
     return table
 
 
-def check_plan(plan: Plan, outcomes: Sequence[Outcome], params: DataParams) -> list[str]:
+def check_splits(plan: SplitAssignment, outcomes: Sequence[Outcome], params: DataParams) -> list[str]:
     """Refuse a plan with an empty split or with a class that no training mask holds.
 
     Returns:
@@ -172,7 +174,7 @@ def check_plan(plan: Plan, outcomes: Sequence[Outcome], params: DataParams) -> l
             reasons = sorted({item.reason for item in plan.left_out})
             because = f"; left out elsewhere: {', '.join(reasons)}" if reasons else ""
             share = {"val": "val_fraction", "test": "test_fraction"}.get(name)
-            advice = f"; bring more pictures, a list that names some, or raise data.{share}" if share else ""
+            advice = f"; bring more images, a list that names some, or raise data.{share}" if share else ""
             raise DataError(f"the {name} split is empty (data.source={params.source}){because}{advice}")
     warnings = []
     for name in ("train", "val", "test"):

@@ -29,7 +29,7 @@ def remove_specks_and_holes(mask: np.ndarray, params: MaskCleaningParams) -> np.
     A region is what is connected by sides or corners, ignored pixels included, for the border band belongs to the
     pet that it surrounds; its size is that of its foreground. Of a region that is too small the foreground becomes
     background, and ignored pixels stay ignored. A hole is background that no path of sides links to the edge of
-    the picture; it becomes the class that most of its surroundings have, or, within a border band alone, ignored.
+    the image; it becomes the class that most of its surroundings have, or, within a border band alone, ignored.
 
     Args:
         mask: (H, W) uint8 at its original size.

@@ -1,4 +1,4 @@
-"""Every picture of a source, decoded, cleaned and resized by all cores into arrays on disk."""
+"""Every image of a source, decoded, cleaned and resized by all cores into arrays on disk."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
-from ae_pretrained.preparation.image_reader import read_mask, read_picture
+from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.processes import count_processes, process_pool
-from ae_pretrained.preparation.resize import Box, content_box, resize_mask, resize_picture
+from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
 from ae_pretrained.preparation.staging import Place, Staging, write_stretch
 from ae_pretrained.sources.base import DataError, Record, Source
 
-MIN_SIDE = 8  # px; a smaller picture shows nothing, enlarged it is a blank
+MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
 _CHUNK = 64
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one picture.
+    """What came of one image.
 
     Attributes:
         error: why the file is unusable, or None.
@@ -53,23 +53,23 @@ def _fail(error: str) -> Outcome:
 def _decode(
     record: Record, source: Source, params: DataParams
 ) -> tuple[Outcome, np.ndarray, np.ndarray | None]:
-    """Picture (S, S, 3) and mask (S, S) of a record; raises DataError for an unusable file."""
+    """Image (S, S, 3) and mask (S, S) of a record; raises DataError for an unusable file."""
     size = params.image_size
-    picture = read_picture(record.image)
-    height, width = picture.shape[:2]
+    image = read_image(record.image)
+    height, width = image.shape[:2]
     if min(width, height) < MIN_SIDE:
         raise DataError(
-            f"{record.image}: the picture has {width} x {height} px; expected at least {MIN_SIDE} px a side"
+            f"{record.image}: the image has {width} x {height} px; expected at least {MIN_SIDE} px a side"
         )
     box = content_box(width, height, size, params.resize)
-    small = resize_picture(picture, size, box)
+    small = resize_image(image, size, box)
     if record.mask is None:
         return Outcome(None, None, (width, height), box, ()), small, None
     values = read_mask(record.mask)
     if values.shape != (height, width):
         turned = " (turned by its EXIF; turn the mask too)" if values.shape == (width, height) else ""
         raise DataError(
-            f"{record.mask}: the mask has {values.shape[1]} x {values.shape[0]} px, its picture "
+            f"{record.mask}: the mask has {values.shape[1]} x {values.shape[0]} px, its image "
             f"{record.image.name} has {width} x {height} px{turned}"
         )
     mask = remove_specks_and_holes(source.class_mask(values, record), params.masks)
@@ -152,7 +152,7 @@ def decode_all(
     """
     staging = Staging.create(folder, records, params.image_size)
     outcomes: list[Outcome] = []
-    bar = tqdm(total=len(records), desc="decode", unit="picture", disable=None)
+    bar = tqdm(total=len(records), desc="decode", unit="image", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.
     with bar, closing(_results(records, source, params, staging)) as results:
         for chunk in results:

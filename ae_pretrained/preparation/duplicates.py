@@ -12,13 +12,13 @@ from tqdm import tqdm
 THUMBNAIL, _KEPT = 32, 8  # side of a thumbnail, side of the block of low frequencies in a hash
 _BLOCK = 1024  # thumbnails that are hashed at a time
 _ROWS = 64  # hashes that are compared with all others at a time: few enough to stay in a processor's cache
-# Noise of a flat picture must not be blown up to a pattern: below one grey level there is nothing to compare.
+# Noise of a flat image must not be blown up to a pattern: below one grey level there is nothing to compare.
 _SMALLEST_DEVIATION = 1.0
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two near-identical pictures.
+    """Two near-identical images.
 
     Attributes:
         first, second: positions, first < second.
@@ -36,9 +36,9 @@ class Pair:
     mirrored: bool
 
 
-def grey_thumbnail(picture: np.ndarray) -> np.ndarray:
-    """(32, 32) uint8 grey values of an (H, W, 3) uint8 picture, each the mean of an area."""
-    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+def grey_thumbnail(image: np.ndarray) -> np.ndarray:
+    """(32, 32) uint8 grey values of an (H, W, 3) uint8 image, each the mean of an area."""
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA))
 
 
@@ -81,7 +81,7 @@ def near_duplicates(thumbnails: np.ndarray, hash_distance: int, pixel_distance: 
 
     Returns:
         Pairs in order of position; of a pair that is near both ways, the way that is nearer. Memory grows with N by
-        16 bytes, time with N squared: 0.3 s for 7,349 pictures.
+        16 bytes, time with N squared: 0.3 s for 7,349 images.
     """
     if len(thumbnails) < 2:
         return []

@@ -1,4 +1,4 @@
-"""From a picture file to pixels, by what the file holds, not by what it is called."""
+"""From an image file to pixels, by what the file holds, not by what it is called."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hid
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says.
 
-    Transparent pixels are laid on mid-grey, 16-bit pictures are scaled to 8 bits (full scale to full scale), of an
+    Transparent pixels are laid on mid-grey, 16-bit images are scaled to 8 bits (full scale to full scale), of an
     animation the first frame counts.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: naming the file, when it is absent, empty, truncated, no picture, of a kind whose range of values
+        DataError: naming the file, when it is absent, empty, truncated, no image, of a kind whose range of values
             is not known (32-bit integers, floats), or larger than 178 megapixels.
     """
-    return decode_picture(_content(path), path)
+    return decode_image(_content(path), path)
 
 
-def decode_picture(content: bytes, name: Path | str) -> np.ndarray:
-    """Decode the bytes of a picture file; ``name`` is what errors call it. Otherwise as :func:`read_picture`."""
+def decode_image(content: bytes, name: Path | str) -> np.ndarray:
+    """Decode the bytes of an image file; ``name`` is what errors call it. Otherwise as :func:`read_image`."""
     try:
         with _opened(name, content) as image:
             if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
@@ -88,7 +88,7 @@ def _content(path: Path) -> bytes:
 def _unreadable(name: Path | str, content: bytes, error: Exception) -> DataError:
     # Pillow names the object in memory that it was given, which says nothing.
     said = str(error) if "BytesIO" not in str(error) else f"none of {', '.join(_FORMATS)}"
-    return DataError(f"{name}: not a readable picture ({len(content)} bytes; {said})")
+    return DataError(f"{name}: not a readable image ({len(content)} bytes; {said})")
 
 
 def _opened(name: Path | str, content: bytes) -> Image.Image:
@@ -114,10 +114,10 @@ def _decode_jpeg(content: bytes) -> np.ndarray:
     # zeros by an interrupted copy, has not.
     if content.rfind(_END_OF_IMAGE) < content.rfind(_START_OF_SCAN):
         raise ValueError("truncated: no end mark after the last scan")
-    picture = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-    if picture is None:
-        raise ValueError("the JPEG decoder found no picture")
-    return np.asarray(picture)
+    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise ValueError("the JPEG decoder found no image")
+    return np.asarray(image)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -12,12 +12,12 @@ import numpy as np
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import (
     PairRow,
-    Plan,
-    check_plan,
+    SplitAssignment,
+    assign_splits,
+    check_splits,
     group_of,
     left_out_by_source,
-    make_plan,
-    take_out_leaks,
+    remove_leaks,
     with_species,
 )
 from ae_pretrained.preparation.decoding import Outcome, decode_all
@@ -38,7 +38,7 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
     """Clean, split and resize a data set into memory-mapped arrays.
 
     Writes ``out/{train,val,test}/{images.npy, masks.npy, index.csv}``, ``out/unlabelled`` when there are
-    pictures without usable masks to pretrain on, the counts as ``metrics_file``, and pictures and tables into
+    images without usable masks to pretrain on, the counts as ``metrics_file``, and images and tables into
     ``plots``. Everything is written under a temporary name and moved into place at the end.
 
     Args:
@@ -75,15 +75,15 @@ def _prepare(
     source = open_source(root, params)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
-    # At worst every picture is on disk twice for a while: as it was decoded, and in its split.
+    # At worst every image is on disk twice for a while: as it was decoded, and in its split.
     pixels = params.image_size**2
     require_space(temporary, len(listing.records) * (2 * 4 * pixels + THUMBNAIL**2))
     staging, outcomes = decode_all(listing.records, source, params, temporary / "all")
     records = with_species(listing.records, outcomes, params.classes)
-    plan = make_plan(records, outcomes, params, seed)
+    plan = assign_splits(records, outcomes, params, seed)
     plan.left_out += left_out
     pairs = _leaks(staging, records, plan, params)
-    warnings = check_plan(plan, outcomes, params)
+    warnings = check_splits(plan, outcomes, params)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
     report = PrepareReport(
@@ -104,7 +104,9 @@ def _prepare(
     shutil.rmtree(temporary / "all")
 
 
-def _leaks(staging: Staging, records: Sequence[Record], plan: Plan, params: DataParams) -> list[PairRow]:
+def _leaks(
+    staging: Staging, records: Sequence[Record], plan: SplitAssignment, params: DataParams
+) -> list[PairRow]:
     check = params.leak_check
     if not check.enabled:
         return []
@@ -112,7 +114,7 @@ def _leaks(staging: Staging, records: Sequence[Record], plan: Plan, params: Data
     thumbnails = staging.thumbnails()
     compared = thumbnails if len(rows) == len(thumbnails) else thumbnails[rows]
     pairs = near_duplicates(compared, check.hash_distance, check.pixel_distance)
-    return take_out_leaks(plan, pairs, rows, records)
+    return remove_leaks(plan, pairs, rows, records)
 
 
 def _write_index(

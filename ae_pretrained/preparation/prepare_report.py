@@ -41,7 +41,7 @@ class PrepareReport:
     """Everything that the report is made of.
 
     Attributes:
-        records, outcomes: every picture of the source and what came of it.
+        records, outcomes: every image of the source and what came of it.
         splits: rows of every split that is not empty.
         left_out: what is in no split, or in another than meant.
         pairs: near-duplicates and what was done about them.
@@ -59,7 +59,7 @@ class PrepareReport:
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Drawing:
     """A figure still to be drawn: the name of its file, and the function and arguments that make it."""
 
     name: str
@@ -71,7 +71,7 @@ class _Picture:
 def prepare_report(
     report: PrepareReport, staging: Staging, metrics_file: Path, plots: Path, processes: int
 ) -> Iterator[None]:
-    """Write metrics, tables and pictures; other processes draw while the body of the ``with`` runs.
+    """Write metrics, tables and images; other processes draw while the body of the ``with`` runs.
 
     Args:
         report: what there is to say.
@@ -84,7 +84,7 @@ def prepare_report(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        with _drawing(_pictures(report, staging), temporary, processes):
+        with _drawing(_drawings(report, staging), temporary, processes):
             _write_tables(report, temporary / "tables")
             yield
         write_json(metrics_file, _metrics(report))
@@ -94,25 +94,25 @@ def prepare_report(
 
 
 @contextmanager
-def _drawing(pictures: Sequence[_Picture], folder: Path, processes: int) -> Iterator[None]:
+def _drawing(drawings: Sequence[_Drawing], folder: Path, processes: int) -> Iterator[None]:
     if processes == 1:
-        for picture in pictures:
-            _draw(picture, folder)
+        for drawing in drawings:
+            _draw(drawing, folder)
         yield
         return
     with process_pool(processes) as pool:
-        drawn = [pool.submit(_draw, picture, folder) for picture in pictures]
+        drawn = [pool.submit(_draw, drawing, folder) for drawing in drawings]
         yield
         for future in drawn:
             future.result()
 
 
-def _draw(picture: _Picture, folder: Path) -> None:
-    save_png(picture.draw(*picture.arguments), folder / picture.name)
+def _draw(drawing: _Drawing, folder: Path) -> None:
+    save_png(drawing.draw(*drawing.arguments), folder / drawing.name)
 
 
 def _species(report: PrepareReport) -> dict[str, Counter[str]]:
-    """Pictures of each split by species; those of which nobody knows it count as ``unknown``."""
+    """Images of each split by species; those of which nobody knows it count as ``unknown``."""
     return {
         name: Counter(report.records[row].species or "unknown" for row in rows)
         for name, rows in report.splits.items()
@@ -120,7 +120,7 @@ def _species(report: PrepareReport) -> dict[str, Counter[str]]:
 
 
 def _breeds(report: PrepareReport) -> dict[str, dict[str, int]]:
-    """Pictures of each breed by split, in alphabetic order; empty where the source knows no breeds."""
+    """Images of each breed by split, in alphabetic order; empty where the source knows no breeds."""
     table: dict[str, dict[str, int]] = {}
     for name, rows in report.splits.items():
         for row in rows:
@@ -140,7 +140,7 @@ def _pixel_shares(report: PrepareReport) -> dict[str, np.ndarray]:
 
 
 def _sizes(report: PrepareReport) -> np.ndarray:
-    """(n, 2) original width and height of every picture that could be decoded."""
+    """(n, 2) original width and height of every image that could be decoded."""
     return np.array([outcome.size for outcome in report.outcomes if outcome.error is None])
 
 
@@ -190,28 +190,28 @@ def _pair_counts(pairs: Sequence[PairRow]) -> dict[str, int]:
     }
 
 
-def _pictures(report: PrepareReport, staging: Staging) -> list[_Picture]:
+def _drawings(report: PrepareReport, staging: Staging) -> list[_Drawing]:
     species = _species(report)
     named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in species.values()) else [])
     counts = {name: [count[label] for label in named] for name, count in species.items()}
-    pictures = [
-        _Picture("split_counts.png", split_counts, (counts, named)),
-        _Picture("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
-        _Picture("original_sizes.png", original_sizes, (_sizes(report),)),
+    drawings = [
+        _Drawing("split_counts.png", split_counts, (counts, named)),
+        _Drawing("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
+        _Drawing("original_sizes.png", original_sizes, (_sizes(report),)),
     ]
     if breeds := _breeds(report):
-        pictures.append(_Picture("breed_counts.png", breed_counts, (breeds,)))
+        drawings.append(_Drawing("breed_counts.png", breed_counts, (breeds,)))
     for name, rows in report.splits.items():
-        # Spread over the split rather than its first pictures, which are all of one breed.
+        # Spread over the split rather than its first images, which are all of one breed.
         places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
         chosen = [rows[place] for place in places]
         images = staging.read(IMAGES, chosen)
         masks = None if name == "unlabelled" else staging.read(MASKS, chosen)
         names = [report.records[row].name for row in chosen]
-        title = f"{name}: {len(chosen)} of {len(rows)} pictures"
+        title = f"{name}: {len(chosen)} of {len(rows)} images"
         arguments = (title, images, masks, names, report.classes)
-        pictures.append(_Picture(f"contact_{name}.png", contact_sheet, arguments))
-    return pictures
+        drawings.append(_Drawing(f"contact_{name}.png", contact_sheet, arguments))
+    return drawings
 
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Processes that work on pictures side by side."""
+"""Processes that work on images side by side."""
 
 from __future__ import annotations
 

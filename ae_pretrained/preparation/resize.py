@@ -1,4 +1,4 @@
-"""Bringing picture and mask to the square that the models see."""
+"""Bringing image and mask to the square that the models see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PADDING = 127  # mid-grey
 
 
 def content_box(width: int, height: int, size: int, how: Literal["stretch", "pad"]) -> Box:
-    """Where the content of a picture lies within the square."""
+    """Where the content of an image lies within the square."""
     if how == "stretch":
         return (0, 0, size, size)
     scale = size / max(width, height)
@@ -23,14 +23,14 @@ def content_box(width: int, height: int, size: int, how: Literal["stretch", "pad
     return (x0, y0, x0 + inner_w, y0 + inner_h)
 
 
-def resize_picture(picture: np.ndarray, size: int, box: Box) -> np.ndarray:
+def resize_image(image: np.ndarray, size: int, box: Box) -> np.ndarray:
     """(H, W, 3) uint8 to (size, size, 3): by area when shrinking, bicubic when enlarging, grey around it."""
     x0, y0, x1, y1 = box
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     inner_w, inner_h = x1 - x0, y1 - y0
     # One side may shrink while the other grows. OpenCV's area mode averages only where both shrink, so the
     # shrinking comes first, on its own.
-    inner = cv2.resize(picture, (min(inner_w, width), min(inner_h, height)), interpolation=cv2.INTER_AREA)
+    inner = cv2.resize(image, (min(inner_w, width), min(inner_h, height)), interpolation=cv2.INTER_AREA)
     if inner.shape[:2] != (inner_h, inner_w):
         inner = cv2.resize(inner, (inner_w, inner_h), interpolation=cv2.INTER_CUBIC)
     if box == (0, 0, size, size):

@@ -17,12 +17,12 @@ def _members(groups: Sequence[Group]) -> dict[Group, np.ndarray]:
 
 
 def holdout(groups: Sequence[Group], fraction: float, seed: int, stream: int = 1) -> np.ndarray:
-    """Positions to hold out: the stated share of every group, as nearly as whole pictures allow.
+    """Positions to hold out: the stated share of every group, as nearly as whole images allow.
 
     The total is exact: groups are rounded down and the largest remainders get one more.
 
     Args:
-        groups: (species, breed) of every picture.
+        groups: (species, breed) of every image.
         fraction: share to hold out.
         seed: seed of the draw.
         stream: draws of the same seed that are to be independent of each other have different ones.
@@ -45,7 +45,7 @@ def holdout(groups: Sequence[Group], fraction: float, seed: int, stream: int = 1
 
 
 def nested_order(groups: Sequence[Group], seed: int) -> np.ndarray:
-    """A rank for every picture such that the first k ranks are a stratified sample, for every k.
+    """A rank for every image such that the first k ranks are a stratified sample, for every k.
 
     Species keep their proportions in every prefix, and within a species the breeds do. Smaller shares are
     contained in larger ones by construction.

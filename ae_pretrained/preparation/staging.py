@@ -1,6 +1,6 @@
-"""Where decoded pictures wait until it is known which split each of them goes to.
+"""Where decoded images wait until it is known which split each of them goes to.
 
-A picture is written once. There is one file for each split that the source names, and in the end the split that has
+An image is written once. There is one file for each split that the source names, and in the end the split that has
 most of a file's rows takes it over: its rows move up in place, and the file is cut to their number. Only what goes
 elsewhere, as val does when it is drawn from trainval, is copied.
 """

@@ -71,7 +71,7 @@ class AutoencoderTask(TrainingTask):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, padding = batch
         self.report(self._losses(images, padding, self.validation_generator(batch_idx)), "val", len(images))
-        # The quality that people ask about is that of clean pictures, whatever the pretext task was.
+        # The quality that people ask about is that of clean images, whatever the pretext task was.
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         output = self.network(images).float()
         total, count = squared_error(output, images, valid)

@@ -56,7 +56,7 @@ def pretrain(
     metrics: Path,
     checkpoints: Path,
 ) -> None:
-    """Train the autoencoder on every training picture, labelled or not, and keep its best epoch.
+    """Train the autoencoder on every training image, labelled or not, and keep its best epoch.
 
     Args:
         processed: folder of prepared arrays.

@@ -67,12 +67,12 @@ def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) 
         "version": __version__,
     }
     for encoding in ENCODINGS:
-        page = _render({**values, **_pictures(plots, curves, encoding)})
+        page = _render({**values, **_images(plots, curves, encoding)})
         if len(page.encode("utf-8")) < LARGEST:
             write_text(out, page)
             return
     raise PipelineError(
-        f"{out}: the page would be larger than {LARGEST // 1_000_000} MB even with small pictures; lower "
+        f"{out}: the page would be larger than {LARGEST // 1_000_000} MB even with small images; lower "
         "eval_ae.num_examples and eval_seg.num_examples"
     )
 
@@ -89,12 +89,12 @@ def _render(values: dict[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(values)
 
 
-def _pictures(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict[str, Any]:
+def _images(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict[str, Any]:
     galleries = [
         (gallery, _embedded(plots / gallery.folder, gallery.captions, encoding)) for gallery in GALLERIES
     ]
     return {
-        "data_pictures": _embedded(plots / "prepare", DATA_CAPTIONS, encoding),
+        "data_images": _embedded(plots / "prepare", DATA_CAPTIONS, encoding),
         "curves": [embed(content, title, encoding) for title, content in curves.items()],
         "galleries": galleries,
     }
@@ -102,7 +102,7 @@ def _pictures(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict
 
 def _embedded(folder: Path, captions: dict[str, str], encoding: Encoding) -> list[Embedded]:
     if not folder.is_dir():
-        raise PipelineError(f"{folder}: no such folder, the report needs its pictures; run `dvc repro` first")
+        raise PipelineError(f"{folder}: no such folder, the report needs its images; run `dvc repro` first")
     paths = {stem: folder / f"{stem}.png" for stem in captions}
     return [embed(path, captions[stem], encoding) for stem, path in paths.items() if path.is_file()]
 

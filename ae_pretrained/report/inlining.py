@@ -1,4 +1,4 @@
-"""Pictures inside the page: re-encoded as WebP, as data URIs."""
+"""Images inside the page: re-encoded as WebP, as data URIs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLORS_OF_A_CHART = 4096  # at most; photographs have far more. Charts are shar
 
 @dataclass(frozen=True)
 class Encoding:
-    """How hard pictures are compressed: largest width in pixels and WebP quality."""
+    """How hard images are compressed: largest width in pixels and WebP quality."""
 
     width: int
     quality: int
@@ -28,7 +28,7 @@ ENCODINGS = (Encoding(1400, 86), Encoding(1200, 78), Encoding(1000, 70), Encodin
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture as it goes into the page."""
+    """An image as it goes into the page."""
 
     uri: str
     width: int
@@ -37,26 +37,26 @@ class Embedded:
 
 
 def embed(content: bytes | Path, caption: str, encoding: Encoding) -> Embedded:
-    """Re-encode a picture; the same picture gives the same text.
+    """Re-encode an image; the same image gives the same text.
 
     Args:
         content: the bytes of a PNG, or where it lies.
 
     Raises:
-        PipelineError: when the file is no picture.
+        PipelineError: when the file is no image.
     """
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
-            picture = opened.convert("RGB")
+            image = opened.convert("RGB")
     except OSError as error:
         name = content if isinstance(content, Path) else caption
-        raise PipelineError(f"{name}: not a readable picture ({error}); run `dvc repro` again") from None
-    if picture.width > encoding.width:
-        height = round(picture.height * encoding.width / picture.width)
-        picture = picture.resize((encoding.width, height), Image.Resampling.LANCZOS)
-    chart = picture.getcolors(_COLORS_OF_A_CHART) is not None
+        raise PipelineError(f"{name}: not a readable image ({error}); run `dvc repro` again") from None
+    if image.width > encoding.width:
+        height = round(image.height * encoding.width / image.width)
+        image = image.resize((encoding.width, height), Image.Resampling.LANCZOS)
+    chart = image.getcolors(_COLORS_OF_A_CHART) is not None
     stream = io.BytesIO()
     # For a lossless WebP `quality` is the effort: 20 takes a quarter of the time for a tenth more bytes.
-    picture.save(stream, "WEBP", lossless=chart, quality=20 if chart else encoding.quality, method=2)
+    image.save(stream, "WEBP", lossless=chart, quality=20 if chart else encoding.quality, method=2)
     text = base64.b64encode(stream.getvalue()).decode("ascii")
-    return Embedded(f"data:image/webp;base64,{text}", picture.width, picture.height, caption)
+    return Embedded(f"data:image/webp;base64,{text}", image.width, image.height, caption)

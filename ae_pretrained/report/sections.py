@@ -1,4 +1,4 @@
-"""The galleries of the report: which pictures, in which order, and what they show."""
+"""The galleries of the report: which images, in which order, and what they show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures of one folder below ``plots``.
+    """Images of one folder below ``plots``.
 
     Attributes:
         anchor: id in the page.
@@ -15,8 +15,8 @@ class Gallery:
         short: the same in a word, for the menu.
         text: what to look for.
         folder: name of the folder.
-        captions: file stem to caption, in the order shown. A picture that a run did not make (data without
-            breeds have no picture by breed) is not shown.
+        captions: file stem to caption, in the order shown. An image that a run did not make (data without
+            breeds have no image by breed) is not shown.
     """
 
     anchor: str
@@ -28,14 +28,14 @@ class Gallery:
 
 
 DATA_CAPTIONS = {
-    "split_counts": "Pictures by split",
+    "split_counts": "Images by split",
     "pixel_shares": "Pixels by class",
-    "contact_train": "Pictures of train, with their masks",
-    "contact_val": "Pictures of val, with their masks",
-    "contact_test": "Pictures of test, with their masks",
-    "contact_unlabelled": "Pictures without a usable mask",
+    "contact_train": "Images of train, with their masks",
+    "contact_val": "Images of val, with their masks",
+    "contact_test": "Images of test, with their masks",
+    "contact_unlabelled": "Images without a usable mask",
 }
-"""Pictures of the stage ``prepare``, file stem to caption, in the order shown."""
+"""Images of the stage ``prepare``, file stem to caption, in the order shown."""
 
 _RANKS = ("best", "median", "worst")
 
@@ -44,8 +44,8 @@ GALLERIES = (
         "reconstruction",
         "Reconstruction",
         "Reconstruction",
-        "What the autoencoder makes of test pictures, ranked by PSNR. A pretext task that corrupts its input "
-        "trains the network on corrupted pictures; what it does to clean ones is then a side effect.",
+        "What the autoencoder makes of test images, ranked by PSNR. A pretext task that corrupts its input "
+        "trains the network on corrupted images; what it does to clean ones is then a side effect.",
         "eval_ae",
         {f"reconstructions_corrupted_{rank}": f"Corrupted input: {rank} by PSNR" for rank in _RANKS}
         | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
@@ -54,7 +54,7 @@ GALLERIES = (
         "latent",
         "Latent space",
         "Latents",
-        "Deepest features of the encoder, averaged over each picture. What a linear classifier reads from them "
+        "Deepest features of the encoder, averaged over each image. What a linear classifier reads from them "
         "is in the table of figures.",
         "eval_ae",
         {
@@ -66,7 +66,7 @@ GALLERIES = (
         "segmentation",
         "Segmentation",
         "Segmentation",
-        "Test pictures by their own mean IoU. The worst ones are worth a look: some are errors of the labels.",
+        "Test images by their own mean IoU. The worst ones are worth a look: some are errors of the labels.",
         "eval_seg",
         {f"segmentation_{rank}": f"Image, truth, prediction, overlay: {rank}" for rank in _RANKS},
     ),
@@ -74,7 +74,7 @@ GALLERIES = (
         "explanations",
         "Errors, confidence, explanations",
         "Explanations",
-        "The same pictures: what became of every pixel, how sure the network is, and what it looks at.",
+        "The same images: what became of every pixel, how sure the network is, and what it looks at.",
         "eval_seg",
         {
             "error_maps": "What became of every pixel",
@@ -102,7 +102,7 @@ GALLERIES = (
         "robustness",
         "Robustness",
         "Robustness",
-        "Mean IoU on distorted test pictures. The network is the same; only its input gets worse.",
+        "Mean IoU on distorted test images. The network is the same; only its input gets worse.",
         "robustness",
         {"robustness": "Mean IoU by corruption and strength"},
     ),

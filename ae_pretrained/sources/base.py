@@ -1,4 +1,4 @@
-"""What a source says about each picture."""
+"""What a source says about each image."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class DataError(PipelineError):
 
 @dataclass(frozen=True)
 class Record:
-    """One picture of a source.
+    """One image of a source.
 
     Attributes:
         name: unique within the source.
-        image: the picture.
+        image: the image.
         mask: its mask, or None where it has none.
         split: where the source puts it.
         species: foreground class name; empty where only the mask can tell.
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds: the pictures in a fixed order, and what is none."""
+    """What a source holds: the images in a fixed order, and what is none."""
 
     records: list[Record]
     findings: list[Finding]
@@ -70,7 +70,7 @@ class Source(Protocol):
     """A kind of data set."""
 
     def listing(self) -> Listing:
-        """Every picture and every finding; nothing is decoded yet."""
+        """Every image and every finding; nothing is decoded yet."""
         ...
 
     def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:

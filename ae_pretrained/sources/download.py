@@ -106,7 +106,7 @@ def _unpack(file: Path, archive: Archive, target: Path) -> None:
                         f"{archive.url}: member {member.name!r} points outside the archive's folder; nothing of "
                         "it is kept"
                     )
-                # The archive also holds macOS resource forks, which are no pictures. Links are never followed.
+                # The archive also holds macOS resource forks, which are no images. Links are never followed.
                 wanted = parts and parts[0] == archive.folder and not parts[-1].startswith("._")
                 if wanted and member.isfile():
                     _write_member(tar, member, target.joinpath(*parts))

@@ -41,11 +41,11 @@ def fetch(params: DataParams, seed: int, out: Path) -> None:
             )
         elif root is None:
             download_oxford(out)
-            print(f"{_count(out, params)} listed pictures downloaded", flush=True)
+            print(f"{_count(out, params)} listed images downloaded", flush=True)
         else:
-            pictures = _count(root, params)
-            write_link(out, root, pictures)
-            print(f"{pictures} pictures at {root}", flush=True)
+            images = _count(root, params)
+            write_link(out, root, images)
+            print(f"{images} images at {root}", flush=True)
     except OSError as error:
         raise DataError(
             f"{error.filename or out}: cannot be written ({error.strerror or error}). Check the rights and the free "
@@ -61,7 +61,7 @@ def _find_root(params: DataParams) -> Path | None:
     """The folder that the source can read, or None where the official archives are to be downloaded."""
     root = Path(params.root)
     if not root.is_dir():
-        raise DataError(f"data.root: {root.absolute()} is no folder; point data.root to the pictures")
+        raise DataError(f"data.root: {root.absolute()} is no folder; point data.root to the images")
     found = sorted(path.name for path in root.iterdir() if path.name not in _PLACEHOLDERS)
     shown = ", ".join(found[:8]) + (", …" if len(found) > 8 else "") if found else "nothing"
     if params.source == "folder":

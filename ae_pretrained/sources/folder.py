@@ -1,7 +1,7 @@
-"""One's own pictures: ``images/`` and ``masks/``, paired by stem.
+"""One's own images: ``images/`` and ``masks/``, paired by stem.
 
 A mask holds class numbers, in the order of ``data.classes``, and ``data.ignore_index`` where nobody labelled.
-``unlabelled/`` may hold pictures for the autoencoder alone. Lists of names, one a line, may say which picture is
+``unlabelled/`` may hold images for the autoencoder alone. Lists of names, one a line, may say which image is
 in which split (``train.txt``, ``val.txt``, ``test.txt``); what they leave open is drawn by seed.
 """
 
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
-from ae_pretrained.sources.image_files import scan_pictures, stem_of
+from ae_pretrained.sources.image_files import scan_images, stem_of
 from ae_pretrained.sources.mask_values import class_numbers
 
 _LISTS: tuple[SplitHint, ...] = ("train", "val", "test")
 
 
 class FolderSource:
-    """Pictures of a folder of one's own.
+    """Images of a folder of one's own.
 
     Args:
         root: folder with ``images/`` and ``masks/``.
@@ -32,17 +32,17 @@ class FolderSource:
         self.root, self.classes, self.ignore_index = root, classes, ignore_index
 
     def listing(self) -> Listing:
-        """Every picture.
+        """Every image.
 
         With ``test.txt`` the test split is what it names; without it, it is drawn. The same holds for
-        ``val.txt``. With ``train.txt``, pictures in no list are left out; it needs a ``test.txt``, for to draw
+        ``val.txt``. With ``train.txt``, images in no list are left out; it needs a ``test.txt``, for to draw
         test from a train list would be to overrule it.
 
         Raises:
             DataError: for missing folders, and for lists that contradict each other.
         """
-        images, findings = scan_pictures(self.root / "images")
-        masks, mask_findings = scan_pictures(self.root / "masks")
+        images, findings = scan_images(self.root / "images")
+        masks, mask_findings = scan_images(self.root / "masks")
         findings += mask_findings
         doubtful = {finding.name.partition("/")[2] for finding in findings if finding.fault}
         split_of = self._lists(images, doubtful, findings)
@@ -52,10 +52,10 @@ class FolderSource:
                 continue
             if stem not in masks:
                 detail = (
-                    f"{path}: no mask {stem}.* in {self.root / 'masks'}; add one, or move the picture to "
+                    f"{path}: no mask {stem}.* in {self.root / 'masks'}; add one, or move the image to "
                     f"{self.root / 'unlabelled'} for the autoencoder alone"
                 )
-                findings.append(Finding("", f"images/{stem}", "picture without mask", detail, True))
+                findings.append(Finding("", f"images/{stem}", "image without mask", detail, True))
                 continue
             split = self._split(stem, split_of)
             if split is None:
@@ -63,23 +63,21 @@ class FolderSource:
             else:
                 records.append(Record(stem, path, masks[stem], split, "", ""))
         for stem in masks.keys() - images.keys() - doubtful:
-            detail = (
-                f"{masks[stem]}: no picture {stem}.* in {self.root / 'images'}; add it, or remove the mask"
-            )
-            findings.append(Finding("", f"masks/{stem}", "mask without picture", detail, True))
+            detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}; add it, or remove the mask"
+            findings.append(Finding("", f"masks/{stem}", "mask without image", detail, True))
         records += self._unlabelled(findings)
         if not records and not any(finding.fault for finding in findings):
-            raise DataError(f"{self.root / 'images'}: holds no picture")
+            raise DataError(f"{self.root / 'images'}: holds no image")
         return Listing(records, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
 
     def _unlabelled(self, findings: list[Finding]) -> list[Record]:
         folder = self.root / "unlabelled"
         if not folder.is_dir():
             return []
-        pictures, more = scan_pictures(folder)
+        found, more = scan_images(folder)
         findings += more
         return [
-            Record(f"unlabelled/{stem}", path, None, "unlabelled", "", "") for stem, path in pictures.items()
+            Record(f"unlabelled/{stem}", path, None, "unlabelled", "", "") for stem, path in found.items()
         ]
 
     def _lists(
@@ -102,17 +100,17 @@ class FolderSource:
                 stem = entry if entry in images or entry in doubtful else stem_of(entry)
                 if stem in everywhere:
                     raise DataError(
-                        f"{path}: {entry!r} is already in {everywhere[stem]}; a picture is in one split only"
+                        f"{path}: {entry!r} is already in {everywhere[stem]}; an image is in one split only"
                     )
                 everywhere[stem] = path.name
                 if stem in images or stem in doubtful:
                     found[split][stem] = split
                 else:
-                    detail = f"{path}: names {entry!r}, but {self.root / 'images'} holds no such picture"
+                    detail = f"{path}: names {entry!r}, but {self.root / 'images'} holds no such image"
                     findings.append(Finding(split, entry, "listed but absent", detail, True))
         if "train" in found and "test" not in found:
             raise DataError(
-                f"{self.root / 'train.txt'}: there is no test.txt beside it; name the test pictures there, or "
+                f"{self.root / 'train.txt'}: there is no test.txt beside it; name the test images there, or "
                 "remove train.txt to have all splits drawn"
             )
         return found

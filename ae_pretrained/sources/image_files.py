@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and under which stem each is known."""
+"""Which files of a folder are images, and under which stem each is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ae_pretrained.sources.base import DataError, Finding
 
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _CLUTTER = {"thumbs.db", "desktop.ini", "readme.md", "readme.txt"}
 
 
@@ -20,14 +20,14 @@ def stem_of(name: str) -> str:
     return unicodedata.normalize("NFC", path.with_suffix("").as_posix())
 
 
-def scan_pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
-    """The pictures below a folder by stem, sub-folders included, in order of stem.
+def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
+    """The images below a folder by stem, sub-folders included, in order of stem.
 
     Endings may be in upper case. A stem that several files share stands for none of them: which one is meant
     would be a guess.
 
     Returns:
-        Pictures by stem, and a finding for each shared stem (a fault) and each file without a picture's ending.
+        Images by stem, and a finding for each shared stem (a fault) and each file without an image's ending.
 
     Raises:
         DataError: when the folder is absent.
@@ -41,19 +41,19 @@ def scan_pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         hidden = any(part.startswith(".") for part in Path(name).parts)
         if path.is_dir() or hidden or path.name.lower() in _CLUTTER:
             continue
-        if path.suffix.lower() in PICTURE_ENDINGS:
+        if path.suffix.lower() in IMAGE_ENDINGS:
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
-            expected = f"no picture ending; known are {' '.join(sorted(PICTURE_ENDINGS))}"
-            findings.append(Finding("", f"{folder.name}/{name}", "not a picture", expected, False))
-    pictures = {}
+            expected = f"no image ending; known are {' '.join(sorted(IMAGE_ENDINGS))}"
+            findings.append(Finding("", f"{folder.name}/{name}", "not an image", expected, False))
+    images = {}
     for stem, paths in sorted(by_stem.items()):
         if len(paths) == 1:
-            pictures[stem] = paths[0]
+            images[stem] = paths[0]
             continue
         names = ", ".join(path.name for path in paths)
         detail = (
             f"{folder}: {len(paths)} files share the stem {stem!r}: {names}; rename or remove all but one"
         )
         findings.append(Finding("", f"{folder.name}/{stem}", "stem used twice", detail, True))
-    return pictures, findings
+    return images, findings

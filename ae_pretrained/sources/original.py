@@ -12,7 +12,7 @@ import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
-from ae_pretrained.sources.image_files import scan_pictures
+from ae_pretrained.sources.image_files import scan_images
 from ae_pretrained.sources.mask_values import class_numbers
 
 FOLDERS: tuple[tuple[SplitHint, str, str], ...] = (
@@ -22,8 +22,8 @@ FOLDERS: tuple[tuple[SplitHint, str, str], ...] = (
 )
 
 
-class OriginalProjectSource:
-    """Pictures of the original project's layout.
+class OriginalSource:
+    """Images of the original project's layout.
 
     Args:
         root: folder with ``Train/``, ``Val/`` and ``Test/``.
@@ -34,7 +34,7 @@ class OriginalProjectSource:
         self.root, self.classes = root, classes
 
     def listing(self) -> Listing:
-        """Every picture of the three splits; names carry their split, since splits may share stems.
+        """Every image of the three splits; names carry their split, since splits may share stems.
 
         Raises:
             DataError: when one of the six folders is absent.
@@ -48,8 +48,8 @@ class OriginalProjectSource:
         records: list[Record] = []
         findings: list[Finding] = []
         for split, image_folder, mask_folder in FOLDERS:
-            images, found = scan_pictures(self.root / image_folder)
-            masks, also_found = scan_pictures(self.root / mask_folder)
+            images, found = scan_images(self.root / image_folder)
+            masks, also_found = scan_images(self.root / mask_folder)
             findings += found + also_found
             doubtful = {finding.name.partition("/")[2] for finding in found + also_found if finding.fault}
             for stem, path in images.items():
@@ -58,10 +58,10 @@ class OriginalProjectSource:
                     records.append(Record(name, path, masks[stem], split, "", ""))
                 elif stem not in doubtful:
                     detail = f"{path}: no mask {stem}.* in {self.root / mask_folder}"
-                    findings.append(Finding(split, name, "picture without mask", detail, True))
+                    findings.append(Finding(split, name, "image without mask", detail, True))
             for stem in masks.keys() - images.keys() - doubtful:
-                detail = f"{masks[stem]}: no picture {stem}.* in {self.root / image_folder}"
-                findings.append(Finding(split, f"{mask_folder}/{stem}", "mask without picture", detail, True))
+                detail = f"{masks[stem]}: no image {stem}.* in {self.root / image_folder}"
+                findings.append(Finding(split, f"{mask_folder}/{stem}", "mask without image", detail, True))
         return Listing(records, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
 
     def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:

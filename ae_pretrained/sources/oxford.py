@@ -2,7 +2,7 @@
 
 ``images/NAME.jpg``, ``annotations/trimaps/NAME.png`` (1 pet, 2 background, 3 border) and
 ``annotations/{list,trainval,test}.txt`` with the columns image, class id, species (1 cat, 2 dog), breed id.
-``list.txt`` says what each picture shows, the other two which split it is in. Only listed pictures count: the
+``list.txt`` says what each image shows, the other two which split it is in. Only listed images count: the
 archive holds some that no list names.
 """
 
@@ -30,8 +30,8 @@ def find_layout(root: Path) -> Path | None:
     return None
 
 
-class OfficialSource:
-    """Listed pictures of an official layout.
+class OxfordSource:
+    """Listed images of an official layout.
 
     Args:
         root: folder with ``images/`` and ``annotations/``.
@@ -42,10 +42,10 @@ class OfficialSource:
         self.root, self.classes = root, classes
 
     def listing(self) -> Listing:
-        """Every picture of the two split lists, and the files of ``images/`` that they do not name.
+        """Every image of the two split lists, and the files of ``images/`` that they do not name.
 
         Raises:
-            DataError: for a list that is absent or cannot be read, names a picture twice, or names one that
+            DataError: for a list that is absent or cannot be read, names an image twice, or names one that
                 ``list.txt`` does not know.
         """
         annotations = self.root / "annotations"
@@ -58,7 +58,7 @@ class OfficialSource:
                 if name in seen:
                     raise DataError(f"{annotations / filename}: {name} is already in {seen[name]}")
                 if species_of.get(name) != species:
-                    known = f"species {species_of[name]}" if name in species_of else "no such picture"
+                    known = f"species {species_of[name]}" if name in species_of else "no such image"
                     raise DataError(
                         f"{annotations / filename}: {name} has species {species}, but list.txt has {known}; "
                         "the lists must agree"
@@ -75,7 +75,7 @@ class OfficialSource:
                     )
                 )
         if not records:
-            raise DataError(f"{annotations}: the lists name no picture")
+            raise DataError(f"{annotations}: the lists name no image")
         for name in species_of.keys() - seen.keys():
             findings.append(Finding("", name, "not in a split", "list.txt alone names it", False))
         for path in (self.root / "images").iterdir():

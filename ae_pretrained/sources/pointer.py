@@ -12,14 +12,14 @@ from ae_pretrained.sources.base import DataError
 _LINK = "source.json"
 
 
-def write_link(raw: Path, root: Path, pictures: int) -> None:
+def write_link(raw: Path, root: Path, images: int) -> None:
     """Make ``raw`` point to ``root``. DVC tracks the folder itself as a dependency, so changes are seen.
 
     A relative ``root`` is written relative to ``raw``: the same folders give the same pointer on every machine.
     """
     if not root.is_absolute():
         root = Path(os.path.relpath(root.resolve(), raw.resolve()))
-    write_json(raw / _LINK, {"root": root.as_posix(), "pictures": pictures})
+    write_json(raw / _LINK, {"root": root.as_posix(), "images": images})
 
 
 def resolve_raw(raw: Path) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import Source
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.original import OriginalProjectSource
-from ae_pretrained.sources.oxford import OfficialSource
+from ae_pretrained.sources.original import OriginalSource
+from ae_pretrained.sources.oxford import OxfordSource
 
 
 def open_source(root: Path, params: DataParams) -> Source:
@@ -16,5 +16,5 @@ def open_source(root: Path, params: DataParams) -> Source:
     if params.source == "folder":
         return FolderSource(root, params.classes, params.ignore_index)
     if params.source == "original_project":
-        return OriginalProjectSource(root, params.classes)
-    return OfficialSource(root, params.classes)
+        return OriginalSource(root, params.classes)
+    return OxfordSource(root, params.classes)

@@ -264,7 +264,7 @@ def _yaw(angle: float) -> np.ndarray:
 
 
 def _about_x(angle: float) -> np.ndarray:
-    """Looking down by `angle`: what is near comes lower in the picture."""
+    """Looking down by `angle`: what is near comes lower in the image."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 

@@ -24,7 +24,7 @@ class Breed:
         chest, waist: radii of the trunk.
         leg: ground to chest; leg_width: radius of the foreleg.
         neck: free length of the neck.
-        head: radius of the skull, larger than life as in a picture book.
+        head: radius of the skull, larger than life as in an image book.
         muzzle, muzzle_width: length beyond the skull and radius at its root, in skulls.
         ear, ear_size: kind and scale.
         eye: radius of the eye, in skulls.

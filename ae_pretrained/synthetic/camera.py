@@ -28,25 +28,25 @@ def cast_shadows(canvas: np.ndarray, where: np.ndarray, rng: np.random.Generator
     canvas *= (1.0 - share * where)[..., None]
 
 
-def expose(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the sensor makes of a picture (H, W, 3) float32 0-255: the same shape, uint8."""
-    height, width = picture.shape[:2]
-    picture = picture * np.float32(np.exp(rng.normal(0.02, 0.16)))
+def expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What the sensor makes of an image (H, W, 3) float32 0-255: the same shape, uint8."""
+    height, width = image.shape[:2]
+    image = image * np.float32(np.exp(rng.normal(0.02, 0.16)))
     warmth = rng.normal(0, 0.05)
-    picture = picture * np.array([1 + warmth, 1.0, 1 - warmth], np.float32)
+    image = image * np.array([1 + warmth, 1.0, 1 - warmth], np.float32)
     if rng.random() < 0.5:
         x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
         cx, cy = rng.uniform(-0.3, 0.3, 2).astype(np.float32)
         fall = np.clip((x[None, :] - cx) ** 2 + (y[:, None] - cy) ** 2, 0, 2)
-        picture = picture * (1.0 - np.float32(rng.uniform(0.08, 0.26)) * fall)[..., None]
+        image = image * (1.0 - np.float32(rng.uniform(0.08, 0.26)) * fall)[..., None]
     # A soft shoulder instead of clipped highlights.
-    unit = np.maximum(picture, 0.0) / np.float32(255.0)
-    picture = np.where(unit > 0.8, 0.8 + 0.2 * np.tanh((unit - 0.8) / 0.2), unit) * np.float32(255.0)
+    unit = np.maximum(image, 0.0) / np.float32(255.0)
+    image = np.where(unit > 0.8, 0.8 + 0.2 * np.tanh((unit - 0.8) / 0.2), unit) * np.float32(255.0)
     saturation = np.float32(rng.uniform(0.85, 1.3))
-    grey = picture.mean(axis=2, keepdims=True)
-    picture = grey + (picture - grey) * saturation
+    grey = image.mean(axis=2, keepdims=True)
+    image = grey + (image - grey) * saturation
     if rng.random() < 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 0.8)) * max(width / 128, 0.5))
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.8)) * max(width / 128, 0.5))
     grain = rng.uniform(0.8, 4.5) if rng.random() < 0.7 else 0.0
     noise = rng.standard_normal((height, width, 3), dtype=np.float32) * np.float32(grain)
-    return np.clip(picture + noise + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(image + noise + 0.5, 0, 255).astype(np.uint8)

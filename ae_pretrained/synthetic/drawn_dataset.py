@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ae_pretrained.synthetic.breeds import BREEDS, CAT, DOG, Breed, by_species
-from ae_pretrained.synthetic.scene import draw_picture
+from ae_pretrained.synthetic.scene import draw_image
 
 JPEG_QUALITY = 92
 _HEADER = (
@@ -32,7 +32,7 @@ _HEADER = (
 
 @dataclass(frozen=True)
 class _Job:
-    """One picture to draw: the pair (split, number) seeds it, so the splits do not depend on one another."""
+    """One image to draw: the pair (split, number) seeds it, so the splits do not depend on one another."""
 
     stem: str
     breed: Breed
@@ -48,13 +48,13 @@ def write_synthetic(
     Writes ``images/<Breed>_<n>.jpg``, ``annotations/trimaps/<Breed>_<n>.png`` (1 pet, 2 background, 3 border) and
     ``annotations/{list,trainval,test}.txt`` with the official columns. Cats' breeds begin with an upper-case
     letter, dogs' with a lower-case one; either split has twice as many dogs as cats, breeds in equal numbers
-    (as far as its size allows). The bytes depend on the arguments alone, not on `processes`; a picture of the
+    (as far as its size allows). The bytes depend on the arguments alone, not on `processes`; an image of the
     test split does not depend on `num_trainval`. `root` appears when everything is in it.
 
     Args:
         root: folder to make.
-        num_trainval, num_test: pictures per split, at least 1 each.
-        size: side of the square pictures, px, at least 32.
+        num_trainval, num_test: images per split, at least 1 each.
+        size: side of the square images, px, at least 32.
         seed: non-negative.
         processes: that draw; None takes one per available core.
 
@@ -108,17 +108,15 @@ def _draw_all(jobs: list[_Job], folder: Path, processes: int) -> None:
     # Fresh processes instead of forks: a fork of a process in which OpenCV or torch has threads can hang.
     processes = min(processes, len(jobs))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_single_thread) as pool:
-        pictures: Iterator[tuple[str, bytes, bytes]] = pool.map(_draw, jobs, chunksize=4)
-        for stem, jpeg, png in tqdm(
-            pictures, total=len(jobs), desc="drawing pets", unit="picture", disable=None
-        ):
+        images: Iterator[tuple[str, bytes, bytes]] = pool.map(_draw, jobs, chunksize=4)
+        for stem, jpeg, png in tqdm(images, total=len(jobs), desc="drawing pets", unit="image", disable=None):
             (folder / "images" / f"{stem}.jpg").write_bytes(jpeg)
             (folder / "annotations" / "trimaps" / f"{stem}.png").write_bytes(png)
 
 
 def _draw(job: _Job) -> tuple[str, bytes, bytes]:
-    picture, trimap = draw_picture(job.breed, job.size, np.random.default_rng(job.key))
-    jpeg = _encode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    image, trimap = draw_image(job.breed, job.size, np.random.default_rng(job.key))
+    jpeg = _encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return job.stem, jpeg, _encode(".png", trimap, [])
 
 
@@ -130,7 +128,7 @@ def _encode(kind: str, array: np.ndarray, options: list[int]) -> bytes:
 
 
 def _single_thread() -> None:
-    """Pictures are drawn in parallel already."""
+    """Images are drawn in parallel already."""
     cv2.setNumThreads(1)
 
 

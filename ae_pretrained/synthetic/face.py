@@ -20,26 +20,26 @@ def draw_face(layer: Layer, face: FaceMarks, eye_colour: np.ndarray, brightness:
         eye_colour: (3,) RGB 0-255; brightness: factor of the scene's light.
         unit: radius of the skull, px.
     """
-    picture = np.clip(layer.colour, 0, 255).astype(np.uint8)
-    before = picture.copy()
+    image = np.clip(layer.colour, 0, 255).astype(np.uint8)
+    before = image.copy()
     corner = np.array([*layer.corner, 0.0])
     dark = tuple(int(v) for v in np.array([38, 30, 30]) * min(1.0, brightness))
     thin = max(1, round(0.045 * unit))
     for line in face.mouth:
         if _visible(layer, line[0] - corner, 0.30 * unit):
-            _polyline(picture, line - corner, dark, thin)
+            _polyline(image, line - corner, dark, thin)
     for eye, normal in zip(face.eyes, face.eye_normals, strict=True):
         if normal[2] > 0.12 and _visible(layer, eye - corner, 0.30 * unit):
-            _eye(picture, eye - corner, normal, face, eye_colour, brightness)
+            _eye(image, eye - corner, normal, face, eye_colour, brightness)
     # Marks belong to the body: none may hang in the air beyond the outline.
-    layer.colour[...] = np.where(picture == before, layer.colour, picture)
+    layer.colour[...] = np.where(image == before, layer.colour, image)
 
 
 def draw_whiskers(canvas: np.ndarray, layer: Layer, face: FaceMarks, brightness: float, unit: float) -> None:
     """Whiskers reach beyond the outline, so they are drawn onto the float32 canvas, in place."""
     corner = np.array([*layer.corner, 0.0])
-    picture = np.clip(canvas, 0, 255).astype(np.uint8)
-    strokes = np.zeros(picture.shape[:2], np.uint8)
+    image = np.clip(canvas, 0, 255).astype(np.uint8)
+    strokes = np.zeros(image.shape[:2], np.uint8)
     for root, tip in face.whiskers:
         if _visible(layer, root - corner, 0.25 * unit):
             middle = 0.5 * (root + tip) + [0.0, -0.05 * unit, 0.0]
@@ -59,7 +59,7 @@ def _visible(layer: Layer, point: np.ndarray, tolerance: float) -> bool:
 
 
 def _eye(
-    picture: np.ndarray,
+    image: np.ndarray,
     centre: np.ndarray,
     normal: np.ndarray,
     face: FaceMarks,
@@ -82,7 +82,7 @@ def _eye(
         at = centre[:2] + r * np.array(
             [dx * np.cos(angle) - dy * np.sin(angle), dx * np.sin(angle) + dy * np.cos(angle)]
         )
-        _ellipse(picture, at, (max(rx * r, 0.6), max(ry * r, 0.6)), roll, c)
+        _ellipse(image, at, (max(rx * r, 0.6), max(ry * r, 0.6)), roll, c)
 
     disc(0, 0, 1.12 * narrow, 1.10 * almond, shade[0])
     disc(0, 0.03, 0.90 * narrow, 0.88 * almond, shade[1])
@@ -96,14 +96,14 @@ def _eye(
 
 
 def _ellipse(
-    picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], angle: float, colour: tuple[int, ...]
+    image: np.ndarray, centre: np.ndarray, radii: tuple[float, float], angle: float, colour: tuple[int, ...]
 ) -> None:
     scale = 1 << _SHIFT
     at = tuple(round(float(v) * scale) for v in centre)
     axes = tuple(round(v * scale) for v in radii)
-    cv2.ellipse(picture, at, axes, angle, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
+    cv2.ellipse(image, at, axes, angle, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT)
 
 
-def _polyline(picture: np.ndarray, points: np.ndarray, colour: tuple[int, ...], width: int) -> None:
+def _polyline(image: np.ndarray, points: np.ndarray, colour: tuple[int, ...], width: int) -> None:
     fixed = np.round(points[:, :2] * (1 << _SHIFT)).astype(np.int32)
-    cv2.polylines(picture, [fixed], False, colour, width, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(image, [fixed], False, colour, width, cv2.LINE_AA, _SHIFT)

@@ -50,7 +50,7 @@ def room(side: int, floor: float, light: Light, rng: np.random.Generator) -> np.
     _wallpaper(e, wall, floor, rng)
     slots = rng.permutation([0.16, 0.5, 0.84])
     for x in slots[: rng.integers(1, 4)]:
-        hang = (_window, _picture, _shelf, _curtain)[rng.integers(4)]
+        hang = (_window, _image, _shelf, _curtain)[rng.integers(4)]
         hang(e, x + rng.uniform(-0.06, 0.06), floor, rng)
     ground = (
         fabric_colour(rng)
@@ -145,7 +145,7 @@ def _window(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None:
     e.box(x - w, 0.5 * (top + bottom) - 0.008, x + w, 0.5 * (top + bottom) + 0.008, frame)
 
 
-def _picture(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None:
+def _image(e: Easel, x: float, floor: float, rng: np.random.Generator) -> None:
     w, h = rng.uniform(0.06, 0.12), rng.uniform(0.06, 0.11)
     y = floor * rng.uniform(0.3, 0.5)
     e.box(x - w - 0.015, y - h - 0.015, x + w + 0.015, y + h + 0.015, fabric_colour(rng) * 0.7)

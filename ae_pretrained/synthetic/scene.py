@@ -1,4 +1,4 @@
-"""One picture: a pet in a scene, photographed, with its trimap."""
+"""One image: a pet in a scene, photographed, with its trimap."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _POSE_SHARES = (0.28, 0.17, 0.17, 0.16, 0.22)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything about a picture that must not depend on the species, drawn before it is known.
+class ScenePlan:
+    """Everything about an image that must not depend on the species, drawn before it is known.
 
     Attributes:
         pose, view, coat, light: of the pet and its scene.
         collar, tongue, indoors: whether there is one, shows one, is.
-        share: of the picture that the pet should cover.
+        share: of the image that the pet should cover.
         place: two numbers in 0..1 that position it.
         roll: of the camera, degrees.
         occluded: whether something stands before the pet.
@@ -49,7 +49,7 @@ class Plan:
     occluded: bool
 
 
-def draw_plan(rng: np.random.Generator) -> Plan:
+def draw_plan(rng: np.random.Generator) -> ScenePlan:
     """A plan without regard to species."""
     pose = POSES[rng.choice(len(POSES), p=_POSE_SHARES)]
     # Sitting pets and portraits mostly look at us, walking ones are mostly seen from the side.
@@ -64,7 +64,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
         tilt=float(rng.normal(0.0, 0.14)),
         mirror=bool(rng.random() < 0.5),
     )
-    return Plan(
+    return ScenePlan(
         pose=pose,
         view=view,
         coat=draw_coat(rng),
@@ -79,16 +79,16 @@ def draw_plan(rng: np.random.Generator) -> Plan:
     )
 
 
-def draw_picture(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A picture of a pet of `breed`.
+def draw_image(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """An image of a pet of `breed`.
 
     Args:
-        breed: shape of the pet; the only thing that the picture takes from it.
+        breed: shape of the pet; the only thing that the image takes from it.
         size: side of the result, px.
         rng: all randomness.
 
     Returns:
-        picture (size, size, 3) uint8 RGB and trimap (size, size) uint8 (1 pet, 2 background, 3 border).
+        image (size, size, 3) uint8 RGB and trimap (size, size) uint8 (1 pet, 2 background, 3 border).
     """
     side = size * max(2, -(-256 // size))  # drawn large, then averaged down
     plan = draw_plan(rng)
@@ -116,8 +116,8 @@ def draw_picture(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.
     return expose(small, rng), trimap(coverage, size)
 
 
-def _compose(pet: Pet, plan: Plan, side: int) -> tuple[float, np.ndarray]:
-    """Scale (px per body unit) and offset (3,) px that give the pet its share and place in the picture."""
+def _compose(pet: Pet, plan: ScenePlan, side: int) -> tuple[float, np.ndarray]:
+    """Scale (px per body unit) and offset (3,) px that give the pet its share and place in the image."""
     low, high = pet.splats.bounds()
     head, skull = pet.head_centre, pet.head_radius
     face_low, face_high = pet.splats.only(HEAD_PARTS).bounds()
@@ -125,7 +125,7 @@ def _compose(pet: Pet, plan: Plan, side: int) -> tuple[float, np.ndarray]:
         # What counts is the part from the chest upwards: the rest will be cut by the lower edge.
         low = np.array([low[0], max(low[1], head[1] - 3.0 * skull), low[2]])
     extent = high[:2] - low[:2]
-    unit = float(np.sqrt(plan.share / _area(pet.splats, low, high)))  # the picture is 1 x 1 here
+    unit = float(np.sqrt(plan.share / _area(pet.splats, low, high)))  # the image is 1 x 1 here
     # Slender pets in profile may grow a little over the frame, the head never small or out of it.
     unit = min(unit, 1.10 / extent[0], 1.12 / extent[1])
     unit = max(unit, 0.085 / skull)
@@ -165,7 +165,7 @@ def _inside(start: float, end: float) -> float:
     return max(margin - start, 0.0) + min(1 - margin - end, 0.0)
 
 
-def _scene(plan: Plan, body: Splats, side: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+def _scene(plan: ScenePlan, body: Splats, side: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Background with its things, (side, side, 3) float32, and the height of the ground's edge, 0 to 1."""
     feet = min(float(body.bounds()[1][1]) / side, 1.0)
     # The further the camera looks down, the higher the edge of the floor lies behind the pet.
@@ -182,12 +182,14 @@ def _scene(plan: Plan, body: Splats, side: int, rng: np.random.Generator) -> tup
 
 
 def _below(edge: float, side: int) -> np.ndarray:
-    """1 below a height of the picture, 0 above, softly: (side, 1) float32."""
+    """1 below a height of the image, 0 above, softly: (side, 1) float32."""
     rows = np.linspace(0, 1, side, dtype=np.float32)[:, None]
     return np.clip((rows - np.float32(edge)) / np.float32(0.12) + 1.0, 0.0, 1.0)
 
 
-def _pet_layer(pet: Pet, body: Splats, plan: Plan, unit: float, side: int, rng: np.random.Generator) -> Layer:
+def _pet_layer(
+    pet: Pet, body: Splats, plan: ScenePlan, unit: float, side: int, rng: np.random.Generator
+) -> Layer:
     shift = (int(rng.integers(256)), int(rng.integers(256)))
 
     def paint(splats: Splats, owner: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -196,12 +198,12 @@ def _pet_layer(pet: Pet, body: Splats, plan: Plan, unit: float, side: int, rng: 
     layer = shade(body, paint, plan.light, side, pet.fluff, rng)
     if layer is None:
         raise RuntimeError(
-            f"a pet in pose {plan.pose!r} came to lie outside its picture of {side} px: the composition has a fault"
+            f"a pet in pose {plan.pose!r} came to lie outside its image of {side} px: the composition has a fault"
         )
     return layer
 
 
-def _shadow(canvas: np.ndarray, pet: Pet, plan: Plan, unit: float, offset: np.ndarray) -> None:
+def _shadow(canvas: np.ndarray, pet: Pet, plan: ScenePlan, unit: float, offset: np.ndarray) -> None:
     """The pet's shadow on the ground: every part of the body falls along the light."""
     side = canvas.shape[0]
     centre = pet.splats.centre[::2]
@@ -226,12 +228,12 @@ def _shadow(canvas: np.ndarray, pet: Pet, plan: Plan, unit: float, offset: np.nd
 def _occlude(
     canvas: np.ndarray,
     coverage: np.ndarray,
-    plan: Plan,
+    plan: ScenePlan,
     head: np.ndarray,
     skull: float,
     rng: np.random.Generator,
 ) -> None:
-    """Put something before the pet that leaves its head free; in place on picture and coverage."""
+    """Put something before the pet that leaves its head free; in place on image and coverage."""
     side = canvas.shape[0]
     kinds = props.IN_FRONT_INDOOR if plan.indoors else props.IN_FRONT_OUTDOOR
     columns, rows = np.flatnonzero(coverage.max(axis=0) > 0.5), np.flatnonzero(coverage.max(axis=1) > 0.5)

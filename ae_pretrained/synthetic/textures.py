@@ -10,7 +10,7 @@ import numpy as np
 TILE = 256  # side of the stored tiles, px; they repeat without a seam
 FUR_DIRECTIONS = 8  # over 180 degrees
 
-# The tiles are the same in every picture and process; a picture shifts them by amounts of its own.
+# The tiles are the same in every image and process; an image shifts them by amounts of its own.
 _TILE_SEED = 20240229
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 PET, BACKGROUND, BORDER = 1, 2, 3
 
-# Half the width of the band along the outline, as a share of the picture's side: with it about a tenth of all
+# Half the width of the band along the outline, as a share of the image's side: with it about a tenth of all
 # pixels are border, as in the official trimaps (12 %).
 BORDER_HALF_WIDTH = 0.017
 
@@ -20,7 +20,7 @@ def trimap(coverage: np.ndarray, size: int) -> np.ndarray:
         size: side of the result.
 
     Returns:
-        (size, size) uint8: 1 pet, 2 background, 3 border around the visible outline. The frame of the picture
+        (size, size) uint8: 1 pet, 2 background, 3 border around the visible outline. The frame of the image
         is no outline.
     """
     side = coverage.shape[0]

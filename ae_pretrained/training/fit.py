@@ -32,7 +32,7 @@ from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverag
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.training_task import TrainingTask
 
-LineFigures = Sequence[tuple[str, str]]
+ShownMetrics = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class FitResult:
         }
 
 
-class Feeding(L.LightningDataModule):
+class BatchLoaders(L.LightningDataModule):
     """Loaders for training and validation, aware of the processes of a distributed run."""
 
     def __init__(
@@ -115,7 +115,7 @@ def fit(
     curve: Path,
     monitor: str,
     mode: str,
-    shown: LineFigures,
+    shown: ShownMetrics,
     sampling_weights: np.ndarray | None = None,
     callbacks: Sequence[L.Callback] = (),
 ) -> FitResult:
@@ -130,7 +130,7 @@ def fit(
         monitor: figure that decides which epoch is best, and when to stop.
         mode: ``min`` or ``max``.
         shown: (column, label) pairs of the line printed per epoch.
-        sampling_weights: relative frequency of each training picture.
+        sampling_weights: relative frequency of each training image.
         callbacks: further callbacks.
 
     Raises:
@@ -181,9 +181,9 @@ def fit(
         task.network.compile()
     if resume is not None and trainer.is_global_zero:
         print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
-    feeding = Feeding(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
+    loaders = BatchLoaders(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
     with new_memory_unfilled():
-        trainer.fit(task, feeding, ckpt_path=resume, weights_only=False)
+        trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)
     if trainer.interrupted:
         raise KeyboardInterrupt
     checkpoint.remove()

@@ -77,7 +77,7 @@ class TrainingTask(L.LightningModule):
 
     @property
     def at_half_size(self) -> bool:
-        """Whether this epoch is trained at half the size of the pictures."""
+        """Whether this epoch is trained at half the size of the images."""
         return self.current_epoch < self.params.half_size_epochs
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -101,7 +101,7 @@ class TrainingTask(L.LightningModule):
             self._watch(norm)
 
     def report(self, losses: dict[str, Tensor], phase: str, batch_size: int) -> Tensor:
-        """Log every part of a loss as a mean over the epoch's pictures and return the total."""
+        """Log every part of a loss as a mean over the epoch's images and return the total."""
         for name, value in losses.items():
             label = f"{phase}_{'loss' if name == 'total' else name}"
             self.log(

@@ -1,4 +1,4 @@
-"""Stage prepare: the pictures of the study as arrays."""
+"""Stage prepare: the images of the study as arrays."""
 
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.fetch import fetch
@@ -15,7 +15,7 @@ def main() -> None:
         params.data,
         params.seed,
         metrics_file=DATA / "prepare.json",
-        plots=DATA / "pictures",
+        plots=DATA / "images",
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage pretrain: one autoencoder per pretext task, on every training picture, without labels."""
+"""Stage pretrain: one autoencoder per pretext task, on every training image, without labels."""
 
 import argparse
 from pathlib import Path

@@ -43,18 +43,18 @@ def test_real_photos(model: Path, tmp_path: Path, oxford_sample: Path, capsys: C
     told = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert told["classes"] == ["background", "cat", "dog"]
     assert told["unreadable"] == []
-    pictures = [read_photo(path, "") for path in photos]
-    expected = Segmenter.load(model).predict(pictures)
+    images = [read_photo(path, "") for path in photos]
+    expected = Segmenter.load(model).predict(images)
     with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     said = capsys.readouterr().out
-    for name, picture, prediction, entry, line in zip(
-        names, pictures, expected, told["predictions"], lines, strict=True
+    for name, image, prediction, entry, line in zip(
+        names, images, expected, told["predictions"], lines, strict=True
     ):
         mask = read_mask(tmp_path / "out" / f"{name}_mask.png")
         assert np.mean(mask == prediction.mask) > 0.9999
         overlay = np.asarray(Image.open(tmp_path / "out" / f"{name}_overlay.png"))
-        assert np.array_equal(overlay, tint_photo(picture, mask, 3))
+        assert np.array_equal(overlay, tint_photo(image, mask, 3))
         assert (entry["width"], entry["height"]) == (mask.shape[1], mask.shape[0])
         assert entry["species"] == prediction.species
         assert entry["confidence"] == pytest.approx(prediction.mean_confidence, abs=1e-5)
@@ -74,15 +74,15 @@ def test_an_unreadable_photo_is_named_and_the_others_are_done(
     save_photo(photos / "a.png")
     save_photo(photos / "z.jpg", 30, 20)
     (photos / "broken.jpg").write_bytes((photos / "z.jpg").read_bytes()[:-100])
-    (photos / "text.png").write_text("no picture")
+    (photos / "text.png").write_text("no image")
     (photos / "empty.png").touch()
     (photos / "huge.png").write_bytes(enormous_png())
     assert predict(model, tmp_path / "out", photos, more=("--batch-size", "2")) == 2
     said = capsys.readouterr()
     for name, why in (
         ("broken.jpg", "truncated"),
-        ("text.png", "not a readable picture"),
-        ("empty.png", "not a readable picture"),
+        ("text.png", "not a readable image"),
+        ("empty.png", "not a readable image"),
         ("huge.png", "too large to be decoded safely"),
     ):
         line = next(line for line in said.err.splitlines() if name in line)
@@ -102,7 +102,7 @@ def test_an_unreadable_photo_is_named_and_the_others_are_done(
 
 
 def test_nothing_readable_is_a_failure(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "a.png").write_text("no image")
     assert predict(model, tmp_path / "out", tmp_path / "a.png") == 1
     assert "none of 1 photos could be read" in capsys.readouterr().err
     assert written(tmp_path / "out") == []
@@ -114,7 +114,7 @@ def test_bad_input(model: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "out"
     cases: list[tuple[tuple[Path, ...], tuple[str, ...], str]] = [
         ((tmp_path / "absent.jpg",), (), "absent.jpg: no such file or folder"),
-        ((tmp_path / "empty",), (), "no picture in this folder"),
+        ((tmp_path / "empty",), (), "no image in this folder"),
         ((image,), ("--batch-size", "0"), "batch_size: found 0"),
         ((image,), ("--model", str(tmp_path / "none")), "no such model file"),
         ((image,), ("--model", str(image)), "not a readable safetensors file"),

@@ -74,7 +74,7 @@ def test_groups_of_operators(operator: str, group: str) -> None:
 
 
 def test_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--size", "64", "--batch-size", "2", "--pictures", "12", "--precision", "32"]
+    small = ["--size", "64", "--batch-size", "2", "--images", "12", "--precision", "32"]
     training.main(["--rounds", "1", "--steps", "1", "--out", str(tmp_path), *small])
     figures = result(tmp_path, "training")
     assert set(figures["seconds_per_step"]) == {"ours", "plain", "held"}
@@ -93,7 +93,7 @@ def test_limit(tmp_path: Path) -> None:
 
 
 def test_prepare(tmp_path: Path) -> None:
-    small = ["--pictures", "24", "--growth", "60", "--size", "64"]
+    small = ["--images", "24", "--growth", "60", "--size", "64"]
     prepare.main(["--rounds", "1", "--out", str(tmp_path), *small])
     figures = result(tmp_path, "prepare")
     assert figures["pairs"] == 24
@@ -126,7 +126,7 @@ def test_embedded(tmp_path: Path) -> None:
 
 
 def test_all_of_them(tmp_path: Path) -> None:
-    root, out = tmp_path / "pictures", tmp_path / "out"
+    root, out = tmp_path / "images", tmp_path / "out"
     commands = [everything.command_of(name, root, out) for name in everything.NAMES]
     for name, command in zip(everything.NAMES, commands, strict=True):
         assert command[2] == f"benchmarks.{name}"

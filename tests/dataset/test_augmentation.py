@@ -38,7 +38,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """A smooth picture whose red channel says which mask value lies there."""
+    """A smooth image whose red channel says which mask value lies there."""
     mask = torch.zeros(8, 32, 32, dtype=torch.uint8)
     mask[:, 6:20, 4:15] = 1
     mask[:, 18:30, 16:28] = 2
@@ -68,28 +68,28 @@ def test_image_and_mask_move_together(batch: Any) -> None:
         red = images[:, 0][masks == value]
         # Away from edges the red channel still says the class: its median is exact.
         assert red.median().item() == pytest.approx(value / 2.0, abs=1e-4)
-    assert not torch.equal(masks[0], masks[1]), "every picture has its own draw"
+    assert not torch.equal(masks[0], masks[1]), "every image has its own draw"
 
 
 def test_rotation_agrees_with_pillow() -> None:
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (8, 8), dtype=np.uint8)
-    picture = np.asarray(Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC))
-    image = torch.from_numpy(picture / 255.0).float().expand(1, 3, 64, 64)
+    pixels = np.asarray(Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC))
+    image = torch.from_numpy(pixels / 255.0).float().expand(1, 3, 64, 64)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
-    # Draw until the angle is known: with one picture and only rotation on, its draw is the second one.
+    # Draw until the angle is known: with one image and only rotation on, its draw is the second one.
     params = settings(affine=1.0, rotate=30)
     turned, _ = augment(image, mask, params, 255, generator(3))
     best = min(
         np.abs(
-            np.asarray(Image.fromarray(picture).rotate(angle, Image.Resampling.BILINEAR), dtype=float)[
+            np.asarray(Image.fromarray(pixels).rotate(angle, Image.Resampling.BILINEAR), dtype=float)[
                 16:48, 16:48
             ]
             - turned[0, 0, 16:48, 16:48].numpy() * 255
         ).mean()
         for angle in np.arange(-30, 30.1, 0.25)
     )
-    unrotated = np.abs(picture[16:48, 16:48] - turned[0, 0, 16:48, 16:48].numpy() * 255).mean()
+    unrotated = np.abs(pixels[16:48, 16:48] - turned[0, 0, 16:48, 16:48].numpy() * 255).mean()
     assert best < 1.5
     assert unrotated > 5 * best
 

@@ -68,13 +68,13 @@ def test_processes_share_the_same_global_batches() -> None:
 
 
 def test_batch_larger_than_the_data_names_both() -> None:
-    with pytest.raises(BatchSizeError, match=r"32 is more than the 31 training pictures.*at most 31"):
+    with pytest.raises(BatchSizeError, match=r"32 is more than the 31 training images.*at most 31"):
         TrainingOrder(31, 32)
     with pytest.raises(BatchSizeError, match=r"16 on each of 2 devices.*at most 15"):
         TrainingOrder(31, 16, world_size=2)
 
 
-def test_evaluation_sees_every_picture_once() -> None:
+def test_evaluation_sees_every_image_once() -> None:
     assert list(EvaluationOrder(5, 2)) == [[0, 1], [2, 3], [4]]
     parts = [batch for rank in range(2) for batch in EvaluationOrder(5, 2, rank=rank, world_size=2)]
     assert sorted(position for batch in parts for position in batch) == [0, 1, 2, 3, 4]
@@ -100,7 +100,7 @@ def test_balancing_meets_every_foreground_class_equally_often() -> None:
     masks = np.zeros((10, 4, 4), dtype=np.uint8)
     masks[:2, 1:3, 1:3] = 1
     masks[2:9, 1:3, 1:3] = 2
-    masks[0, 0, 0] = 2  # a minority does not change what the picture counts for
+    masks[0, 0, 0] = 2  # a minority does not change what the image counts for
     masks[:, 3] = 255
     chosen = np.arange(10)
     weights = class_balancing_weights(masks, chosen, 3)

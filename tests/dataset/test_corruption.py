@@ -41,7 +41,7 @@ def test_mask_hides_whole_blocks_of_the_stated_share(images: torch.Tensor) -> No
     assert not torch.equal(changed[0], changed[1])
 
 
-def test_blocks_that_do_not_divide_the_picture(images: torch.Tensor) -> None:
+def test_blocks_that_do_not_divide_the_image(images: torch.Tensor) -> None:
     seen, changed = corrupt(images[..., :30, :37], settings("mask", mask_block=7), generator())
     assert seen.shape == (4, 3, 30, 37)
     assert changed.shape == (4, 1, 30, 37)

@@ -33,7 +33,7 @@ def params(**changes: Any) -> Params:
 def write_split(
     folder: Path, images: np.ndarray, masks: np.ndarray | None, rows: list[dict[str, str]]
 ) -> None:
-    """Write one split in the layout of ``prepare``; the content box is the whole picture unless given."""
+    """Write one split in the layout of ``prepare``; the content box is the whole image unless given."""
     folder.mkdir(parents=True)
     side = images.shape[1]
     np.save(folder / "images.npy", images)
@@ -77,7 +77,7 @@ def write_processed(root: Path, *, train: int = 12, test: int = 12, side: int = 
 
 
 def real_processed(root: Path, oxford: Path, count: int = 24, side: int = 32) -> Path:
-    """Real pictures, the first few of cats and of dogs, brought to a small size."""
+    """Real images, the first few of cats and of dogs, brought to a small size."""
     lines = (oxford / "annotations" / "test.txt").read_text().splitlines()
     cats = [line.split() for line in lines if line.split()[2] == "1"]
     dogs = [line.split() for line in lines if line.split()[2] == "2"]

@@ -59,7 +59,7 @@ def test_pooled_and_mean_psnr(tmp_path: Path) -> None:
     assert scores["mse"] == pytest.approx(float(error.mean()), rel=1e-5)
     assert scores["psnr"] == pytest.approx(float(-10 * mse.log10().mean()), rel=1e-5)
     assert scores["psnr_pooled"] == pytest.approx(float(-10 * error.mean().log10()), rel=1e-5)
-    assert scores["psnr"] >= scores["psnr_pooled"]  # Jensen: the mean over pictures flatters
+    assert scores["psnr"] >= scores["psnr_pooled"]  # Jensen: the mean over images flatters
     assert "mse_changed_pixels" not in scores
 
 
@@ -101,7 +101,7 @@ def test_corruption_does_not_depend_on_the_batch(tmp_path: Path) -> None:
     assert not torch.equal(one, other)
 
 
-def test_report_of_real_pictures_is_whole_and_the_same_again(tmp_path: Path, oxford_128: Path) -> None:
+def test_report_of_real_images_is_whole_and_the_same_again(tmp_path: Path, oxford_128: Path) -> None:
     root = real_processed(tmp_path / "processed", oxford_128)
     scores = evaluate(root, tmp_path / "a")
     evaluate(root, tmp_path / "b", eval_ae__batch_size=5)
@@ -130,14 +130,14 @@ def test_plain_pretext_has_no_corrupted_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "missing"), [(1, ["pca", "tsne"]), (3, ["tsne"]), (5, [])])
-def test_very_few_pictures(tmp_path: Path, count: int, missing: list[str]) -> None:
+def test_very_few_images(tmp_path: Path, count: int, missing: list[str]) -> None:
     write_processed(tmp_path / "processed", test=count)
     scores = evaluate(tmp_path / "processed", tmp_path)
     assert scores["latents"]["not_drawn"] == missing  # type: ignore[index]
     assert (tmp_path / "plots/latent_species.png").exists() == ("pca" not in missing)
 
 
-def test_pictures_all_alike(tmp_path: Path) -> None:
+def test_images_all_alike(tmp_path: Path) -> None:
     images = np.full((8, 32, 32, 3), 100, dtype=np.uint8)
     rows = [{"name": f"same_{place}", "species": "", "breed": ""} for place in range(8)]
     for split in ("train", "test"):
@@ -161,7 +161,7 @@ def test_features_leave_padding_out(tmp_path: Path) -> None:
 
 
 def test_features_survive_an_instance_norm(tmp_path: Path) -> None:
-    """Its means over a picture are all alike; what lies where is not."""
+    """Its means over an image are all alike; what lies where is not."""
 
     class Deepest(nn.Module):
         def forward(self, x: Tensor) -> list[Tensor]:

@@ -38,7 +38,7 @@ from tests.evaluation.small import (
 )
 from tools.review.paired import Counts, parse_counts
 
-PICTURES = {
+IMAGES = {
     "class_distribution",
     "class_scores",
     "confidence",
@@ -103,13 +103,11 @@ def test_right_segmenter_scores_one(tmp_path: Path) -> None:
     assert scores["mean_iou_all_background"] < 0.35
 
 
-def test_picture_without_predicted_pet_counts_as_wrong_species(tmp_path: Path) -> None:
+def test_image_without_predicted_pet_counts_as_wrong_species(tmp_path: Path) -> None:
     class NothingBelow(BrightnessSegmenter):
         def forward(self, x: Tensor) -> Tensor:
             logits = super().forward(x)
-            logits[:, 1:] -= (
-                1000.0 * (x.mean(dim=(1, 2, 3)) < 0.45)[:, None, None, None]
-            )  # dark pictures: dogs
+            logits[:, 1:] -= 1000.0 * (x.mean(dim=(1, 2, 3)) < 0.45)[:, None, None, None]  # dark images: dogs
             return logits
 
     draw_split(tmp_path / "test", 12)
@@ -130,11 +128,11 @@ def test_flip_averaging_is_symmetric() -> None:
     assert not torch.allclose(straight, plain)
 
 
-def test_report_of_real_pictures_is_whole_and_the_same_again(tmp_path: Path, oxford_128: Path) -> None:
+def test_report_of_real_images_is_whole_and_the_same_again(tmp_path: Path, oxford_128: Path) -> None:
     root = real_processed(tmp_path / "processed", oxford_128)
     scores = evaluate(root, tmp_path / "a")
     evaluate(root, tmp_path / "b", eval_seg__batch_size=7)
-    assert {path.stem for path in (tmp_path / "a/plots").glob("*.png")} == PICTURES
+    assert {path.stem for path in (tmp_path / "a/plots").glob("*.png")} == IMAGES
     for path in sorted((tmp_path / "a").rglob("*")):
         if path.is_file():
             other = tmp_path / "b" / path.relative_to(tmp_path / "a")
@@ -174,13 +172,13 @@ def test_counts_to_compare_runs_by(tmp_path: Path) -> None:
     assert counts.mean_iou == pytest.approx(scores["mean_iou"], abs=1e-6)
 
 
-def test_many_pictures_share_groups_that_depend_on_their_names_alone(tmp_path: Path) -> None:
+def test_many_images_share_groups_that_depend_on_their_names_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     confusion = rng.integers(0, 50, (2000, 3, 3))
 
     def written(chosen: np.ndarray) -> Counts:
         result = SegmentationResult(confusion[chosen], np.zeros((2, 3)), None)  # type: ignore[arg-type]
-        write_group_counts(tmp_path / "counts.csv", [f"picture {i}" for i in chosen], result, CLASSES)
+        write_group_counts(tmp_path / "counts.csv", [f"image {i}" for i in chosen], result, CLASSES)
         return read_counts(tmp_path / "counts.csv")
 
     everything, reordered, fewer = map(written, (np.arange(2000), rng.permutation(2000), np.arange(1500)))
@@ -202,14 +200,14 @@ def test_split_without_a_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_very_few_pictures(tmp_path: Path, count: int) -> None:
+def test_very_few_images(tmp_path: Path, count: int) -> None:
     write_processed(tmp_path / "processed", test=count)
     scores = evaluate(tmp_path / "processed", tmp_path)
     assert scores["num_images"] == count
     assert (tmp_path / "plots/segmentation_best.png").is_file()
 
 
-def test_pictures_without_foreground(tmp_path: Path) -> None:
+def test_images_without_foreground(tmp_path: Path) -> None:
     images = np.full((3, 32, 32, 3), 115, dtype=np.uint8)
     rows = [{"name": f"empty_{place}", "species": "", "breed": ""} for place in range(3)]
     write_split(tmp_path / "processed/test", images, np.zeros((3, 32, 32), dtype=np.uint8), rows)
@@ -238,7 +236,7 @@ def test_model_for_other_classes_or_another_size_is_refused(tmp_path: Path) -> N
         measure_segmenter(tiny_unet(4), split, 3, params().eval_seg, Compute())
     with pytest.raises(PipelineError, match=r"trained for the classes \['background', 'pet'\]"):
         check_segmenter(split, CLASSES, (["background", "pet"], 32))
-    with pytest.raises(PipelineError, match="trained on pictures of 64 px, the prepared ones have 32 px"):
+    with pytest.raises(PipelineError, match="trained on images of 64 px, the prepared ones have 32 px"):
         check_segmenter(split, CLASSES, (CLASSES, 64))
 
 

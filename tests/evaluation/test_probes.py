@@ -28,6 +28,6 @@ def test_knn_matches_sklearn_by_hand() -> None:
     assert knn_accuracy(train, labels, test, truth, 7) == expected
 
 
-def test_fewer_pictures_than_neighbours() -> None:
+def test_fewer_images_than_neighbours() -> None:
     train = np.array([[0.0], [1.0], [1.1]])
     assert knn_accuracy(train, ["a", "b", "b"], train, ["a", "b", "b"], 10) == 2 / 3

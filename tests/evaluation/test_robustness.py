@@ -40,24 +40,24 @@ def evaluate(root: Path, out: Path, values: RobustnessParams, batch_size: int = 
 
 
 @pytest.fixture
-def pictures() -> np.ndarray:
+def images() -> np.ndarray:
     """Smooth as photographs are: JPEG at its best hardly changes them."""
     noise = np.random.default_rng(0).random((3, 32, 32, 3)).astype(np.float32)
-    smooth = np.stack([cv2.GaussianBlur(picture, (0, 0), 3) for picture in noise])
+    smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in noise])
     spread = (smooth - smooth.min()) / (smooth.max() - smooth.min())
     return (40 + 160 * spread).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", list(DISTORTIONS))
-def test_every_distortion_grows_with_its_strength(name: str, pictures: np.ndarray) -> None:
-    clean, rows = pictures / 255, np.arange(3)
-    neutral = distort_batch(pictures, rows, name, DISTORTIONS[name].neutral, 0)
+def test_every_distortion_grows_with_its_strength(name: str, images: np.ndarray) -> None:
+    clean, rows = images / 255, np.arange(3)
+    neutral = distort_batch(images, rows, name, DISTORTIONS[name].neutral, 0)
     np.testing.assert_allclose(neutral, clean, atol=0.05 if name == "jpeg" else 1e-6)
     errors = []
     for strength in getattr(params().robustness, name):
-        found = distort_batch(pictures, rows, name, float(strength), 0)
+        found = distort_batch(images, rows, name, float(strength), 0)
         assert found.dtype == np.float32
-        assert found.shape == pictures.shape
+        assert found.shape == images.shape
         assert 0 <= found.min() <= found.max() <= 1
         errors.append(float(np.abs(found - clean).mean()))
     assert len(errors) >= 5
@@ -65,28 +65,26 @@ def test_every_distortion_grows_with_its_strength(name: str, pictures: np.ndarra
     assert errors[0] < errors[-1]
 
 
-def test_distortions_do_what_they_say(pictures: np.ndarray) -> None:
-    rows, clean = np.arange(3), pictures.astype(np.float32) / 255
-    noise = distort_batch(pictures, rows, "gaussian_noise", 0.05, 0) - clean
+def test_distortions_do_what_they_say(images: np.ndarray) -> None:
+    rows, clean = np.arange(3), images.astype(np.float32) / 255
+    noise = distort_batch(images, rows, "gaussian_noise", 0.05, 0) - clean
     assert noise.std() == pytest.approx(0.05, rel=0.05)
     np.testing.assert_allclose(
-        distort_batch(pictures, rows, "brightness_up", 0.1, 0), clean + np.float32(0.1), atol=1e-6
+        distort_batch(images, rows, "brightness_up", 0.1, 0), clean + np.float32(0.1), atol=1e-6
     )
-    covered = (distort_batch(pictures, rows, "occlusion", 0.25, 0) != clean).any(axis=3)
+    covered = (distort_batch(images, rows, "occlusion", 0.25, 0) != clean).any(axis=3)
     assert covered.mean() == pytest.approx(0.25, abs=0.01)
-    spoilt = distort_batch(pictures, rows, "salt_and_pepper", 0.2, 0)
+    spoilt = distort_batch(images, rows, "salt_and_pepper", 0.2, 0)
     assert np.isin(spoilt, [0, 1]).all(axis=3).mean() == pytest.approx(0.2, abs=0.03)
-    flat = distort_batch(pictures, rows, "contrast_down", 0.0, 0)
+    flat = distort_batch(images, rows, "contrast_down", 0.0, 0)
     assert flat.std(axis=(1, 2, 3)).max() < 1e-6
 
 
-def test_draws_depend_on_seed_and_picture_alone(pictures: np.ndarray) -> None:
-    together = distort_batch(pictures, np.array([4, 8, 9]), "gaussian_noise", 0.2, 1)
-    alone = distort_batch(pictures[1:2], np.array([8]), "gaussian_noise", 0.2, 1)
+def test_draws_depend_on_seed_and_image_alone(images: np.ndarray) -> None:
+    together = distort_batch(images, np.array([4, 8, 9]), "gaussian_noise", 0.2, 1)
+    alone = distort_batch(images[1:2], np.array([8]), "gaussian_noise", 0.2, 1)
     np.testing.assert_array_equal(together[1], alone[0])
-    assert not np.array_equal(
-        together, distort_batch(pictures, np.array([4, 8, 9]), "gaussian_noise", 0.2, 2)
-    )
+    assert not np.array_equal(together, distort_batch(images, np.array([4, 8, 9]), "gaussian_noise", 0.2, 2))
 
 
 def test_figures_table_and_curves(tmp_path: Path) -> None:
@@ -117,7 +115,7 @@ def test_figures_table_and_curves(tmp_path: Path) -> None:
     )
 
 
-def test_fewer_pictures_are_spread_over_the_split(tmp_path: Path) -> None:
+def test_fewer_images_are_spread_over_the_split(tmp_path: Path) -> None:
     root = write_processed(tmp_path / "processed")
     assert evaluate(root, tmp_path, few(jpeg=[50], max_images=5))["num_images"] == 5
 

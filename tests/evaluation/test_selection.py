@@ -13,14 +13,14 @@ def test_either_end_and_the_middle() -> None:
 
 
 @pytest.mark.parametrize("total", range(1, 14))
-def test_no_picture_twice(total: int) -> None:
+def test_no_image_twice(total: int) -> None:
     groups = best_median_worst(np.random.default_rng(0).random(total), 4)
     rows = [row for group in groups for row in group.rows]
     assert len(rows) == len(set(rows))
     assert {group.name for group in groups} == set(("best", "worst", "median")[: min(total, 3)])
 
 
-def test_pictures_without_a_score_are_left_out() -> None:
+def test_images_without_a_score_are_left_out() -> None:
     groups = best_median_worst(np.array([0.5, np.nan, 0.7]), 1)
     assert {group.name: group.rows for group in groups} == {"best": [2], "worst": [0]}
 

@@ -15,7 +15,7 @@ from ae_pretrained.figures import charts
 from ae_pretrained.figures import segmentation_sheets as sheets
 from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves, training_curves
 from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
-from ae_pretrained.figures.reconstruction_sheets import ReconstructedPicture, reconstruction_sheet
+from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import png_bytes
 
 CLASSES = ["background", "cat", "dog"]
@@ -28,10 +28,10 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def segmented(count: int, classes: int = 3) -> list[sheets.SegmentedPicture]:
+def segmented(count: int, classes: int = 3) -> list[sheets.SegmentedImage]:
     draw = rng()
     return [
-        sheets.SegmentedPicture(
+        sheets.SegmentedImage(
             caption=f"median: {LONG}_{place}, mean IoU 0.57",
             image=draw.integers(0, 255, (20, 20, 3), dtype=np.uint8),
             truth=draw.choice([*range(classes), 255], (20, 20)).astype(np.uint8),
@@ -42,11 +42,11 @@ def segmented(count: int, classes: int = 3) -> list[sheets.SegmentedPicture]:
     ]
 
 
-def reconstructed(corrupted: bool) -> list[ReconstructedPicture]:
+def reconstructed(corrupted: bool) -> list[ReconstructedImage]:
     draw = rng()
     caption = f"{LONG}_199, PSNR 100.0 dB, SSIM -0.123"
-    pictures = draw.random((2, 3, 3, 20, 20)).astype(np.float32)
-    return [ReconstructedPicture(caption, a, b, c if corrupted else None) for a, b, c in pictures]
+    images = draw.random((2, 3, 3, 20, 20)).astype(np.float32)
+    return [ReconstructedImage(caption, a, b, c if corrupted else None) for a, b, c in images]
 
 
 def projections(count: int) -> list[Projection]:
@@ -58,7 +58,7 @@ def projections(count: int) -> list[Projection]:
             ("PC 1 (59.7% of the variance)", "t-SNE 2"),
             np.arange(count),
         )
-        for title in ("PCA", "t-SNE, perplexity 30, 1,500 pictures")
+        for title in ("PCA", "t-SNE, perplexity 30, 1,500 images")
     ]
 
 

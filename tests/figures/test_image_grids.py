@@ -12,7 +12,7 @@ from ae_pretrained.figures.image_grids import (
     overlay_mask,
     to_uint8,
 )
-from ae_pretrained.figures.segmentation_sheets import SegmentedPicture, error_map
+from ae_pretrained.figures.segmentation_sheets import SegmentedImage, error_map
 from ae_pretrained.figures.style import IGNORE_COLOR, class_colors, class_rgb, hex_to_rgb
 
 
@@ -90,6 +90,6 @@ def test_error_map_tells_the_kinds_of_errors_apart() -> None:
     image = np.full((1, 6, 3), 128, dtype=np.uint8)
     truth = np.array([[0, 1, 1, 0, 1, 255]], dtype=np.uint8)
     prediction = np.array([[0, 1, 0, 2, 2, 1]], dtype=np.uint8)
-    colors = error_map(SegmentedPicture("", image, truth, prediction, np.zeros((3, 1, 6))))[0]
+    colors = error_map(SegmentedImage("", image, truth, prediction, np.zeros((3, 1, 6))))[0]
     assert len({tuple(color) for color in colors.tolist()}) == 6
     assert len(set(colors[0].tolist())) == 1  # right background stays grey

@@ -13,7 +13,7 @@ STRIDES = (1, 2, 4, 8, 16)
 CHANNELS = (4, 4, 6, 40, 112)  # the last two as many as ImageNet's, so that a map can be the identity
 
 
-def pictures(n: int = 3, size: int = 64) -> Tensor:
+def sample_images(n: int = 3, size: int = 64) -> Tensor:
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
@@ -37,7 +37,7 @@ def features(images: Tensor) -> list[Tensor]:
 
 
 def test_is_the_unexplained_variance_of_published_features() -> None:
-    images = pictures()
+    images = sample_images()
     loss = LatentPerceptualLoss(CHANNELS, STRIDES)
     given = features(images)
     expected = []
@@ -50,7 +50,7 @@ def test_is_the_unexplained_variance_of_published_features() -> None:
 
 
 def test_one_is_chance_and_zero_is_perfect() -> None:
-    images = pictures(8)
+    images = sample_images(8)
     loss = LatentPerceptualLoss(CHANNELS, STRIDES)
     with torch.no_grad():
         for mapping in loss.maps:
@@ -64,7 +64,7 @@ def test_one_is_chance_and_zero_is_perfect() -> None:
 
 
 def test_its_maps_are_trained_and_its_network_is_not() -> None:
-    images = pictures()
+    images = sample_images()
     loss = LatentPerceptualLoss(CHANNELS, STRIDES).train()
     assert set(loss.state_dict()) == {f"maps.{i}.{name}" for i in (0, 1) for name in ("weight", "bias")}
     given = [value.requires_grad_(True) for value in features(images)]
@@ -77,7 +77,7 @@ def test_its_maps_are_trained_and_its_network_is_not() -> None:
 
 def test_padding_counts_by_its_share() -> None:
     """The lower half padded: only features of the upper half count, standardised over the upper half."""
-    images = pictures()
+    images = sample_images()
     loss = LatentPerceptualLoss(CHANNELS, STRIDES)
     given = features(images)
     valid = torch.ones(len(images), 1, 64, 64, dtype=torch.bool)
@@ -100,8 +100,8 @@ def test_padding_counts_by_its_share() -> None:
         assert float(loss(given, images, valid)) == pytest.approx(float(sum(expected)) / 2, rel=1e-3)
 
 
-def test_pictures_are_enlarged_for_the_network() -> None:
-    images = pictures(2, 32)
+def test_images_are_enlarged_for_the_network() -> None:
+    images = sample_images(2, 32)
     given = features(images)
     torch.manual_seed(2)  # linear maps whose loss tells the two sizes apart by more than the bound below
     loss = LatentPerceptualLoss(CHANNELS, STRIDES, size=96)

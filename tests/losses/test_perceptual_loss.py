@@ -97,13 +97,13 @@ def test_orders_distances_as_people_do(loss: PerceptualLoss, oxford_128: Path) -
     """A slight blur of a photo is nearer to it than another photo of the same kind."""
     import cv2
 
-    def picture(name: str) -> np.ndarray:
+    def image(name: str) -> np.ndarray:
         return np.asarray(Image.open(oxford_128 / "images" / f"{name}.jpg").convert("RGB"))
 
     def tensor(x: np.ndarray) -> Tensor:
         return torch.from_numpy(x.copy()).permute(2, 0, 1).unsqueeze(0) / 255.0
 
-    photo, other = picture("pug_10"), picture("pug_100")
+    photo, other = image("pug_10"), image("pug_100")
     same = float(loss(tensor(photo), tensor(photo)))
     blurred = float(loss(tensor(cv2.GaussianBlur(photo, (0, 0), 0.8)), tensor(photo)))
     different = float(loss(tensor(other), tensor(photo)))
@@ -142,8 +142,8 @@ def test_vgg_features_are_those_of_the_original(monkeypatch: pytest.MonkeyPatch)
     assert float(PerceptualLoss("vgg16")(x, y)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_more_levels_and_enlarged_pictures() -> None:
-    """Five levels of pictures enlarged to 96 px, against the formula over the published network."""
+def test_more_levels_and_enlarged_images() -> None:
+    """Five levels of images enlarged to 96 px, against the formula over the published network."""
     x, y = batch(40)
     encoder = EfficientNetLiteEncoder(5).eval()
     encoder.load_imagenet_weights()

@@ -28,7 +28,7 @@ def pooled(prediction: torch.Tensor, truth: torch.Tensor, classes: int = 3) -> n
     return measures.confusion_per_image(prediction, truth, classes).sum(0).numpy()
 
 
-def test_confusion_matches_torchmetrics_picture_by_picture() -> None:
+def test_confusion_matches_torchmetrics_image_by_image() -> None:
     prediction, truth = draw()
     reference = MulticlassConfusionMatrix(3, ignore_index=255)
     found = measures.confusion_per_image(prediction, truth, 3)

@@ -73,7 +73,7 @@ def test_padding_counts_nowhere() -> None:
         assert float(found[place]) == pytest.approx(expected, abs=1e-5)
 
 
-def test_perfect_picture_is_capped() -> None:
+def test_perfect_image_is_capped() -> None:
     _, target = draw()
     total, count = squared_error(target, target, everything(target))
     assert psnr((total / count).numpy()).tolist() == [PSNR_CAP] * 3

@@ -12,7 +12,7 @@ def draw(count: int, seed: int = 0) -> np.ndarray:
     return counts + 100 * np.eye(3, dtype=int)
 
 
-def test_matches_a_plain_loop_over_pictures() -> None:
+def test_matches_a_plain_loop_over_images() -> None:
     confusion = draw(20)
     rng = np.random.default_rng(7)
     scores = [iou_per_class(confusion[rng.integers(0, 20, 20)].sum(0)).mean() for _ in range(4000)]
@@ -23,7 +23,7 @@ def test_matches_a_plain_loop_over_pictures() -> None:
     assert high == pytest.approx(np.quantile(scores, 0.975), abs=0.08 * spread)
 
 
-def test_covers_the_score_and_narrows_with_more_pictures() -> None:
+def test_covers_the_score_and_narrows_with_more_images() -> None:
     few, many = draw(10), np.tile(draw(10), (20, 1, 1))
     widths = []
     for confusion in (few, many):
@@ -38,13 +38,13 @@ def test_seed_decides() -> None:
     assert mean_iou_interval(draw(9), 100, 1) != mean_iou_interval(draw(9), 100, 2)
 
 
-def test_a_single_picture_leaves_no_choice() -> None:
+def test_a_single_image_leaves_no_choice() -> None:
     confusion = draw(1)
     score = iou_per_class(confusion[0]).mean()
     assert mean_iou_interval(confusion, 50, 0) == pytest.approx((score, score))
 
 
-def test_pictures_without_labels_do_not_spoil_it() -> None:
+def test_images_without_labels_do_not_spoil_it() -> None:
     confusion = np.concatenate([draw(3), np.zeros((3, 3, 3), dtype=int)])
     low, high = mean_iou_interval(confusion, 300, 0)
     assert 0 < low <= high < 1

@@ -31,42 +31,40 @@ def tensor(x: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(x).permute(2, 0, 1).unsqueeze(0).float()
 
 
-def pairs(picture: np.ndarray) -> list[np.ndarray]:
+def pairs(image: np.ndarray) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [
-        np.clip(picture + rng.normal(0, 0.1, picture.shape), 0, 1),
-        np.clip(picture * 0.7 + 0.1, 0, 1),
-        picture[::-1].copy(),
-        np.full_like(picture, picture.mean()),
-        picture,
+        np.clip(image + rng.normal(0, 0.1, image.shape), 0, 1),
+        np.clip(image * 0.7 + 0.1, 0, 1),
+        image[::-1].copy(),
+        np.full_like(image, image.mean()),
+        image,
     ]
 
 
 def test_agrees_with_scikit_image_on_real_photos(oxford_128: Path) -> None:
     for name in ("Abyssinian_1", "pug_10", "samoyed_100"):
-        picture = np.asarray(Image.open(oxford_128 / "images" / f"{name}.jpg").convert("RGB")) / 255.0
-        for other in pairs(picture):
-            assert float(ssim(tensor(picture), tensor(other))) == pytest.approx(
-                reference(picture, other), abs=5e-4
+        image = np.asarray(Image.open(oxford_128 / "images" / f"{name}.jpg").convert("RGB")) / 255.0
+        for other in pairs(image):
+            assert float(ssim(tensor(image), tensor(other))) == pytest.approx(
+                reference(image, other), abs=5e-4
             )
 
 
 def test_agrees_with_scikit_image_on_noise() -> None:
     rng = np.random.default_rng(1)
-    picture = rng.random((23, 31, 3))
-    for other in pairs(picture):
-        assert float(ssim(tensor(picture), tensor(other))) == pytest.approx(
-            reference(picture, other), abs=5e-4
-        )
+    image = rng.random((23, 31, 3))
+    for other in pairs(image):
+        assert float(ssim(tensor(image), tensor(other))) == pytest.approx(reference(image, other), abs=5e-4)
 
 
 @pytest.mark.parametrize("size", [(11, 11), (74, 75), (84, 150)])
 def test_is_that_of_scikit_image_to_the_last_digits(size: tuple[int, int]) -> None:
     """In float64, at sizes of one window, one block of windows and several."""
-    picture = np.random.default_rng(3).random((*size, 3))
-    for other in pairs(picture):
-        found = ssim(*(torch.from_numpy(v).permute(2, 0, 1).unsqueeze(0) for v in (picture, other)))
-        assert float(found) == pytest.approx(reference(picture, other), abs=1e-10)
+    image = np.random.default_rng(3).random((*size, 3))
+    for other in pairs(image):
+        found = ssim(*(torch.from_numpy(v).permute(2, 0, 1).unsqueeze(0) for v in (image, other)))
+        assert float(found) == pytest.approx(reference(image, other), abs=1e-10)
 
 
 def test_padding_counts_nowhere() -> None:

@@ -20,7 +20,7 @@ CONFIG = ModelConfig((8, 16, 32), (0.0, 0.0, 0.0), (0.0, 0.0))
 
 @pytest.fixture
 def batch() -> tuple[Tensor, Tensor]:
-    """Pictures (4, 3, 24, 24) of one disc each, and its mask: the class is the colour, 255 on a margin."""
+    """Images (4, 3, 24, 24) of one disc each, and its mask: the class is the colour, 255 on a margin."""
     generator = torch.Generator().manual_seed(0)
     rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
     images, masks = [], []

@@ -32,7 +32,7 @@ def test_second_run_has_nothing_to_do(tiny: Workspace) -> None:
 
 
 def test_forced_run_gives_the_same_bytes(tiny: Workspace) -> None:
-    """Every stage once more: figures, weights, pictures and the report are byte for byte the same."""
+    """Every stage once more: figures, weights, images and the report are byte for byte the same."""
     tiny.dvc("repro", "--force")
     assert tiny.git("status", "--porcelain") == ""
 

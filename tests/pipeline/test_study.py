@@ -14,7 +14,7 @@ STUDY = "studies/label_efficiency/dvc.yaml"
 
 @pytest.fixture(scope="module")
 def study(tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The study on a few drawn pictures: four arms, one share of the labels, two seeds."""
+    """The study on a few drawn images: four arms, one share of the labels, two seeds."""
     target = tmp_path_factory.mktemp("study") / "clone"
     tiny.git("clone", "--quiet", ".", str(target))
     workspace = Workspace(target)

@@ -14,10 +14,10 @@ from tests.prediction.small import enormous_png, save_photo
 def test_a_photo_from_bytes_is_that_from_its_file(oxford_sample: Path) -> None:
     for name in ("Abyssinian_5.jpg", "Abyssinian_34.jpg", "Bengal_10.jpg"):  # PNG with alpha, GIF, JPEG
         path = oxford_sample / "images" / name
-        picture = read_photo(path, name)
-        assert picture.dtype == np.uint8
-        assert picture.ndim == 3
-        assert np.array_equal(picture, read_photo(path.read_bytes(), name))
+        image = read_photo(path, name)
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert np.array_equal(image, read_photo(path.read_bytes(), name))
 
 
 def test_exif_turns_a_photo(tmp_path: Path) -> None:
@@ -28,13 +28,13 @@ def test_exif_turns_a_photo(tmp_path: Path) -> None:
 
 
 def test_errors_name_the_photo(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"upload\.jpg: not a readable picture"):
-        read_photo(b"no picture", "upload.jpg")
+    with pytest.raises(DataError, match=r"upload\.jpg: not a readable image"):
+        read_photo(b"no image", "upload.jpg")
     with pytest.raises(DataError, match="no such file"):
         read_photo(tmp_path / "a.jpg", "a.jpg")
 
 
-def test_an_enormous_picture_is_refused_before_it_is_decoded() -> None:
+def test_an_enormous_image_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(DataError, match=r"upload: too large to be decoded safely"):
         read_photo(enormous_png(), "upload")
 
@@ -57,7 +57,7 @@ def test_finding(tmp_path: Path) -> None:
 
 def test_nothing_to_find(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"no picture in this folder \(1 other files\); looked for \.bmp"):
+    with pytest.raises(DataError, match=r"no image in this folder \(1 other files\); looked for \.bmp"):
         find_photos([tmp_path])
     with pytest.raises(DataError, match=r"absent: no such file or folder"):
         find_photos([tmp_path / "absent"])

@@ -1,4 +1,4 @@
-"""Names, pictures and tables of results."""
+"""Names, images and tables of results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
 from ae_pretrained.prediction.naming import check_no_photo_is_replaced, result_names, shown
 from ae_pretrained.prediction.overlays import mask_png, photo_png, tint_photo
-from ae_pretrained.preparation.image_reader import decode_picture, read_mask
+from ae_pretrained.preparation.image_reader import decode_image, read_mask
 from tests.prediction.small import photo
 
 
@@ -56,16 +56,16 @@ def test_masks_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
 
 
 def test_an_overlay_tints_the_foreground_alone() -> None:
-    picture = photo(60, 80)
-    before = picture.copy()
+    image = photo(60, 80)
+    before = image.copy()
     mask = np.zeros((60, 80), dtype=np.uint8)
     mask[10:50, 20:60], mask[0, 0] = 2, 255
-    out = tint_photo(picture, mask, 3)
-    assert np.array_equal(picture, before)
-    assert np.array_equal(out[mask != 2], picture[mask != 2])
+    out = tint_photo(image, mask, 3)
+    assert np.array_equal(image, before)
+    assert np.array_equal(out[mask != 2], image[mask != 2])
     color = class_rgb(3)[2]
     assert np.array_equal(out[10, 30], color)  # the outline is opaque
-    np.testing.assert_allclose(out[30, 40], 0.55 * picture[30, 40] + 0.45 * color, atol=1)
+    np.testing.assert_allclose(out[30, 40], 0.55 * image[30, 40] + 0.45 * color, atol=1)
     shown_again = np.asarray(Image.open(io.BytesIO(photo_png(out))))
     assert np.array_equal(shown_again, out)
-    assert np.array_equal(decode_picture(photo_png(out), "x"), out)
+    assert np.array_equal(decode_image(photo_png(out), "x"), out)

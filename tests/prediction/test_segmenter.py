@@ -16,7 +16,7 @@ from ae_pretrained.models.weights import SegmenterInfo, load_unet, save_model
 from ae_pretrained.prediction.backends import LoadedModel
 from ae_pretrained.prediction.input_files import read_photo
 from ae_pretrained.prediction.shipped import shipped_model
-from ae_pretrained.preparation.resize import content_box, resize_mask, resize_picture
+from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from tests.prediction.small import CLASSES, photo, save_small, small_unet
 
 SIZES = [(40, 60), (60, 40), (32, 32), (9, 200), (1, 1), (333, 500)]
@@ -49,7 +49,7 @@ def test_equals_the_steps_written_out(tmp_path: Path, resize: str, flip: bool) -
     ):
         height, width = image.shape[:2]
         x0, y0, x1, y1 = box = content_box(width, height, 48, resize)  # type: ignore[arg-type]
-        x = torch.from_numpy(resize_picture(image, 48, box)).permute(2, 0, 1)[None].float() / 255
+        x = torch.from_numpy(resize_image(image, 48, box)).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
             p = model(x).softmax(1)
             if flip:
@@ -65,8 +65,8 @@ def _fixed(masks: dict[str, np.ndarray], resize: str, size: int, sharpness: floa
     """A segmenter whose network sees nothing and answers with one mask."""
     one_hot = np.eye(3, dtype=np.float32)[masks["square"]].transpose(2, 0, 1)
 
-    def logits(pictures: np.ndarray) -> np.ndarray:
-        return np.repeat(sharpness * one_hot[None], len(pictures), axis=0)
+    def logits(images: np.ndarray) -> np.ndarray:
+        return np.repeat(sharpness * one_hot[None], len(images), axis=0)
 
     return Segmenter(LoadedModel(logits, CLASSES, size, resize, "cpu"))  # type: ignore[arg-type]
 
@@ -135,7 +135,7 @@ def test_half_precision_weights_are_calculated_with_in_full(tmp_path: Path) -> N
         ("photo.jpg", "<class 'str'>"),
     ],
 )
-def test_no_picture(tmp_path: Path, image: object, found: str) -> None:
+def test_no_image(tmp_path: Path, image: object, found: str) -> None:
     segmenter = Segmenter.load(save_small(tmp_path / "m.safetensors"))
     with pytest.raises(PipelineError) as caught:
         segmenter.predict([photo(4, 4), image])  # type: ignore[list-item]

@@ -28,11 +28,11 @@ def test_hashes_are_those_of_imagehash(oxford_sample: Path) -> None:
 
 def test_copies_are_found_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
-    pictures = smooth(rng, 3000)  # more than one block
-    brighter = np.clip(pictures[10] * 0.8 + 30, 0, 255).astype(np.uint8)
-    noisy = np.clip(pictures[2999] + rng.normal(0, 4, (32, 32)), 0, 255).astype(np.uint8)
-    mirrored = pictures[1500][:, ::-1]
-    pairs = near_duplicates(np.concatenate([pictures, [brighter, noisy, mirrored]]), 10, 0.2)
+    images = smooth(rng, 3000)  # more than one block
+    brighter = np.clip(images[10] * 0.8 + 30, 0, 255).astype(np.uint8)
+    noisy = np.clip(images[2999] + rng.normal(0, 4, (32, 32)), 0, 255).astype(np.uint8)
+    mirrored = images[1500][:, ::-1]
+    pairs = near_duplicates(np.concatenate([images, [brighter, noisy, mirrored]]), 10, 0.2)
     assert [(pair.first, pair.second, pair.mirrored) for pair in pairs] == [
         (10, 3000, False),
         (1500, 3002, True),
@@ -45,24 +45,24 @@ def test_copies_are_found_and_nothing_else() -> None:
 
 def test_against_every_pair_one_by_one() -> None:
     rng = np.random.default_rng(1)
-    pictures = smooth(rng, 60)
-    pictures = np.concatenate(
-        [pictures, np.clip(pictures[:20] + rng.normal(0, 30, (20, 32, 32)), 0, 255)]
-    ).astype(np.uint8)
-    hashes = [imagehash.phash(Image.fromarray(picture)) for picture in pictures]
-    normal = [(picture - picture.mean()) / picture.std() for picture in pictures.astype(float)]
+    images = smooth(rng, 60)
+    images = np.concatenate([images, np.clip(images[:20] + rng.normal(0, 30, (20, 32, 32)), 0, 255)]).astype(
+        np.uint8
+    )
+    hashes = [imagehash.phash(Image.fromarray(image)) for image in images]
+    normal = [(image - image.mean()) / image.std() for image in images.astype(float)]
     expected = {
         (one, two)
         for one in range(80)
         for two in range(one + 1, 80)
         if hashes[one] - hashes[two] <= 12 and np.abs(normal[one] - normal[two]).mean() <= 0.6
     }
-    found = {(pair.first, pair.second) for pair in near_duplicates(pictures, 12, 0.6) if not pair.mirrored}
+    found = {(pair.first, pair.second) for pair in near_duplicates(images, 12, 0.6) if not pair.mirrored}
     assert expected
     assert found == expected
 
 
-def test_flat_pictures_and_few_pictures() -> None:
+def test_flat_images_and_few_images() -> None:
     flat = np.full((2, 32, 32), 7, dtype=np.uint8)
     assert len(near_duplicates(flat, 0, 0.0)) == 1
     assert near_duplicates(flat[:1], 10, 0.2) == []

@@ -8,58 +8,58 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ae_pretrained.preparation.image_reader import read_mask, read_picture
-from ae_pretrained.preparation.resize import content_box, resize_mask, resize_picture
+from ae_pretrained.preparation.image_reader import read_image, read_mask
+from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
 
 
 @pytest.fixture
-def picture() -> np.ndarray:
+def pixels() -> np.ndarray:
     """Smooth enough to survive lossy formats, different in all corners."""
     y, x = np.mgrid[0:24, 0:32]
     return np.stack([x * 8, y * 10, 255 - x * 4 - y * 4], axis=-1).astype(np.uint8)
 
 
 @pytest.mark.parametrize("format_", ["PNG", "BMP", "TIFF", "WEBP", "JPEG", "GIF"])
-def test_formats_are_told_by_content(tmp_path: Path, picture: np.ndarray, format_: str) -> None:
+def test_formats_are_told_by_content(tmp_path: Path, pixels: np.ndarray, format_: str) -> None:
     path = tmp_path / "Ünï code.JPG"
     options = {"quality": 95} if format_ in ("JPEG", "WEBP") else {}
-    Image.fromarray(picture).save(path, format=format_, **options)
-    found = read_picture(path)
-    assert found.shape == picture.shape
-    assert np.abs(found.astype(int) - picture).mean() < (14 if format_ == "GIF" else 4)
+    Image.fromarray(pixels).save(path, format=format_, **options)
+    found = read_image(path)
+    assert found.shape == pixels.shape
+    assert np.abs(found.astype(int) - pixels).mean() < (14 if format_ == "GIF" else 4)
 
 
-def test_grey_palette_and_sixteen_bits(tmp_path: Path, picture: np.ndarray) -> None:
-    grey = picture[..., 0]
+def test_grey_palette_and_sixteen_bits(tmp_path: Path, pixels: np.ndarray) -> None:
+    grey = pixels[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     Image.fromarray(grey).convert("P").save(tmp_path / "palette.png")
     for name in ("grey", "deep", "palette"):
-        found = read_picture(tmp_path / f"{name}.png")
+        found = read_image(tmp_path / f"{name}.png")
         assert np.abs(found.astype(int) - grey[..., None]).max() <= 1, name
 
 
-def test_cmyk(tmp_path: Path, picture: np.ndarray) -> None:
-    Image.fromarray(picture).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
-    assert np.abs(read_picture(tmp_path / "cmyk.jpg").astype(int) - picture).mean() < 8
+def test_cmyk(tmp_path: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "cmyk.jpg").astype(int) - pixels).mean() < 8
 
 
-def test_transparent_pixels_are_laid_on_grey(tmp_path: Path, picture: np.ndarray) -> None:
-    alpha = np.full(picture.shape[:2], 255, dtype=np.uint8)
+def test_transparent_pixels_are_laid_on_grey(tmp_path: Path, pixels: np.ndarray) -> None:
+    alpha = np.full(pixels.shape[:2], 255, dtype=np.uint8)
     alpha[:12] = 0
-    Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / "alpha.png")
-    found = read_picture(tmp_path / "alpha.png")
+    Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / "alpha.png")
+    found = read_image(tmp_path / "alpha.png")
     assert (found[:12] == 127).all()
-    assert np.array_equal(found[12:], picture[12:])
+    assert np.array_equal(found[12:], pixels[12:])
 
 
-def test_exif_rotation(tmp_path: Path, picture: np.ndarray) -> None:
-    image = Image.fromarray(picture)
+def test_exif_rotation(tmp_path: Path, pixels: np.ndarray) -> None:
+    image = Image.fromarray(pixels)
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     image.save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(read_picture(tmp_path / "turned.png"), np.rot90(picture, -1))
+    assert np.array_equal(read_image(tmp_path / "turned.png"), np.rot90(pixels, -1))
 
 
 def test_masks_keep_their_values(tmp_path: Path) -> None:
@@ -73,53 +73,53 @@ def test_masks_keep_their_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10_000, 3), (4_000, 3_000)])
-def test_tiny_and_long_pictures(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_tiny_and_long_images(tmp_path: Path, size: tuple[int, int]) -> None:
     Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "a.png")
-    assert read_picture(tmp_path / "a.png").shape == (size[1], size[0], 3)
+    assert read_image(tmp_path / "a.png").shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_truncated_pictures_are_refused(tmp_path: Path, format_: str, share: float) -> None:
+def test_truncated_images_are_refused(tmp_path: Path, format_: str, share: float) -> None:
     path = tmp_path / "a.jpg"
-    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    Image.fromarray(picture).save(path, format=format_)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, format=format_)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(DataError, match=r"a\.jpg: not a readable picture"):
-        read_picture(path)
+    with pytest.raises(DataError, match=r"a\.jpg: not a readable image"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_filled_up_with_zeros_is_refused(
-    tmp_path: Path, picture: np.ndarray, progressive: bool
+    tmp_path: Path, pixels: np.ndarray, progressive: bool
 ) -> None:
     """An interrupted copy can have its full length, and libjpeg would decode it to grey."""
     path = tmp_path / "a.jpg"
-    Image.fromarray(np.tile(picture, (4, 4, 1))).save(path, quality=95, progressive=progressive)
+    Image.fromarray(np.tile(pixels, (4, 4, 1))).save(path, quality=95, progressive=progressive)
     whole = path.read_bytes()
     half = len(whole) * 2 // 3
     path.write_bytes(whole[:half] + bytes(len(whole) - half))
     with pytest.raises(DataError, match="truncated"):
-        read_picture(path)
+        read_image(path)
     # What other programs append after the end mark does no harm.
     path.write_bytes(whole + b"appended")
-    assert read_picture(path).shape == (96, 128, 3)
+    assert read_image(path).shape == (96, 128, 3)
 
 
 def test_every_jpeg_has_the_pixels_that_pillow_finds(oxford_128: Path) -> None:
     for path in sorted((oxford_128 / "images").glob("*.jpg"))[::100]:
-        assert np.array_equal(read_picture(path), np.asarray(Image.open(path).convert("RGB"))), path.name
+        assert np.array_equal(read_image(path), np.asarray(Image.open(path).convert("RGB"))), path.name
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_jpeg_is_turned_as_pillow_turns_it(tmp_path: Path, picture: np.ndarray, orientation: int) -> None:
-    image = Image.fromarray(picture)
+def test_jpeg_is_turned_as_pillow_turns_it(tmp_path: Path, pixels: np.ndarray, orientation: int) -> None:
+    image = Image.fromarray(pixels)
     exif = image.getexif()
     exif[0x0112] = orientation
     image.save(tmp_path / "a.jpg", quality=95, exif=exif)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")))
-    assert np.array_equal(read_picture(tmp_path / "a.jpg"), expected)
+    assert np.array_equal(read_image(tmp_path / "a.jpg"), expected)
 
 
 def test_values_of_unknown_range_are_refused(tmp_path: Path) -> None:
@@ -127,18 +127,18 @@ def test_values_of_unknown_range_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.ones((9, 9), dtype=np.int32)).save(tmp_path / "integer.tif")
     for name in ("float.tif", "integer.tif"):
         with pytest.raises(DataError, match=r"32 bits a pixel, whose range is not known"):
-            read_picture(tmp_path / name)
+            read_image(tmp_path / name)
 
 
-def test_transparent_palette_and_grey(tmp_path: Path, picture: np.ndarray) -> None:
-    grey = Image.fromarray(picture[..., 0])
+def test_transparent_palette_and_grey(tmp_path: Path, pixels: np.ndarray) -> None:
+    grey = Image.fromarray(pixels[..., 0])
     grey.putalpha(Image.fromarray(np.where(np.arange(32) < 16, 0, 255).astype(np.uint8)[None].repeat(24, 0)))
     grey.save(tmp_path / "grey.png")
-    palette = Image.fromarray(picture[..., 0] // 64, mode="P")
+    palette = Image.fromarray(pixels[..., 0] // 64, mode="P")
     palette.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120])
     palette.save(tmp_path / "palette.png", transparency=0)
-    assert (read_picture(tmp_path / "grey.png")[:, :16] == 127).all()
-    found = read_picture(tmp_path / "palette.png")
+    assert (read_image(tmp_path / "grey.png")[:, :16] == 127).all()
+    found = read_image(tmp_path / "palette.png")
     assert (found[:, 0] == 127).all()
     assert (found[:, -1] == (100, 110, 120)).all()
 
@@ -146,10 +146,10 @@ def test_transparent_palette_and_grey(tmp_path: Path, picture: np.ndarray) -> No
 def test_no_other_formats_are_opened(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png", format="EPS")
     with pytest.raises(DataError, match="none of JPEG, PNG, GIF, BMP, WEBP, TIFF"):
-        read_picture(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png", format="PPM")
     with pytest.raises(DataError, match="none of JPEG"):
-        read_picture(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -177,21 +177,21 @@ def test_masks_of_many_bits_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_and_a_file_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        read_picture(tmp_path)
+        read_image(tmp_path)
     (tmp_path / "a.jpg").touch()
     with pytest.raises(DataError, match=r"0 bytes"):
-        read_picture(tmp_path / "a.jpg")
+        read_image(tmp_path / "a.jpg")
 
 
-def test_a_picture_of_10_000_px_a_side(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (10_000, 10_000), (200, 100, 0))
-    picture.paste((0, 50, 250), (0, 0, 5_000, 10_000))
-    picture.save(tmp_path / "a.png", compress_level=1)
+def test_a_image_of_10_000_px_a_side(tmp_path: Path) -> None:
+    image = Image.new("RGB", (10_000, 10_000), (200, 100, 0))
+    image.paste((0, 50, 250), (0, 0, 5_000, 10_000))
+    image.save(tmp_path / "a.png", compress_level=1)
     mask = Image.new("L", (10_000, 10_000), 2)
     mask.paste(1, (0, 0, 5_000, 10_000))
     mask.save(tmp_path / "m.png", compress_level=1)
     box = content_box(10_000, 10_000, 32, "stretch")
-    small = resize_picture(read_picture(tmp_path / "a.png"), 32, box)
+    small = resize_image(read_image(tmp_path / "a.png"), 32, box)
     assert (small[:, :16] == (0, 50, 250)).all()
     assert (small[:, 16:] == (200, 100, 0)).all()
     small_mask = resize_mask(read_mask(tmp_path / "m.png"), 32, box)
@@ -203,19 +203,19 @@ def test_a_picture_of_10_000_px_a_side(tmp_path: Path) -> None:
 def test_the_limit_of_178_megapixels(tmp_path: Path, side: int) -> None:
     Image.new("1", (side, side)).save(tmp_path / "large.png")
     with pytest.raises(DataError, match=r"large.png: too large to be decoded safely"):
-        read_picture(tmp_path / "large.png")
+        read_image(tmp_path / "large.png")
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(DataError, match=r"bomb.png: too large"):
-        read_picture(tmp_path / "bomb.png")
+        read_image(tmp_path / "bomb.png")
 
 
 def test_real_oddities(oxford_sample: Path) -> None:
-    assert read_picture(oxford_sample / "images/Abyssinian_34.jpg").shape[2] == 3
-    found = read_picture(oxford_sample / "images/Abyssinian_5.jpg")
+    assert read_image(oxford_sample / "images/Abyssinian_34.jpg").shape[2] == 3
+    found = read_image(oxford_sample / "images/Abyssinian_5.jpg")
     assert found.shape[2] == 3
     assert found.std() > 20
-    with pytest.raises(DataError, match=r"Abyssinian_100.mat: not a readable picture"):
-        read_picture(oxford_sample / "images/Abyssinian_100.mat")
+    with pytest.raises(DataError, match=r"Abyssinian_100.mat: not a readable image"):
+        read_image(oxford_sample / "images/Abyssinian_100.mat")

@@ -103,8 +103,8 @@ def test_masks_of_no_use_are_left_out_and_listed(raw: Path, tmp_path: Path) -> N
     rng = np.random.default_rng(9)
 
     def spoil(name: str, value: int) -> None:
-        picture = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-        write_pair(raw, name, picture, np.full((30, 40), value, dtype=np.uint8))
+        image = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        write_pair(raw, name, image, np.full((30, 40), value, dtype=np.uint8))
 
     spoil("Tabby_0", 2)
     spoil("beagle_1", 3)
@@ -125,9 +125,9 @@ def test_masks_of_no_use_are_left_out_and_listed(raw: Path, tmp_path: Path) -> N
 
 
 def test_near_duplicates_leave_train_and_never_test(raw: Path, tmp_path: Path) -> None:
-    picture = np.asarray(Image.open(raw / "images" / "Tabby_12.jpg"))
-    write_pair(raw, "Tabby_0", np.clip(picture.astype(int) + 3, 0, 255).astype(np.uint8))
-    write_pair(raw, "beagle_1", picture[:, ::-1].copy())
+    image = np.asarray(Image.open(raw / "images" / "Tabby_12.jpg"))
+    write_pair(raw, "Tabby_0", np.clip(image.astype(int) + 3, 0, 255).astype(np.uint8))
+    write_pair(raw, "beagle_1", image[:, ::-1].copy())
     metrics = run(raw, tmp_path)
     assert metrics["num_leaks"] >= 2
     test = open_split(tmp_path / "processed", "test")
@@ -152,7 +152,7 @@ def break_zero(raw: Path) -> None:
 
 
 def break_text(raw: Path) -> None:
-    (raw / "images/Tabby_0.jpg").write_text("not a picture")
+    (raw / "images/Tabby_0.jpg").write_text("not an image")
 
 
 def break_truncated(raw: Path) -> None:
@@ -176,7 +176,7 @@ def break_bomb(raw: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(raw / "images/Tabby_0.jpg", format="PNG")
 
 
-def break_missing_picture(raw: Path) -> None:
+def break_missing_image(raw: Path) -> None:
     (raw / "images/Tabby_0.jpg").unlink()
 
 
@@ -197,15 +197,15 @@ def break_mask_channels(raw: Path) -> None:
 
 
 BROKEN = [
-    (break_zero, "Tabby_0.jpg: not a readable picture \\(0 bytes"),
-    (break_text, "Tabby_0.jpg: not a readable picture"),
-    (break_truncated, "Tabby_0.jpg: not a readable picture"),
-    (break_png_truncated, "Tabby_0.jpg: not a readable picture"),
-    (break_one_pixel, "the picture has 1 x 1 px; expected at least 8 px a side"),
+    (break_zero, "Tabby_0.jpg: not a readable image \\(0 bytes"),
+    (break_text, "Tabby_0.jpg: not a readable image"),
+    (break_truncated, "Tabby_0.jpg: not a readable image"),
+    (break_png_truncated, "Tabby_0.jpg: not a readable image"),
+    (break_one_pixel, "the image has 1 x 1 px; expected at least 8 px a side"),
     (break_bomb, r"Tabby_0.jpg: too large to be decoded safely"),
-    (break_missing_picture, "Tabby_0.jpg: no such file"),
+    (break_missing_image, "Tabby_0.jpg: no such file"),
     (break_missing_mask, "Tabby_0.png: no such file"),
-    (break_mask_size, "the mask has 20 x 20 px, its picture Tabby_0.jpg has 40 x 30 px"),
+    (break_mask_size, "the mask has 20 x 20 px, its image Tabby_0.jpg has 40 x 30 px"),
     (break_mask_values, r"expected a trimap .* found also \[7\]"),
     (break_mask_channels, "expected a mask with one 8-bit channel .*, found mode RGB"),
 ]
@@ -281,8 +281,8 @@ def test_counts(raw: Path, tmp_path: Path) -> None:
         assert masks is not None
         for value, label in ((0, "background"), (1, "cat"), (2, "dog"), (IGNORE_INDEX, "ignored")):
             assert metrics["pixel_share"][name][label] == pytest.approx((masks == value).mean(), abs=1e-6)
-    pictures = {path.name for path in (tmp_path / "plots").glob("*.png")}
-    assert pictures == {
+    images = {path.name for path in (tmp_path / "plots").glob("*.png")}
+    assert images == {
         *(f"contact_{name}.png" for name in ("train", "val", "test")),
         *("split_counts.png", "pixel_shares.png", "original_sizes.png", "breed_counts.png"),
     }
@@ -310,7 +310,7 @@ def test_an_empty_split_is_an_error(raw: Path, tmp_path: Path) -> None:
         ("Tabby_0 1 1 1\nTabby_0 1 1 1\n", "line 2: Tabby_0 is already in trainval.txt"),
         ("Tabby_12 1 1 1\n", "test.txt: Tabby_12 is already in trainval.txt"),
         ("Tabby_0 1 2 1\n", "Tabby_0 has species 2, but list.txt has species 1"),
-        ("Tabby_99 1 1 1\n", "Tabby_99 has species 1, but list.txt has no such picture"),
+        ("Tabby_99 1 1 1\n", "Tabby_99 has species 1, but list.txt has no such image"),
         ("Tabby_0 1 5 1\n", "line 1: expected 'NAME CLASS SPECIES BREED'"),
         ("Tabby_0\n", "line 1: expected"),
     ],

@@ -7,8 +7,8 @@ from ae_pretrained.preparation.processes import count_processes, process_pool
 
 
 def _blurred(value: int) -> tuple[int, int]:
-    picture = np.full((600, 600, 3), value, dtype=np.uint8)
-    return int(cv2.GaussianBlur(picture, (9, 9), 2).mean()), cv2.getNumThreads()
+    image = np.full((600, 600, 3), value, dtype=np.uint8)
+    return int(cv2.GaussianBlur(image, (9, 9), 2).mean()), cv2.getNumThreads()
 
 
 def test_processes_started_after_opencv_has_run_threads_do_not_hang() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ae_pretrained.dataset.arrays import ArraysError, Split
 from ae_pretrained.preparation.splits import holdout, nested_order
-from ae_pretrained.sources.oxford import OfficialSource
+from ae_pretrained.sources.oxford import OxfordSource
 
 GROUPS = [("cat", f"c{n % 4}") for n in range(120)] + [("dog", f"d{n % 9}") for n in range(240)]
 
@@ -64,7 +64,7 @@ def test_a_share_without_a_species_says_what_would_be_enough() -> None:
 
 
 def test_one_percent_of_real_breeds_holds_both_species(oxford_128: Path) -> None:
-    records = OfficialSource(oxford_128, ["background", "cat", "dog"]).listing().records
+    records = OxfordSource(oxford_128, ["background", "cat", "dog"]).listing().records
     groups = [(record.species, record.breed) for record in records if record.split == "trainval"]
     order = nested_order(groups, seed=0)
     for share in (31, 156, 312):

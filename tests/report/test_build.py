@@ -121,7 +121,7 @@ def test_page_asks_for_nothing_outside_itself(page: Path) -> None:
 
 def test_other_data_are_said_not_to_compare(results: Path, page: Path, tmp_path: Path) -> None:
     said = "no yardstick for this run"
-    assert said in page.read_text(encoding="utf-8")  # the synthetic pictures
+    assert said in page.read_text(encoding="utf-8")  # the synthetic images
     text = build(results, tmp_path / "b.html", source="oxford_iiit_pet", root="<script>alert(1)</script>")
     assert said not in text
     assert "<script>alert" not in text  # text from outside is escaped
@@ -146,8 +146,8 @@ def test_missing_result_is_named(results: Path, tmp_path: Path, missing: str) ->
 
 def test_broken_results_are_named(results: Path, tmp_path: Path) -> None:
     shutil.copytree(results, tmp_path / "run", ignore=shutil.ignore_patterns("processed"))
-    (tmp_path / "run/plots/prepare/split_counts.png").write_bytes(b"no picture")
-    with pytest.raises(PipelineError, match=r"split_counts\.png.*not a readable picture"):
+    (tmp_path / "run/plots/prepare/split_counts.png").write_bytes(b"no image")
+    with pytest.raises(PipelineError, match=r"split_counts\.png.*not a readable image"):
         build(tmp_path / "run", tmp_path / "report.html")
     (tmp_path / "run/metrics/prepare.json").write_text("{")
     with pytest.raises(PipelineError, match=r"prepare\.json: not valid JSON"):
@@ -157,7 +157,7 @@ def test_broken_results_are_named(results: Path, tmp_path: Path) -> None:
         read_log(tmp_path / "empty.csv")
 
 
-def test_wide_and_noisy_pictures_are_made_smaller(tmp_path: Path) -> None:
+def test_wide_and_noisy_images_are_made_smaller(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (700, 2000, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     sizes = []

@@ -11,7 +11,7 @@ from PIL import Image
 def write_official(
     root: Path, trainval: int = 12, test: int = 4, size: tuple[int, int] = (40, 30), seed: int = 0
 ) -> list[str]:
-    """Pictures of noise with a square pet each; two breeds, a cat and a dog, in turns. Returns the names."""
+    """Images of noise with a square pet each; two breeds, a cat and a dog, in turns. Returns the names."""
     rng = np.random.default_rng(seed)
     for folder in ("images", "annotations/trimaps"):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -31,28 +31,28 @@ def write_official(
     return names
 
 
-def write_pair(root: Path, name: str, picture: np.ndarray, trimap: np.ndarray | None = None) -> None:
-    """One picture (as PNG data under its .jpg name, so that no bit is lost) and its trimap."""
+def write_pair(root: Path, name: str, image: np.ndarray, trimap: np.ndarray | None = None) -> None:
+    """One image (as PNG data under its .jpg name, so that no bit is lost) and its trimap."""
     if trimap is None:
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         trimap = np.full((height, width), 2, dtype=np.uint8)
         trimap[4 : height - 4, 4 : width - 4] = 3
         trimap[6 : height - 6, 6 : width - 6] = 1
-    Image.fromarray(picture).save(root / "images" / f"{name}.jpg", format="PNG")
+    Image.fromarray(image).save(root / "images" / f"{name}.jpg", format="PNG")
     Image.fromarray(trimap).save(root / "annotations" / "trimaps" / f"{name}.png")
 
 
 def write_folder(root: Path, count: int = 20, seed: int = 0, ignore_index: int = 255) -> list[str]:
-    """Pictures of noise in ``images/`` and masks of class numbers in ``masks/``; returns the stems.
+    """Images of noise in ``images/`` and masks of class numbers in ``masks/``; returns the stems.
 
-    The square pet is a cat in every other picture and a dog in the rest; its border has ``ignore_index``.
+    The square pet is a cat in every other image and a dog in the rest; its border has ``ignore_index``.
     """
     rng = np.random.default_rng(seed)
     for folder in ("images", "masks"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     stems = []
     for number in range(count):
-        stem = f"picture {number:02}"
+        stem = f"image {number:02}"
         Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(
             root / "images" / f"{stem}.png"
         )

@@ -17,7 +17,7 @@ from ae_pretrained.sources import fetch as fetching
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import Archive, download_oxford
 from ae_pretrained.sources.fetch import fetch
-from ae_pretrained.sources.oxford import OfficialSource
+from ae_pretrained.sources.oxford import OxfordSource
 from ae_pretrained.sources.pointer import resolve_raw, write_link
 from tests.preparation.test_prepare import data_params
 from tests.sources.layouts import write_official
@@ -101,7 +101,7 @@ def test_download(tmp_path: Path, server: tuple[Path, str]) -> None:
     write_official(tmp_path / "there")
     extra = {"images/._hidden.jpg": b"x", "elsewhere/a.txt": b"x"}
     download_oxford(tmp_path / "raw", archives(tmp_path / "there", *server, **extra))
-    found = OfficialSource(tmp_path / "raw", ["background", "cat", "dog"]).listing().records
+    found = OxfordSource(tmp_path / "raw", ["background", "cat", "dog"]).listing().records
     assert len(found) == 16
     assert all(record.image.is_file() for record in found)
     names = {path.name for path in (tmp_path / "raw").rglob("*")}
@@ -111,7 +111,7 @@ def test_download(tmp_path: Path, server: tuple[Path, str]) -> None:
 def test_an_empty_root_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "local"
     root.mkdir()
-    (root / "README.md").write_text("put pictures here")
+    (root / "README.md").write_text("put images here")
     monkeypatch.setattr(fetching, "download_oxford", write_official)
     fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
     assert resolve_raw(tmp_path / "raw") == tmp_path / "raw"

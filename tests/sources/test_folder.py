@@ -51,7 +51,7 @@ def test_splits_are_drawn_by_seed_and_stratified(root: Path, tmp_path: Path) -> 
     names = [name for split in found.values() for name in split.column("name")]
     assert sorted(names) == sorted(path.stem for path in (root / "images").iterdir())
     for split in found.values():
-        # The class of the mask is what a picture is stratified by.
+        # The class of the mask is what an image is stratified by.
         assert abs(split.column("species").count("cat") - len(split) / 2) <= 1
         assert split.masks is not None
         for name, species, mask in zip(
@@ -66,39 +66,39 @@ def test_splits_are_drawn_by_seed_and_stratified(root: Path, tmp_path: Path) -> 
 
 
 def test_lists_decide_and_what_they_leave_open_is_drawn(root: Path, tmp_path: Path) -> None:
-    (root / "test.txt").write_text("# mine\n\npicture 03\npicture 04.png\n")
+    (root / "test.txt").write_text("# mine\n\nimage 03\nimage 04.png\n")
     run(root, tmp_path)
     found = splits(tmp_path)
-    assert found["test"].column("name") == ["picture 03", "picture 04"]
+    assert found["test"].column("name") == ["image 03", "image 04"]
     assert len(found["train"]) + len(found["val"]) == 18
-    (root / "val.txt").write_bytes("\ufeffpicture 05\r\npicture 06\r\n".encode())
+    (root / "val.txt").write_bytes("\ufeffimage 05\r\nimage 06\r\n".encode())
     run(root, tmp_path)
-    assert splits(tmp_path)["val"].column("name") == ["picture 05", "picture 06"]
+    assert splits(tmp_path)["val"].column("name") == ["image 05", "image 06"]
     assert len(splits(tmp_path)["train"]) == 16
-    (root / "train.txt").write_text("picture 07\npicture 08\npicture 09\npicture 10\n")
+    (root / "train.txt").write_text("image 07\nimage 08\nimage 09\nimage 10\n")
     assert run(root, tmp_path)["left_out"] == {"not listed": 12}
-    assert splits(tmp_path)["train"].column("name") == [f"picture {n:02}" for n in (7, 8, 9, 10)]
+    assert splits(tmp_path)["train"].column("name") == [f"image {n:02}" for n in (7, 8, 9, 10)]
     (root / "test.txt").unlink()
     with pytest.raises(DataError, match=r"train\.txt: there is no test\.txt beside it"):
         run(root, tmp_path)
 
 
 def test_a_val_list_alone(root: Path, tmp_path: Path) -> None:
-    (root / "val.txt").write_text("picture 05\npicture 06\n")
+    (root / "val.txt").write_text("image 05\nimage 06\n")
     run(root, tmp_path)
     found = splits(tmp_path)
-    assert found["val"].column("name") == ["picture 05", "picture 06"]
+    assert found["val"].column("name") == ["image 05", "image 06"]
     assert len(found["test"]) == round(0.25 * 18)
     assert len(found["train"]) == 18 - round(0.25 * 18)
 
 
 def test_lists_that_contradict_each_other_or_the_folder(root: Path, tmp_path: Path) -> None:
-    (root / "test.txt").write_text("picture 03\n")
-    (root / "val.txt").write_text("picture 03.png\n")
-    with pytest.raises(DataError, match=r"'picture 03' is already in val\.txt"):
+    (root / "test.txt").write_text("image 03\n")
+    (root / "val.txt").write_text("image 03.png\n")
+    with pytest.raises(DataError, match=r"'image 03' is already in val\.txt"):
         run(root, tmp_path)
-    (root / "val.txt").write_text("picture 05\nbeach\n")
-    with pytest.raises(DataError, match=r"val\.txt: names 'beach', but .*images holds no such picture"):
+    (root / "val.txt").write_text("image 05\nbeach\n")
+    with pytest.raises(DataError, match=r"val\.txt: names 'beach', but .*images holds no such image"):
         run(root, tmp_path)
     metrics = run(root, tmp_path, on_error="skip")
     assert metrics["left_out"] == {"listed but absent": 1}
@@ -119,45 +119,43 @@ def test_other_classes_and_another_ignored_value(tmp_path: Path) -> None:
         run(root, tmp_path, classes=classes)
 
 
-def test_unlabelled_pictures_are_for_the_autoencoder_alone(root: Path, tmp_path: Path) -> None:
+def test_unlabelled_images_are_for_the_autoencoder_alone(root: Path, tmp_path: Path) -> None:
     (root / "unlabelled").mkdir()
     rng = np.random.default_rng(5)
     for number in range(3):
-        picture = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
-        Image.fromarray(picture).save(root / "unlabelled" / f"free {number}.png")
-    # A copy of a labelled picture: of one in test, the unlabelled one gives way.
-    (root / "test.txt").write_text("picture 03\npicture 04\n")
-    (root / "unlabelled" / "copy.png").write_bytes((root / "images" / "picture 03.png").read_bytes())
+        image = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+        Image.fromarray(image).save(root / "unlabelled" / f"free {number}.png")
+    # A copy of a labelled image: of one in test, the unlabelled one gives way.
+    (root / "test.txt").write_text("image 03\nimage 04\n")
+    (root / "unlabelled" / "copy.png").write_bytes((root / "images" / "image 03.png").read_bytes())
     metrics = run(root, tmp_path)
     unlabelled = open_split(tmp_path / "processed", "unlabelled")
     assert unlabelled.column("name") == [f"unlabelled/free {number}" for number in range(3)]
     assert unlabelled.masks is None
     assert metrics["species"]["unlabelled"] == {"unknown": 3}
     reason, detail = left_out(tmp_path)["unlabelled/copy"]
-    assert (reason, detail) == ("near-duplicate", "near-duplicate of picture 03 in test")
+    assert (reason, detail) == ("near-duplicate", "near-duplicate of image 03 in test")
 
 
-def test_pictures_and_masks_without_the_other(root: Path, tmp_path: Path) -> None:
-    (root / "masks" / "picture 03.png").unlink()
-    with pytest.raises(DataError, match=r"picture 03\.png: no mask picture 03\.\*.*on_error=skip"):
+def test_images_and_masks_without_the_other(root: Path, tmp_path: Path) -> None:
+    (root / "masks" / "image 03.png").unlink()
+    with pytest.raises(DataError, match=r"image 03\.png: no mask image 03\.\*.*on_error=skip"):
         run(root, tmp_path)
-    (root / "images" / "picture 04.png").unlink()
+    (root / "images" / "image 04.png").unlink()
     metrics = run(root, tmp_path, on_error="skip")
-    assert metrics["left_out"] == {"mask without picture": 1, "picture without mask": 1}
-    assert set(left_out(tmp_path)) == {"images/picture 03", "masks/picture 04"}
+    assert metrics["left_out"] == {"mask without image": 1, "image without mask": 1}
+    assert set(left_out(tmp_path)) == {"images/image 03", "masks/image 04"}
     assert sum(len(split) for split in splits(tmp_path).values()) == 18
 
 
-def test_one_stem_for_two_pictures_is_never_a_guess(root: Path, tmp_path: Path) -> None:
-    picture = Image.open(root / "images" / "picture 05.png")
-    picture.save(root / "images" / "picture 03.jpg")
-    with pytest.raises(
-        DataError, match=r"2 files share the stem 'picture 03': picture 03\.jpg, picture 03\.png"
-    ):
+def test_one_stem_for_two_images_is_never_a_guess(root: Path, tmp_path: Path) -> None:
+    image = Image.open(root / "images" / "image 05.png")
+    image.save(root / "images" / "image 03.jpg")
+    with pytest.raises(DataError, match=r"2 files share the stem 'image 03': image 03\.jpg, image 03\.png"):
         run(root, tmp_path)
     assert run(root, tmp_path, on_error="skip")["left_out"] == {"stem used twice": 1}
     names = {name for split in splits(tmp_path).values() for name in split.column("name")}
-    assert "picture 03" not in names
+    assert "image 03" not in names
     assert len(names) == 19
 
 
@@ -166,24 +164,24 @@ def test_names_with_spaces_accents_upper_case_endings_and_folders(tmp_path: Path
     write_folder(root)
     composed = unicodedata.normalize("NFC", "Käte, «die» Katze $1.2")
     decomposed = unicodedata.normalize("NFD", composed)
-    (root / "images" / "picture 00.png").rename(root / "images" / f"{composed}.PNG")
-    (root / "masks" / "picture 00.png").rename(root / "masks" / f"{decomposed}.Png")
+    (root / "images" / "image 00.png").rename(root / "images" / f"{composed}.PNG")
+    (root / "masks" / "image 00.png").rename(root / "masks" / f"{decomposed}.Png")
     for kind in ("images", "masks"):
         (root / kind / "sub folder").mkdir()
-        (root / kind / "picture 01.png").rename(root / kind / "sub folder" / "picture 02.png")
+        (root / kind / "image 01.png").rename(root / kind / "sub folder" / "image 02.png")
     (root / "images" / ".DS_Store").write_bytes(b"x")
-    (root / "images" / "notes.txt").write_text("not a picture")
-    (root / "test.txt").write_text(f"{decomposed}\nsub folder/picture 02\n", encoding="utf-8")
+    (root / "images" / "notes.txt").write_text("not an image")
+    (root / "test.txt").write_text(f"{decomposed}\nsub folder/image 02\n", encoding="utf-8")
     metrics = run(root, tmp_path)
-    assert splits(tmp_path)["test"].column("name") == [composed, "sub folder/picture 02"]
-    assert metrics["left_out"] == {"not a picture": 1}
+    assert splits(tmp_path)["test"].column("name") == [composed, "sub folder/image 02"]
+    assert metrics["left_out"] == {"not an image": 1}
 
 
 def test_names_that_are_no_text(root: Path, tmp_path: Path) -> None:
     name = b"pict\xff.png".decode("utf-8", "surrogateescape")
     for kind in ("images", "masks"):
         try:
-            (root / kind / "picture 00.png").rename(root / kind / name)
+            (root / kind / "image 00.png").rename(root / kind / name)
         except OSError:  # a file system that insists on Unicode
             pytest.skip("the file system takes Unicode names only")
     run(root, tmp_path)
@@ -192,21 +190,21 @@ def test_names_that_are_no_text(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_shared_class_mask_that_is_grey_scaled(root: Path, tmp_path: Path) -> None:
-    Image.fromarray(square_mask(127)).save(root / "masks" / "picture 03.png")
+    Image.fromarray(square_mask(127)).save(root / "masks" / "image 03.png")
     with pytest.raises(DataError, match=r"unknown values 127.*Are classes stored as shades of grey"):
         run(root, tmp_path)
-    Image.fromarray(square_mask(1)).save(root / "masks" / "picture 03.jpg", quality=50)
-    (root / "masks" / "picture 03.png").unlink()
+    Image.fromarray(square_mask(1)).save(root / "masks" / "image 03.jpg", quality=50)
+    (root / "masks" / "image 03.png").unlink()
     with pytest.raises(DataError, match=r"JPEG changes pixel values; save masks as PNG"):
         run(root, tmp_path)
 
 
-def test_a_large_picture(root: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (10_000, 1_000), (10, 200, 30)).save(root / "images" / "picture 03.png")
+def test_a_large_image(root: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (10_000, 1_000), (10, 200, 30)).save(root / "images" / "image 03.png")
     mask = np.zeros((1_000, 10_000), dtype=np.uint8)
     mask[:, 2_500:5_000] = 2
-    Image.fromarray(mask).save(root / "masks" / "picture 03.png")
-    (root / "test.txt").write_text("picture 03\npicture 04\n")
+    Image.fromarray(mask).save(root / "masks" / "image 03.png")
+    (root / "test.txt").write_text("image 03\nimage 04\n")
     run(root, tmp_path)
     test = splits(tmp_path)["test"]
     assert (test.column("width")[0], test.column("height")[0]) == ("10000", "1000")
@@ -223,7 +221,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent is no folder; point data\.root"):
         run(tmp_path / "absent", tmp_path)
     (tmp_path / "mine" / "masks").mkdir()
-    with pytest.raises(DataError, match="images: holds no picture"):
+    with pytest.raises(DataError, match="images: holds no image"):
         run(tmp_path / "mine", tmp_path)
 
 

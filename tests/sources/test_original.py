@@ -24,8 +24,8 @@ def root(tmp_path: Path) -> Path:
         for folder in (images, masks):
             (tmp_path / "theirs" / folder).mkdir(parents=True)
         for number in range(6 if split == "train" else 2):
-            picture = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
-            picture.save(tmp_path / "theirs" / images / f"pet_{number}.jpg", quality=95)
+            image = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+            image.save(tmp_path / "theirs" / images / f"pet_{number}.jpg", quality=95)
             mask = Image.fromarray(square_mask(1 + number % 2))
             mask.save(tmp_path / "theirs" / masks / f"pet_{number}.png")
     return tmp_path / "theirs"
@@ -59,5 +59,5 @@ def test_a_missing_mask_is_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"pet_3\.jpg: no mask pet_3\.\*"):
         run(root, tmp_path)
     metrics = run(root, tmp_path, on_error="skip")
-    assert metrics["left_out"] == {"picture without mask": 1}
+    assert metrics["left_out"] == {"image without mask": 1}
     assert metrics["num_train"] == 5

@@ -36,13 +36,13 @@ def batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_corrections_agree_with_least_squares(batch: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     output, target, counted = batch
     shifted, fitted = (part.numpy() for part in corrected(*(torch.from_numpy(part) for part in batch)))
-    for picture in range(3):
-        inside = counted[picture, 0]
+    for image in range(3):
+        inside = counted[image, 0]
         for channel in range(3):
-            x, y = output[picture, channel][inside], target[picture, channel][inside]
+            x, y = output[image, channel][inside], target[image, channel][inside]
             gain, offset = np.polyfit(x, y, 1)
-            np.testing.assert_allclose(fitted[picture, channel][inside], gain * x + offset, atol=1e-9)
-            np.testing.assert_allclose(shifted[picture, channel][inside], x + (y - x).mean(), atol=1e-9)
+            np.testing.assert_allclose(fitted[image, channel][inside], gain * x + offset, atol=1e-9)
+            np.testing.assert_allclose(shifted[image, channel][inside], x + (y - x).mean(), atol=1e-9)
 
 
 def test_a_constant_channel_becomes_the_mean_of_its_target() -> None:
@@ -52,16 +52,16 @@ def test_a_constant_channel_becomes_the_mean_of_its_target() -> None:
         torch.testing.assert_close(part, mean.expand_as(part))
 
 
-def test_noise_is_all_that_is_left_of_a_faded_picture(tmp_path: Path) -> None:
+def test_noise_is_all_that_is_left_of_a_faded_image(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
-    pictures = rng.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
-    write_split(tmp_path / "test", pictures, None, [{"name": f"p{place}"} for place in range(5)])
+    images = rng.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    write_split(tmp_path / "test", images, None, [{"name": f"p{place}"} for place in range(5)])
     result = brightness_error(Faded(), open_split(tmp_path, "test"), Compute())
     assert list(result) == list(CORRECTIONS)
     (_, plain), (_, shifted), (_, fitted) = result.values()
     # the noise, enlarged by the gain that undoes the fading: variance of a uniform draw of width 0.02 / 0.5
     assert fitted == pytest.approx(0.04**2 / 12, rel=0.05)
-    scaled = pictures.astype(np.float64) / 255
+    scaled = images.astype(np.float64) / 255
     spread = scaled.var(axis=(1, 2)).mean()
     assert shifted == pytest.approx(0.25 * spread + 0.02**2 / 12, rel=0.02)
     assert plain == pytest.approx(((0.3 - 0.5 * scaled) ** 2).mean(), rel=0.02)
@@ -69,11 +69,11 @@ def test_noise_is_all_that_is_left_of_a_faded_picture(tmp_path: Path) -> None:
 
 def test_an_empty_split_is_said_to_be_empty(tmp_path: Path) -> None:
     write_split(tmp_path / "test", np.zeros((0, 16, 16, 3), dtype=np.uint8), None, [])
-    with pytest.raises(PipelineError, match="no picture"):
+    with pytest.raises(PipelineError, match="no image"):
         brightness_error(Faded(), open_split(tmp_path, "test"), Compute())
 
 
-def test_real_pictures_gain_from_each_correction(tmp_path: Path, oxford_128: Path) -> None:
+def test_real_images_gain_from_each_correction(tmp_path: Path, oxford_128: Path) -> None:
     root = real_processed(tmp_path, oxford_128)
     result = brightness_error(Faded(), open_split(root, "test"), Compute())
     (plain, _), (shifted, _), (fitted, _) = result.values()

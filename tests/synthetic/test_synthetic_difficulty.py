@@ -23,7 +23,7 @@ CHANCE_LIMIT = 0.62
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """images (N, H, W, 3) uint8 BGR, trimaps (N, H, W) uint8, species (N,) 1 cat / 2 dog."""
 
     images: np.ndarray
@@ -32,7 +32,7 @@ class Pictures:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Images:
     root = tmp_path_factory.mktemp("difficulty") / "raw"
     write_synthetic(root, num_trainval=348, num_test=12, size=64, seed=42)
     table = [
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
         for line in (root / "annotations" / "list.txt").read_text().splitlines()
         if not line.startswith("#")
     ]
-    return Pictures(
+    return Images(
         np.stack([_read(root / "images" / f"{row[0]}.jpg", cv2.IMREAD_COLOR) for row in table]),
         np.stack(
             [_read(root / "annotations" / "trimaps" / f"{row[0]}.png", cv2.IMREAD_GRAYSCALE) for row in table]
@@ -70,18 +70,18 @@ def _histograms(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return np.array(rows)
 
 
-def _brightness(p: Pictures) -> np.ndarray:
+def _brightness(p: Images) -> np.ndarray:
     grey = p.images.mean(axis=3)
     pet = p.trimaps == 1
     return np.stack([grey.mean(axis=(1, 2)), (grey * pet).sum(axis=(1, 2)) / pet.sum(axis=(1, 2))], axis=1)
 
 
-def _centroid(p: Pictures) -> np.ndarray:
+def _centroid(p: Images) -> np.ndarray:
     return np.array([np.mean(np.nonzero(trimap != 2), axis=1) for trimap in p.trimaps])
 
 
-CUES: dict[str, Callable[[Pictures], np.ndarray]] = {
-    "colours of the whole picture": lambda p: _histograms(p.images, np.ones_like(p.trimaps)),
+CUES: dict[str, Callable[[Images], np.ndarray]] = {
+    "colours of the whole image": lambda p: _histograms(p.images, np.ones_like(p.trimaps)),
     "colours of the pet": lambda p: _histograms(p.images, p.trimaps == 1),
     "colours of the background": lambda p: _histograms(p.images, p.trimaps == 2),
     "brightness": _brightness,
@@ -107,34 +107,34 @@ def _balanced_accuracy(kind: str, features: np.ndarray, species: np.ndarray) -> 
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 @pytest.mark.parametrize("cue", CUES)
-def test_the_species_does_not_show_in(pictures: Pictures, cue: str, kind: str) -> None:
-    accuracy = _balanced_accuracy(kind, CUES[cue](pictures), pictures.species)
+def test_the_species_does_not_show_in(drawn: Images, cue: str, kind: str) -> None:
+    accuracy = _balanced_accuracy(kind, CUES[cue](drawn), drawn.species)
     assert accuracy < CHANCE_LIMIT, (
         f"{kind} classifier tells species by {cue}: balanced accuracy {accuracy:.3f}"
     )
 
 
-def test_the_classifiers_would_notice_a_colour(pictures: Pictures) -> None:
+def test_the_classifiers_would_notice_a_colour(drawn: Images) -> None:
     """The same classifiers find the species at once when dogs are painted a little redder."""
-    tinted = pictures.images.copy()
-    dogs = pictures.species == 2
+    tinted = drawn.images.copy()
+    dogs = drawn.species == 2
     tinted[dogs, :, :, 2] = np.minimum(tinted[dogs, :, :, 2] * 1.5, 255).astype(np.uint8)
-    features = _histograms(tinted, pictures.trimaps == 1)
-    assert _balanced_accuracy("forest", features, pictures.species) > 0.7
+    features = _histograms(tinted, drawn.trimaps == 1)
+    assert _balanced_accuracy("forest", features, drawn.species) > 0.7
 
 
-def test_an_all_background_guess_does_badly(pictures: Pictures) -> None:
+def test_an_all_background_guess_does_badly(drawn: Images) -> None:
     """Mean IoU of predicting background everywhere: its own IoU over three classes, border ignored."""
-    known = pictures.trimaps != 3
-    background = float((pictures.trimaps[known] == 2).mean())
+    known = drawn.trimaps != 3
+    background = float((drawn.trimaps[known] == 2).mean())
     assert 0.17 < background / 3 < 0.27
 
 
-def test_pets_and_borders_have_the_shares_of_the_real_data(pictures: Pictures) -> None:
-    border = float((pictures.trimaps == 3).mean())
+def test_pets_and_borders_have_the_shares_of_the_real_data(drawn: Images) -> None:
+    border = float((drawn.trimaps == 3).mean())
     assert 0.08 < border < 0.12
     # A pet's extent ends somewhere within the band.
-    extent = (pictures.trimaps == 1).mean(axis=(1, 2)) + 0.5 * (pictures.trimaps == 3).mean(axis=(1, 2))
+    extent = (drawn.trimaps == 1).mean(axis=(1, 2)) + 0.5 * (drawn.trimaps == 3).mean(axis=(1, 2))
     low, high = np.quantile(extent, [0.05, 0.95])
     assert 0.13 < low < 0.25
     assert 0.35 < high < 0.55

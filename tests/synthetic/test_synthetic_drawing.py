@@ -8,7 +8,7 @@ import pytest
 
 from ae_pretrained.synthetic.body import POSES, View, sculpt_pet
 from ae_pretrained.synthetic.breeds import BREEDS, Breed
-from ae_pretrained.synthetic.scene import draw_picture
+from ae_pretrained.synthetic.scene import draw_image
 from ae_pretrained.synthetic.solid import Part, Sculptor, rasterise
 from ae_pretrained.synthetic.trimap import BORDER_HALF_WIDTH, trimap
 
@@ -76,7 +76,7 @@ def test_the_border_is_a_band_along_the_outline_of_its_nominal_width() -> None:
     assert np.all(result[np.abs(inner) < half - 1.5] == 3)
 
 
-def test_the_frame_of_the_picture_is_no_outline() -> None:
+def test_the_frame_of_the_image_is_no_outline() -> None:
     coverage = np.zeros((128, 128), np.float32)
     coverage[:, 64:] = 1.0
     result = trimap(coverage, 64)
@@ -85,9 +85,9 @@ def test_the_frame_of_the_picture_is_no_outline() -> None:
 
 
 @pytest.mark.parametrize("size", [32, 64, 100])
-def test_a_picture_has_the_size_asked_for_and_depends_on_its_seed_alone(size: int) -> None:
-    first, mask = draw_picture(BREEDS[3], size, np.random.default_rng([1, 2]))
-    again, mask_again = draw_picture(BREEDS[3], size, np.random.default_rng([1, 2]))
+def test_a_image_has_the_size_asked_for_and_depends_on_its_seed_alone(size: int) -> None:
+    first, mask = draw_image(BREEDS[3], size, np.random.default_rng([1, 2]))
+    again, mask_again = draw_image(BREEDS[3], size, np.random.default_rng([1, 2]))
     assert first.shape == (size, size, 3)
     assert mask.shape == (size, size)
     assert first.dtype == mask.dtype == np.uint8

@@ -78,12 +78,12 @@ def test_every_listed_file_exists_and_no_other(drawn: Path) -> None:
     assert {path.name for path in drawn.parent.iterdir()} == {"raw"}, "no temporary folder may stay behind"
 
 
-def test_pictures_and_trimaps_hold_what_the_official_ones_hold(drawn: Path) -> None:
+def test_images_and_trimaps_hold_what_the_official_ones_hold(drawn: Path) -> None:
     for stem in (row[0] for row in rows(drawn, "list")):
-        picture = cv2.imread(str(drawn / "images" / f"{stem}.jpg"), cv2.IMREAD_UNCHANGED)
+        image = cv2.imread(str(drawn / "images" / f"{stem}.jpg"), cv2.IMREAD_UNCHANGED)
         trimap = cv2.imread(str(drawn / "annotations" / "trimaps" / f"{stem}.png"), cv2.IMREAD_UNCHANGED)
-        assert picture.shape == (SIZE, SIZE, 3)
-        assert picture.std() > 10, f"{stem} is blank"
+        assert image.shape == (SIZE, SIZE, 3)
+        assert image.std() > 10, f"{stem} is blank"
         assert trimap.shape == (SIZE, SIZE)
         assert trimap.dtype == np.uint8
         assert set(np.unique(trimap)) == {1, 2, 3}
@@ -100,7 +100,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> N
     assert files(tmp_path / "1") == files(tmp_path / "2")
 
 
-def test_the_seed_changes_the_pictures_and_the_training_count_leaves_the_test_pictures(
+def test_the_seed_changes_the_images_and_the_training_count_leaves_the_test_images(
     tmp_path: Path,
 ) -> None:
     write_synthetic(tmp_path / "a", num_trainval=3, num_test=3, size=32, seed=3)
@@ -109,10 +109,10 @@ def test_the_seed_changes_the_pictures_and_the_training_count_leaves_the_test_pi
     a, b, c = (files(tmp_path / name) for name in "abc")
     assert a.keys() == b.keys()
     assert all(a[name] != b[name] for name in a if name.endswith(".jpg"))
-    assert set(_split_pictures(a, "test")) == set(_split_pictures(c, "test"))
+    assert set(_split_images(a, "test")) == set(_split_images(c, "test"))
 
 
-def _split_pictures(content: dict[str, bytes], split: str) -> list[bytes]:
+def _split_images(content: dict[str, bytes], split: str) -> list[bytes]:
     lines = content[f"annotations/{split}.txt"].decode().splitlines()
     return [content[f"images/{line.split()[0]}.jpg"] for line in lines]
 

@@ -142,13 +142,13 @@ def test_two_commits(project: Project, said: Callable[..., str]) -> None:
 
 
 def counts_table(right: tuple[int, ...], true: int = 60) -> str:
-    """Counts of some pictures, 100 labelled pixels each, of which ``right`` of the ``true`` cat pixels are found."""
+    """Counts of some images, 100 labelled pixels each, of which ``right`` of the ``true`` cat pixels are found."""
     rows = [f"{i},{100 - true},{100 - true},{100 - n},{n},{true},{n}\n" for i, n in enumerate(right)]
     head = "group,right_background,true_background,predicted_background,right_cat,true_cat,predicted_cat\n"
     return head + "".join(rows)
 
 
-def test_difference_on_the_same_pictures(project: Project, said: Callable[..., str]) -> None:
+def test_difference_on_the_same_images(project: Project, said: Callable[..., str]) -> None:
     def evaluated(score: float, ends: list[float], table: str) -> None:
         project.write("metrics/eval_seg.json", json.dumps({"mean_iou": score, "mean_iou_ci95": ends}))
         project.write("plots/eval_seg_counts.csv", table)
@@ -159,8 +159,8 @@ def test_difference_on_the_same_pictures(project: Project, said: Callable[..., s
 
     evaluated(0.9, [0.8, 0.95], counts_table(tuple(n + 3 for n in hard)))
     text = said("--base", "HEAD")
-    assert "Mean IoU on the same test pictures: +0.0" in text
-    assert "more than the choice of the pictures explains" in text  # although the two intervals overlap
+    assert "Mean IoU on the same test images: +0.0" in text
+    assert "more than the choice of the images explains" in text  # although the two intervals overlap
     assert "intervals of the mean IoU" not in text
 
     evaluated(0.9, [0.8, 0.95], counts_table(tuple(n + 3 * (-1) ** n for n in hard)))
@@ -170,7 +170,7 @@ def test_difference_on_the_same_pictures(project: Project, said: Callable[..., s
 
     evaluated(0.9, [0.8, 0.95], counts_table(hard, true=59))  # other masks: no pairs
     text = said("--base", "HEAD")
-    assert "on the same test pictures" not in text
+    assert "on the same test images" not in text
     assert "intervals of the mean IoU: [0.6000, 0.8500] and [0.8000, 0.9500]; they overlap" in text
 
     evaluated(0.9, [0.8, 0.95], "group,right_cat\na,<<<<<<<\n")
@@ -191,9 +191,9 @@ def test_two_tables_of_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     after.write_text(counts_table((13, 23, 33)))
     other.write_text(counts_table((13, 23)))
     assert compare([str(before), str(after)]) == 0
-    assert "Mean IoU on the same test pictures: +0.0" in capsys.readouterr().out
+    assert "Mean IoU on the same test images: +0.0" in capsys.readouterr().out
     assert compare([str(before), str(other)]) == 1
-    assert "other pictures" in capsys.readouterr().err
+    assert "other images" in capsys.readouterr().err
     assert compare([str(before), str(tmp_path / "none.csv")]) == 1
     assert "none.csv" in capsys.readouterr().err
 

@@ -26,7 +26,7 @@ from torch.utils import backend_registration  # noqa: E402
 
 from ae_pretrained.dataset import augmentation as augment  # noqa: E402
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask  # noqa: E402
-from ae_pretrained.losses.perceptual_loss import FrozenEyes  # noqa: E402
+from ae_pretrained.losses.perceptual_loss import FrozenNetworkLoss  # noqa: E402
 from ae_pretrained.models.autoencoder import Autoencoder  # noqa: E402
 from ae_pretrained.models.config import ModelConfig  # noqa: E402
 from ae_pretrained.models.unet import UNet  # noqa: E402
@@ -56,7 +56,7 @@ def moved(task: TrainingTask, mode: FakeTensorMode) -> TrainingTask:
     """A copy of a task on the stand-in: `Module.to` cannot bring fake parameters to another device."""
     with FakeCopyMode(mode):
         task = copy.deepcopy(task)
-    held = [m.network for m in task.modules() if isinstance(m, FrozenEyes)]
+    held = [m.network for m in task.modules() if isinstance(m, FrozenNetworkLoss)]
     with mode:
         for module in (m for root in [task, *held] for m in root.modules()):
             for name, value in module._parameters.items():

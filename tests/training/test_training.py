@@ -116,7 +116,7 @@ def test_frozen_encoder_does_not_move_and_thaws(
     keep = BestWeights.on_validation_end
 
     def keep_the_last(self: BestWeights, *words: Any) -> None:
-        # Otherwise the score of two epochs on eight pictures decides whether the kept one was frozen.
+        # Otherwise the score of two epochs on eight images decides whether the kept one was frozen.
         self.score = None
         keep(self, *words)
 
@@ -251,7 +251,7 @@ def test_half_size_is_trained_first_and_never_validated(
 
 def test_batch_larger_than_the_labelled_data(processed: Path, tmp_path: Path) -> None:
     params = tiny_params(data__label_fraction=0.2)
-    with pytest.raises(BatchSizeError, match=r"batch_size: 8 is more than the \d training pictures"):
+    with pytest.raises(BatchSizeError, match=r"batch_size: 8 is more than the \d training images"):
         run_finetune(processed, tmp_path, params)
 
 

@@ -154,7 +154,7 @@ def _row(change: Change) -> tuple[str, ...]:
 
 
 def _interval_note(metrics: list[Change]) -> list[str]:
-    """Whether the mean IoU moved by more than chance, where the pictures cannot be paired: a coarse answer."""
+    """Whether the mean IoU moved by more than chance, where the images cannot be paired: a coarse answer."""
     for change in metrics:
         before, after = change.before, change.after
         if change.key == "mean_iou_ci95" and isinstance(before, list) and isinstance(after, list):
@@ -195,7 +195,7 @@ def _stages_section(stages: list[StageChange], base: str) -> list[str]:
         for stage in stages
     ]
     text = (
-        "From `dvc.lock`. Which pictures of a folder differ is in the DVC cache: "
+        "From `dvc.lock`. Which images of a folder differ is in the DVC cache: "
         f"`dvc pull`, then `dvc plots diff {base}`."
     )
     return ["### Stages", "", *markdown_table(("stage", "changed inputs", "changed outputs"), rows), "", text]

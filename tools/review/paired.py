@@ -1,4 +1,4 @@
-"""Whether two mean IoUs on the same test pictures differ by more than the choice of these pictures explains.
+"""Whether two mean IoUs on the same test images differ by more than the choice of these images explains.
 
 ``python -m tools.review.paired BEFORE.csv AFTER.csv`` compares two tables that eval_seg wrote.
 """
@@ -28,7 +28,7 @@ _SAMPLES = 2000
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels of the test pictures, or of groups of them.
+    """Pixels of the test images, or of groups of them.
 
     Attributes:
         groups: N names.
@@ -40,8 +40,8 @@ class Counts:
     classes: list[str]
     pixels: np.ndarray
 
-    def same_pictures(self, other: Counts) -> bool:
-        """Whether names, classes and true pixels agree, so that the pictures can be paired."""
+    def same_images(self, other: Counts) -> bool:
+        """Whether names, classes and true pixels agree, so that the images can be paired."""
         return (self.groups, self.classes) == (other.groups, other.classes) and np.array_equal(
             self.pixels[:, 1], other.pixels[:, 1]
         )
@@ -83,17 +83,17 @@ class Difference(NamedTuple):
         verdict = (
             "may be chance"
             if self.low <= 0 <= self.high
-            else "is more than the choice of the pictures explains"
+            else "is more than the choice of the images explains"
         )
         return (
-            f"Mean IoU on the same test pictures: {value}, 95 % interval {low} to {high} (paired bootstrap "
-            f"over pictures). The difference {verdict}; what another seed would change is not in it."
+            f"Mean IoU on the same test images: {value}, 95 % interval {low} to {high} (paired bootstrap "
+            f"over images). The difference {verdict}; what another seed would change is not in it."
         )
 
 
 def difference(before: Counts, after: Counts) -> Difference | None:
-    """The difference, or None where the pictures cannot be paired. The draws have a fixed seed."""
-    if not before.same_pictures(after):
+    """The difference, or None where the images cannot be paired. The draws have a fixed seed."""
+    if not before.same_images(after):
         return None
     ends = mean_iou_difference(before.pixels, after.pixels, _SAMPLES, seed=0)
     return Difference(after.mean_iou - before.mean_iou, *ends)
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = difference(before, after)
     if found is None:
         print(
-            f"ERROR: {arguments.before} and {arguments.after}: other pictures, classes or masks",
+            f"ERROR: {arguments.before} and {arguments.after}: other images, classes or masks",
             file=sys.stderr,
         )
         return 1

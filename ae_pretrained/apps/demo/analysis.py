@@ -22,7 +22,7 @@ from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.prediction.input_files import read_photo
 from ae_pretrained.prediction.segmenter import Prediction, Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
-from ae_pretrained.preparation.resize import content_box, resize_picture
+from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
 
 MAX_PIXELS = 50_000_000  # of a photo; a phone's largest have that many
@@ -31,19 +31,19 @@ _CONFIDENCE_COLORS = "viridis"
 _JPEG_QUALITY = 88
 
 
-class NoPictureError(PipelineError):
-    """The bytes are no picture of a kind that is understood."""
+class NoImageError(PipelineError):
+    """The bytes are no image of a kind that is understood."""
 
 
-class DamagedPictureError(PipelineError):
-    """The bytes are a picture that cannot be decoded."""
+class DamagedImageError(PipelineError):
+    """The bytes are an image that cannot be decoded."""
 
 
-class PictureTooLargeError(PipelineError):
-    """The picture has more pixels than the page takes on."""
+class ImageTooLargeError(PipelineError):
+    """The image has more pixels than the page takes on."""
 
 
-class Analyst:
+class DemoModel:
     """A segmenter and, if there is one, an autoencoder, used by one thread at a time.
 
     Args:
@@ -56,7 +56,7 @@ class Analyst:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, model: Path | None, autoencoder: Path | None) -> Analyst:
+    def load(cls, model: Path | None, autoencoder: Path | None) -> DemoModel:
         """Load weights; without a model of one's own, those that come with the package.
 
         Raises:
@@ -79,14 +79,14 @@ class Analyst:
         """Segment a photo.
 
         Args:
-            content: bytes of a picture file; kept in memory only.
+            content: bytes of an image file; kept in memory only.
 
         Returns:
             What the page needs, ready for JSON: ``width``, ``height``, ``species`` (or None), ``mean_confidence``,
-            ``classes`` with ``name``, ``color`` and ``share``, and ``layers``, pictures as data URLs.
+            ``classes`` with ``name``, ``color`` and ``share``, and ``layers``, images as data URLs.
 
         Raises:
-            NoPictureError, DamagedPictureError, PictureTooLargeError: see there.
+            NoImageError, DamagedImageError, ImageTooLargeError: see there.
         """
         photo = _decode(content)
         with self._lock:
@@ -108,7 +108,7 @@ class Analyst:
         """The photo (h, w, 3) uint8 as the autoencoder paints it, at the network's size, without padding."""
         size = self.segmenter.image_size
         box = content_box(photo.shape[1], photo.shape[0], size, self.segmenter.resize)
-        square = torch.from_numpy(resize_picture(photo, size, box)).permute(2, 0, 1)
+        square = torch.from_numpy(resize_image(photo, size, box)).permute(2, 0, 1)
         with torch.inference_mode():
             rebuilt = autoencoder((square.float() / 255)[None])[0]
         x0, y0, x1, y1 = box
@@ -143,24 +143,24 @@ def _decode(content: bytes) -> np.ndarray:
             with Image.open(io.BytesIO(content)) as image:
                 width, height, kind = image.width, image.height, image.format
     except Image.DecompressionBombError:
-        raise PictureTooLargeError(f"The picture has more than {_megapixels(MAX_PIXELS)}.") from None
-    except Exception:  # a decoder may raise anything on bytes that are no picture
-        raise NoPictureError(
-            "This is no picture that can be read; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+        raise ImageTooLargeError(f"The image has more than {_megapixels(MAX_PIXELS)}.") from None
+    except Exception:  # a decoder may raise anything on bytes that are no image
+        raise NoImageError(
+            "This is no image that can be read; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
         ) from None
     if width * height > MAX_PIXELS:
-        raise PictureTooLargeError(
-            f"The picture has {width} x {height} pixels ({_megapixels(width * height)}); at most "
+        raise ImageTooLargeError(
+            f"The image has {width} x {height} pixels ({_megapixels(width * height)}); at most "
             f"{_megapixels(MAX_PIXELS)} are taken. Make it smaller first."
         )
     try:
-        return read_photo(content, "The picture")
+        return read_photo(content, "The image")
     except DataError as error:
         if "none of" in str(error):  # Pillow knows more kinds than are let in
-            raise NoPictureError(
-                f"Pictures of kind {kind} are not taken; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
+            raise NoImageError(
+                f"Images of kind {kind} are not taken; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
             ) from None
-        raise DamagedPictureError(f"{error}.") from None
+        raise DamagedImageError(f"{error}.") from None
 
 
 def _megapixels(pixels: int) -> str:
@@ -174,14 +174,14 @@ def _shown_size(photo: np.ndarray) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _jpeg(picture: np.ndarray) -> str:
-    return _data_url("jpeg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+def _jpeg(image: np.ndarray) -> str:
+    return _data_url("jpeg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
 
-def _data_url(kind: str, picture: np.ndarray, options: list[int] | None = None) -> str:
-    """A picture with channels in OpenCV's order (BGR or BGRA) as a ``data:`` URL."""
+def _data_url(kind: str, image: np.ndarray, options: list[int] | None = None) -> str:
+    """An image with channels in OpenCV's order (BGR or BGRA) as a ``data:`` URL."""
     ending = "jpg" if kind == "jpeg" else kind
-    written, content = cv2.imencode(f".{ending}", np.ascontiguousarray(picture), options or [])
+    written, content = cv2.imencode(f".{ending}", np.ascontiguousarray(image), options or [])
     if not written:
         raise RuntimeError(f"OpenCV wrote no {kind}")
     return f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode('ascii')}"

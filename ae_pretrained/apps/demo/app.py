@@ -10,15 +10,15 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from ae_pretrained.apps.demo.analysis import (
-    Analyst,
-    DamagedPictureError,
-    NoPictureError,
-    PictureTooLargeError,
+    DamagedImageError,
+    DemoModel,
+    ImageTooLargeError,
+    NoImageError,
 )
 
 MAX_UPLOAD = 20 * 1024 * 1024  # bytes
 _HEADERS = {
-    # Nothing from elsewhere; pictures come inside the answer.
+    # Nothing from elsewhere; images come inside the answer.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,14 +30,14 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
-_STATUS = {NoPictureError: 415, DamagedPictureError: 422, PictureTooLargeError: 413}
+_STATUS = {NoImageError: 415, DamagedImageError: 422, ImageTooLargeError: 413}
 
 
-def create_app(analyst: Analyst, hosts: Set[str] | None) -> Flask:
+def create_app(demo_model: DemoModel, hosts: Set[str] | None) -> Flask:
     """The application.
 
     Args:
-        analyst: the models.
+        demo_model: the models.
         hosts: host names (without port) under which it may be called. A web site that gives its own name the
             address 127.0.0.1 (DNS rebinding) calls by another one and is refused. None: any name.
     """
@@ -63,10 +63,10 @@ def create_app(analyst: Analyst, hosts: Set[str] | None) -> Flask:
     def page() -> str:
         return render_template(
             "page.html",
-            classes=analyst.classes(),
-            has_autoencoder=analyst.autoencoder is not None,
+            classes=demo_model.classes(),
+            has_autoencoder=demo_model.autoencoder is not None,
             max_upload=MAX_UPLOAD,
-            side=analyst.segmenter.image_size,
+            side=demo_model.segmenter.image_size,
         )
 
     @app.post("/predict")
@@ -74,9 +74,9 @@ def create_app(analyst: Analyst, hosts: Set[str] | None) -> Flask:
         # The raw body: a form with files would be spooled to disk.
         content = request.get_data(cache=False)
         if not content:
-            return _error("The request holds no picture: send its bytes as the body.", 400)
+            return _error("The request holds no image: send its bytes as the body.", 400)
         try:
-            return jsonify(analyst.analyse(content)), 200
+            return jsonify(demo_model.analyse(content)), 200
         except tuple(_STATUS) as error:
             return _error(str(error), _STATUS[type(error)])
 

@@ -63,7 +63,7 @@ def serve(host: str, port: int, model: Path | None, autoencoder: Path | None) ->
 
     Args:
         host, port: see :func:`open_socket`.
-        model, autoencoder: see :meth:`ae_pretrained.apps.demo.analysis.Analyst.load`.
+        model, autoencoder: see :meth:`ae_pretrained.apps.demo.analysis.DemoModel.load`.
 
     Raises:
         PipelineError: when the port or a weights file cannot be used.
@@ -71,10 +71,10 @@ def serve(host: str, port: int, model: Path | None, autoencoder: Path | None) ->
     with open_socket(host, port) as listening:  # first: a port in use is told before anything is loaded
         from waitress.server import create_server
 
-        from ae_pretrained.apps.demo.analysis import Analyst
+        from ae_pretrained.apps.demo.analysis import DemoModel
         from ae_pretrained.apps.demo.app import MAX_UPLOAD, create_app
 
-        app = create_app(Analyst.load(model, autoencoder), allowed_hosts(host))
+        app = create_app(DemoModel.load(model, autoencoder), allowed_hosts(host))
         server = create_server(
             app,
             sockets=[listening],

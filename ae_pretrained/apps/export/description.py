@@ -10,7 +10,7 @@ from torch import nn
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import SegmenterInfo
 
-INPUT, OUTPUT = "pictures", "logits"
+INPUT, OUTPUT = "images", "logits"
 
 
 def describe(info: SegmenterInfo) -> dict[str, str]:

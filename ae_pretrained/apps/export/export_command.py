@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 _EPILOG = """\
-onnx and torchscript take pictures (N, 3, H, W) in [0, 1] and give logits (N, classes, H, W), for any N, H and W;
+onnx and torchscript take images (N, 3, H, W) in [0, 1] and give logits (N, classes, H, W), for any N, H and W;
 class names, size and normalisation are in the file. safetensors is this package's own format. docs/predict.md has
 examples.
 """

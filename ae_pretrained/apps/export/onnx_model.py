@@ -26,7 +26,7 @@ def to_onnx(model: UNet, info: SegmenterInfo) -> onnx.ModelProto:
         info: goes into ``metadata_props``, see :func:`ae_pretrained.apps.export.description.describe`.
 
     Returns:
-        A model from ``pictures`` (N, 3, H, W) in [0, 1] to ``logits`` (N, C, H, W). H and W need not be multiples of
+        A model from ``images`` (N, 3, H, W) in [0, 1] to ``logits`` (N, C, H, W). H and W need not be multiples of
         the strides; they are at least :func:`ae_pretrained.apps.export.description.smallest_input`.
     """
     least = smallest_input(model)

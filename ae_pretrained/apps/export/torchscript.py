@@ -26,7 +26,7 @@ def to_torchscript(model: UNet, info: SegmenterInfo) -> bytes:
     """
     side = 2 * smallest_input(model) + 6
     with warnings.catch_warnings(), torch.inference_mode(False):
-        # The one branch of the network is the check that a picture is large enough, which a trace leaves out.
+        # The one branch of the network is the check that an image is large enough, which a trace leaves out.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(inference_copy(model), torch.zeros(2, 3, side, side + 9), check_trace=False)
         stream = io.BytesIO()

@@ -1,1 +1,1 @@
-"""A project folder for one's own pictures: looked at, set up, ready for ``dvc repro``."""
+"""A project folder for one's own images: looked at, set up, ready for ``dvc repro``."""

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from ae_pretrained import __version__
 from ae_pretrained.apps.init.inspection import Inspection, check_findings, header_sizes, inspect, list_folder
-from ae_pretrained.apps.init.masks import Meaning, interpret, scan_masks, write_class_numbers
+from ae_pretrained.apps.init.masks import MaskMeaning, interpret, scan_masks, write_class_numbers
 from ae_pretrained.apps.init.sanity import sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
@@ -26,18 +26,18 @@ from ae_pretrained.params.schema import Params
 from ae_pretrained.sources.base import Listing
 
 _PART = ".ae-pretrained-init.part"
-_CONVERTED = "data/pictures"  # below the project, and kept out of Git
+_CONVERTED = "data/images"  # below the project, and kept out of Git
 
 
 @dataclass(frozen=True)
 class InitOptions:
-    """What a user may say about the pictures.
+    """What a user may say about the images.
 
     Attributes:
         classes: class names, background first; None: ``background``, ``class_1``, …
         mask_values: the value of each class in the mask files; None: class numbers as stored.
         ignore_index: value of unlabelled pixels in the mask files; None: 255.
-        image_size: side of the square pictures that the models see, px.
+        image_size: side of the square images that the models see, px.
         on_error: whether unusable files stop (``stop``) or are left out (``skip``).
     """
 
@@ -48,35 +48,35 @@ class InitOptions:
     on_error: Literal["stop", "skip"] = "stop"
 
 
-def create_project(target: Path, pictures: Path, options: InitOptions) -> str:
-    """Look at a folder of pictures and masks, and make a project folder for it.
+def create_project(target: Path, images: Path, options: InitOptions) -> str:
+    """Look at a folder of images and masks, and make a project folder for it.
 
     Everything is made in a hidden folder and moved into place at the end.
 
     Args:
         target: the project; must not exist, or be empty.
-        pictures: folder with images/ and masks/ (and unlabelled/, and lists of names, if any).
+        images: folder with images/ and masks/ (and unlabelled/, and lists of names, if any).
         options: see there.
 
     Returns:
         The sanity report.
 
     Raises:
-        PipelineError: naming what is wrong with the pictures or the target; ``target`` is as it was then.
+        PipelineError: naming what is wrong with the images or the target; ``target`` is as it was then.
     """
     if options.image_size < smallest_image_size():
         raise PipelineError(
             f"--image-size {options.image_size}: expected at least {smallest_image_size()} px"
         )
     existed = _check_target(target)
-    pictures = pictures.resolve()
-    listing = list_folder(pictures)
+    images = images.resolve()
+    listing = list_folder(images)
     # Inside an empty folder, which may be the current one or a mount; beside one that is not there yet.
     part = target / _PART if existed else target.parent / f".{target.name}{_PART}"
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        report = _fill(part, target.absolute(), pictures, listing, options)
+        report = _fill(part, target.absolute(), images, listing, options)
         _move(part, target, existed)
     except OSError as error:
         raise PipelineError(
@@ -103,17 +103,17 @@ def _check_target(target: Path) -> bool:
     return True
 
 
-def _fill(part: Path, target: Path, pictures: Path, listing: Listing, options: InitOptions) -> str:
+def _fill(part: Path, target: Path, images: Path, listing: Listing, options: InitOptions) -> str:
     masks = [record.mask for record in listing.records if record.mask is not None]
     found = scan_masks(masks)
     if options.on_error == "stop":
         check_findings(listing, found.faults)
     meaning = interpret(found, options.mask_values, options.ignore_index)
     classes = _class_names(meaning, options.classes)
-    root, data_root = pictures, _written_root(pictures, target)
+    root, data_root = images, _written_root(images, target)
     ignore_index = meaning.ignore_index
     if not meaning.as_stored:
-        _convert(listing, pictures, part / _CONVERTED, meaning)
+        _convert(listing, images, part / _CONVERTED, meaning)
         root, data_root, ignore_index = part / _CONVERTED, _CONVERTED, IGNORE_INDEX
     values: dict[Key, Any] = {
         ("data", "source"): "folder",
@@ -130,9 +130,9 @@ def _fill(part: Path, target: Path, pictures: Path, listing: Listing, options: I
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
-    report = sanity_report(pictures, found, meaning, classes, inspection)
+    report = sanity_report(images, found, meaning, classes, inspection)
     files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
-    files["README.md"] = _readme(target, pictures, classes, inspection)
+    files["README.md"] = _readme(target, images, classes, inspection)
     for name, text in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def _fill(part: Path, target: Path, pictures: Path, listing: Listing, options: I
     return report
 
 
-def _class_names(meaning: Meaning, names: Sequence[str] | None) -> list[str]:
+def _class_names(meaning: MaskMeaning, names: Sequence[str] | None) -> list[str]:
     count = len(meaning.values)
     if names is None:
         return ["background", *(f"class_{number}" for number in range(1, count))]
@@ -165,33 +165,33 @@ def _params_text(values: dict[Key, Any]) -> tuple[str, Params]:
     return text, validate_params(YAML(typ="safe", pure=True).load(text), "the new params.yaml")
 
 
-def _written_root(pictures: Path, target: Path) -> str:
+def _written_root(images: Path, target: Path) -> str:
     """``data.root``: relative within one Git repository, which may be cloned elsewhere; absolute otherwise."""
     repository = _work_tree(target)
-    if repository is not None and pictures.is_relative_to(repository):
-        return Path(os.path.relpath(pictures, target.resolve())).as_posix()
-    return pictures.as_posix()
+    if repository is not None and images.is_relative_to(repository):
+        return Path(os.path.relpath(images, target.resolve())).as_posix()
+    return images.as_posix()
 
 
-def _convert(listing: Listing, pictures: Path, folder: Path, meaning: Meaning) -> None:
-    """The pictures in a folder of their own, with masks that hold class numbers."""
+def _convert(listing: Listing, images: Path, folder: Path, meaning: MaskMeaning) -> None:
+    """The images in a folder of their own, with masks that hold class numbers."""
     for record in listing.records:
-        below = folder / record.image.relative_to(pictures)
+        below = folder / record.image.relative_to(images)
         below.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(record.image, below)  # takes no space
         except OSError:
             shutil.copy2(record.image, below)
     for name in ("train.txt", "val.txt", "test.txt"):
-        if (pictures / name).is_file():
-            shutil.copy2(pictures / name, folder / name)
+        if (images / name).is_file():
+            shutil.copy2(images / name, folder / name)
     write_class_numbers([record for record in listing.records if record.mask], meaning, folder / "masks")
 
 
-def _readme(target: Path, pictures: Path, classes: Sequence[str], inspection: Inspection) -> str:
+def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:
     return read_template("README.md").format(
         name=target.name,
-        pictures=pictures,
+        images=images,
         classes=", ".join(classes),
         train=inspection.count("train"),
         val=inspection.count("val"),

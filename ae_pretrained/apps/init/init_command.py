@@ -1,4 +1,4 @@
-"""``ae-pretrained init``: a project folder for one's own pictures."""
+"""``ae-pretrained init``: a project folder for one's own images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ae_pretrained.errors import PipelineError
 
 _EPILOG = """\
-PICTURES holds images/ and masks/, paired by name (a.jpg, a.png). A mask has one channel with the number of its class
+IMAGES holds images/ and masks/, paired by name (a.jpg, a.png). A mask has one channel with the number of its class
 in each pixel: 0 background, 1 the first class, and so on, 255 where nobody labelled. Black and white masks (0, 255)
 are understood too. docs/own-data.md has an example.
 """
@@ -17,12 +17,10 @@ are understood too. docs/own-data.md has an example.
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "init", help="make a project for one's own pictures and masks", epilog=_EPILOG
-    )
+    parser = commands.add_parser("init", help="make a project for one's own images and masks", epilog=_EPILOG)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the project: a new or an empty folder")
     parser.add_argument(
-        "--from", dest="pictures", type=Path, required=True, help="folder with images/ and masks/"
+        "--from", dest="images", type=Path, required=True, help="folder with images/ and masks/"
     )
     parser.add_argument("--classes", help="names by mask value, background first: background,leaf,flower")
     parser.add_argument(
@@ -34,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--image-size",
         type=int,
         default=64,
-        help="side of the pictures that the models see, px (default: 64)",
+        help="side of the images that the models see, px (default: 64)",
     )
     parser.add_argument(
         "--on-error",
@@ -61,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> None:
         image_size=arguments.image_size,
         on_error=arguments.on_error,
     )
-    print(create_project(arguments.folder, arguments.pictures, options))
+    print(create_project(arguments.folder, arguments.images, options))
     print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")
     if classes is None:
         print("  name the classes in params.yaml (data.classes), now class_1, …")

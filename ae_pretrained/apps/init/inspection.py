@@ -1,4 +1,4 @@
-"""What ``prepare`` will make of a folder of pictures, found out beforehand and in the same way."""
+"""What ``prepare`` will make of a folder of images, found out beforehand and in the same way."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import (
     LeftOut,
     PairRow,
-    Plan,
-    check_plan,
+    SplitAssignment,
+    assign_splits,
+    check_splits,
     left_out_by_source,
-    make_plan,
-    take_out_leaks,
+    remove_leaks,
     with_species,
 )
 from ae_pretrained.preparation.decoding import Outcome, decode_all
@@ -28,10 +28,10 @@ from ae_pretrained.sources.folder import FolderSource
 
 @dataclass(frozen=True)
 class Inspection:
-    """Pictures, splits and what is wrong.
+    """Images, splits and what is wrong.
 
     Attributes:
-        records, outcomes: every picture and what came of it.
+        records, outcomes: every image and what came of it.
         plan: rows of every split, and what was left out.
         pairs: near-duplicates and what is done about them.
         warnings: what the plan's check has to say.
@@ -39,16 +39,16 @@ class Inspection:
 
     records: Sequence[Record]
     outcomes: Sequence[Outcome]
-    plan: Plan
+    plan: SplitAssignment
     pairs: Sequence[PairRow]
     warnings: Sequence[str]
 
     def count(self, split: str) -> int:
-        """Pictures of a split."""
+        """Images of a split."""
         return len(self.plan.splits[split])
 
     def sizes(self) -> np.ndarray:
-        """(n, 2) width and height of the pictures that could be decoded, px."""
+        """(n, 2) width and height of the images that could be decoded, px."""
         return np.array([outcome.size for outcome in self.outcomes if outcome.error is None])
 
     def left_out(self, reason: str) -> list[LeftOut]:
@@ -57,7 +57,7 @@ class Inspection:
 
 
 def list_folder(root: Path) -> Listing:
-    """The pictures and masks of a folder, paired; nothing is decoded.
+    """The images and masks of a folder, paired; nothing is decoded.
 
     Raises:
         DataError: naming what is there, when it has not the layout of source ``folder``.
@@ -70,25 +70,25 @@ def list_folder(root: Path) -> Listing:
         shown = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") if entries else "nothing"
         absent = " and ".join(f"{name}/" for name in missing)
         raise DataError(
-            f"{root}: there is no {absent}; expected images/ with the pictures and masks/ with a mask of the same "
+            f"{root}: there is no {absent}; expected images/ with the images and masks/ with a mask of the same "
             f"name for each (a.jpg, a.png), found {shown}"
         )
     listing = FolderSource(root, [], 255).listing()
     if not any(record.mask for record in listing.records):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
-        raise DataError(f"{root}: no picture has a mask; {detail}")
+        raise DataError(f"{root}: no image has a mask; {detail}")
     return listing
 
 
 def header_sizes(records: Sequence[Record]) -> np.ndarray:
-    """(n, 2) width and height of the pictures, from their headers; those that are no pictures are left out."""
+    """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
     sizes = []
     for record in records:
         try:
             with Image.open(record.image) as image:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
-            continue  # reported when the pictures are decoded
+            continue  # reported when the images are decoded
     return np.array(sizes).reshape(-1, 2)
 
 
@@ -115,7 +115,7 @@ def check_findings(listing: Listing, more: Sequence[str]) -> None:
 
 
 def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspection:
-    """Decode every picture, draw the splits and look for near-duplicates, as ``prepare`` does.
+    """Decode every image, draw the splits and look for near-duplicates, as ``prepare`` does.
 
     Args:
         root: folder with images/ and masks/, whose masks hold class numbers.
@@ -134,10 +134,10 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
     records = with_species(listing.records, outcomes, params.classes)
-    plan = make_plan(records, outcomes, params, seed)
+    plan = assign_splits(records, outcomes, params, seed)
     plan.left_out += left_out_by_source(listing.findings, lenient)
     rows = sorted(plan.split_of())
     thumbnails = staging.thumbnails()[rows]
     pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
-    table = take_out_leaks(plan, pairs, rows, records)
-    return Inspection(records, outcomes, plan, table, check_plan(plan, outcomes, params))
+    table = remove_leaks(plan, pairs, rows, records)
+    return Inspection(records, outcomes, plan, table, check_splits(plan, outcomes, params))

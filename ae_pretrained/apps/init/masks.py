@@ -44,7 +44,7 @@ class FoundValues:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class MaskMeaning:
     """What mask values are taken for.
 
     Attributes:
@@ -74,7 +74,7 @@ def scan_masks(paths: Sequence[Path]) -> FoundValues:
     """Read every mask and count its values.
 
     Raises:
-        DataError: when the masks are pictures in colour, which says more than a list of unusable files would.
+        DataError: when the masks are images in colour, which says more than a list of unusable files would.
     """
     found = FoundValues()
 
@@ -109,13 +109,13 @@ def _refuse_color(path: Path) -> None:
     more = ", …" if len(colors) > 6 else ""
     kind = "grey values stored three times" if (colors == colors[:, :1]).all() else f"{len(colors)} colours"
     raise DataError(
-        f"{path}: the mask is a picture in colour (mode {image.mode}; {kind}: {shown}{more}). Expected one channel "
+        f"{path}: the mask is an image in colour (mode {image.mode}; {kind}: {shown}{more}). Expected one channel "
         "with the number of its class in each pixel: 0 background, 1 the first class, and so on, 255 where nobody "
         "labelled. docs/own-data.md shows how to turn colours into class numbers"
     )
 
 
-def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: int | None) -> Meaning:
+def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: int | None) -> MaskMeaning:
     """What the values are taken for.
 
     Args:
@@ -137,7 +137,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
             "masks are black and white (0 and 255): 0 is taken for background, 255 for the one class. Were 255 "
             "to mean unlabelled, say --ignore-index 255"
         )
-        return Meaning(_BINARY, _free_value(_BINARY), note)
+        return MaskMeaning(_BINARY, _free_value(_BINARY), note)
     ignore = IGNORE_INDEX if ignore_index is None else ignore_index
     labels = [value for value in present if value != ignore]
     if len(labels) < 2:
@@ -146,7 +146,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
             "unlabelled. Expected at least two of 0, 1, 2, …"
         )
     if labels == list(range(len(labels))):
-        return Meaning(tuple(labels), ignore)
+        return MaskMeaning(tuple(labels), ignore)
     if len(labels) > _MOST_CLASSES:
         raise DataError(
             f"the masks hold {len(labels)} different values ({_listed(labels)}): shades of grey, not classes. Were "
@@ -161,7 +161,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
     )
 
 
-def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | None) -> Meaning:
+def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | None) -> MaskMeaning:
     if ignore_index is not None and ignore_index in wanted:
         raise DataError(f"--ignore-index {ignore_index} is also in --mask-values {_listed(wanted)}")
     default = _free_value(wanted) if IGNORE_INDEX in wanted else IGNORE_INDEX
@@ -173,7 +173,7 @@ def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | 
         )
     if absent := [value for value in wanted if value not in present]:
         raise DataError(f"--mask-values names {_listed(absent)}, but the masks hold {_listed(present)}")
-    return Meaning(wanted, ignore)
+    return MaskMeaning(wanted, ignore)
 
 
 def _free_value(taken: Sequence[int]) -> int:
@@ -185,7 +185,7 @@ def _listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "")
 
 
-def write_class_numbers(records: Sequence[Record], meaning: Meaning, folder: Path) -> None:
+def write_class_numbers(records: Sequence[Record], meaning: MaskMeaning, folder: Path) -> None:
     """Write masks anew as ``folder/NAME.png``, with class numbers, and 255 on unlabelled pixels."""
     table = meaning.table()
     for record in tqdm(records, desc="class numbers", unit="mask", disable=None):
@@ -193,7 +193,7 @@ def write_class_numbers(records: Sequence[Record], meaning: Meaning, folder: Pat
         try:
             numbers, _ = translate(read_mask(record.mask), table)
         except DataError:
-            continue  # found already when the values were counted; the picture stays without a mask
+            continue  # found already when the values were counted; the image stays without a mask
         path = folder / f"{record.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         written, content = cv2.imencode(".png", numbers)

@@ -1,4 +1,4 @@
-"""What was found in a folder of pictures, for people to read."""
+"""What was found in a folder of images, for people to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.apps.init.inspection import Inspection
-from ae_pretrained.apps.init.masks import FoundValues, Meaning
+from ae_pretrained.apps.init.masks import FoundValues, MaskMeaning
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
 
 _FEW_MASKS = 5
@@ -19,11 +19,11 @@ _RARE = 0.001  # share of the labelled pixels
 
 
 def sanity_report(
-    pictures: Path, found: FoundValues, meaning: Meaning, classes: Sequence[str], inspection: Inspection
+    images: Path, found: FoundValues, meaning: MaskMeaning, classes: Sequence[str], inspection: Inspection
 ) -> str:
-    """The report: pictures, masks, splits, near-duplicates, and warnings."""
-    lines = [f"Pictures   {pictures}"]
-    lines += _indented(_pictures(inspection))
+    """The report: images, masks, splits, near-duplicates, and warnings."""
+    lines = [f"Images   {images}"]
+    lines += _indented(_images(inspection))
     lines += ["", "Masks"]
     lines += _indented(_mask_table(found, meaning, classes))
     lines += ["", "Splits"]
@@ -38,7 +38,7 @@ def _indented(lines: Iterator[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _pictures(inspection: Inspection) -> Iterator[str]:
+def _images(inspection: Inspection) -> Iterator[str]:
     labelled = sum(record.mask is not None for record in inspection.records)
     yield f"{labelled} with a mask, {len(inspection.records) - labelled} without (for the autoencoder alone)"
     sizes = inspection.sizes()
@@ -54,7 +54,7 @@ def _pictures(inspection: Inspection) -> Iterator[str]:
     yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} of them in two splits (one each is taken out)"
 
 
-def _mask_table(found: FoundValues, meaning: Meaning, classes: Sequence[str]) -> Iterator[str]:
+def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]) -> Iterator[str]:
     width = max(map(len, [*classes, "(unlabelled)"])) + 2
     yield f"{'value':<8}{'class':<{width}}{'pixels':>9}{'masks':>9}"
     total = max(1, int(found.pixels.sum()))
@@ -73,7 +73,7 @@ def _splits(inspection: Inspection) -> Iterator[str]:
 
 
 def _warnings(
-    found: FoundValues, meaning: Meaning, classes: Sequence[str], inspection: Inspection
+    found: FoundValues, meaning: MaskMeaning, classes: Sequence[str], inspection: Inspection
 ) -> Iterator[str]:
     if meaning.note:
         yield meaning.note
@@ -94,8 +94,8 @@ def _warnings(
             "they count in no loss and no figure"
         )
     for reason, advice in (
-        (NO_FOREGROUND, "taken for masks that nobody drew: their pictures are not evaluated"),
-        (NO_LABEL, "their pictures are not evaluated"),
+        (NO_FOREGROUND, "taken for masks that nobody drew: their images are not evaluated"),
+        (NO_LABEL, "their images are not evaluated"),
         (VANISHED, "raise data.image_size"),
     ):
         if items := inspection.left_out(reason):
@@ -104,7 +104,7 @@ def _warnings(
         yield f"{len(skipped)} unusable files are left out, for instance: {skipped[0].detail}"
     if inspection.count("test") < _FEW_TEST:
         yield (
-            f"{inspection.count('test')} test pictures: the figures will be rough; the report gives their 95 % "
+            f"{inspection.count('test')} test images: the figures will be rough; the report gives their 95 % "
             "interval"
         )
     yield from inspection.warnings

@@ -1,4 +1,4 @@
-"""Parameters of a project, chosen by the number and the shape of its pictures."""
+"""Parameters of a project, chosen by the number and the shape of its images."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def smallest_image_size() -> int:
 
 
 def choose_resize(sizes: np.ndarray) -> Literal["stretch", "pad"]:
-    """``pad`` where many of the pictures (n, 2: width, height) are far from square; ``stretch`` loses no pixel."""
+    """``pad`` where many of the images (n, 2: width, height) are far from square; ``stretch`` loses no pixel."""
     low, high = np.percentile(sizes[:, 0] / sizes[:, 1], [5, 95])
     return "stretch" if low >= _NEARLY_SQUARE[0] and high <= _NEARLY_SQUARE[1] else "pad"
 
 
-def training_values(num_labelled: int, num_pictures: int, image_size: int) -> dict[Key, Any]:
+def training_values(num_labelled: int, num_images: int, image_size: int) -> dict[Key, Any]:
     """Batch sizes, epochs and block size.
 
-    Training is meant to take about the same number of updates whatever the number of pictures, within limits: few
-    pictures are seen more often, and many at least ten times.
+    Training is meant to take about the same number of updates whatever the number of images, within limits: few
+    images are seen more often, and many at least ten times.
 
     Args:
-        num_labelled: training pictures with masks.
-        num_pictures: training pictures with or without masks, which the autoencoder sees.
-        image_size: side of the square pictures, px.
+        num_labelled: training images with masks.
+        num_images: training images with or without masks, which the autoencoder sees.
+        image_size: side of the square images, px.
     """
     values: dict[Key, Any] = {("train_ae", "corruption", "mask_block"): max(4, image_size // 8)}
     for section, count, updates in (
-        ("train_ae", num_pictures, _UPDATES_AE),
+        ("train_ae", num_images, _UPDATES_AE),
         ("train_seg", num_labelled, _UPDATES_SEG),
     ):
         batch = next(size for size in (32, 16, 8, 4) if count >= 10 * size or size == 4)

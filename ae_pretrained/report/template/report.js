@@ -2,21 +2,21 @@
 (() => {
   const buttons = [...document.querySelectorAll(".zoom")];
   const dialog = document.getElementById("viewer");
-  const picture = dialog.querySelector("img");
+  const image = dialog.querySelector("img");
   const caption = dialog.querySelector("span");
   let current = 0;
   const show = (place) => {
     current = (place + buttons.length) % buttons.length;
     const shown = buttons[current].querySelector("img");
-    picture.src = shown.src;
-    picture.alt = shown.alt;
-    picture.classList.remove("full");
+    image.src = shown.src;
+    image.alt = shown.alt;
+    image.classList.remove("full");
     caption.textContent = shown.alt;
-    picture.parentElement.scrollTo(0, 0);
+    image.parentElement.scrollTo(0, 0);
     if (!dialog.open) dialog.showModal();
   };
   buttons.forEach((button, place) => button.addEventListener("click", () => show(place)));
-  picture.addEventListener("click", () => picture.classList.toggle("full"));
+  image.addEventListener("click", () => image.classList.toggle("full"));
   dialog.querySelector(".previous").addEventListener("click", () => show(current - 1));
   dialog.querySelector(".next").addEventListener("click", () => show(current + 1));
   dialog.querySelector(".close").addEventListener("click", () => dialog.close());

@@ -14,29 +14,29 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from ae_pretrained.apps.demo import analysis
-from ae_pretrained.apps.demo.analysis import Analyst
+from ae_pretrained.apps.demo.analysis import DemoModel
 from ae_pretrained.apps.demo.app import MAX_UPLOAD, create_app
 from ae_pretrained.apps.demo.server import allowed_hosts
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.preparation.image_reader import read_picture
+from ae_pretrained.preparation.image_reader import read_image
 from tests.apps.demo.conftest import CLASSES
 
 
 @pytest.fixture
-def analyst(weights: Path) -> Analyst:
-    return Analyst.load(weights / "segmenter.safetensors", weights / "autoencoder.safetensors")
+def demo_model(weights: Path) -> DemoModel:
+    return DemoModel.load(weights / "segmenter.safetensors", weights / "autoencoder.safetensors")
 
 
 @pytest.fixture
-def client(analyst: Analyst) -> FlaskClient:
-    return create_app(analyst, allowed_hosts("127.0.0.1")).test_client()
+def client(demo_model: DemoModel) -> FlaskClient:
+    return create_app(demo_model, allowed_hosts("127.0.0.1")).test_client()
 
 
-def encoded(picture: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+def encoded(image: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, kind, **options)
+    Image.fromarray(image).save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -55,7 +55,7 @@ def test_answer_is_what_the_models_say(client: FlaskClient, weights: Path, oxfor
     path = next(path for path in paths if max(Image.open(path).size) <= 1280)
     answer = client.post("/predict", data=path.read_bytes())
     assert answer.status_code == 200
-    photo = read_picture(path)
+    photo = read_image(path)
     expected = Segmenter.load(weights / "segmenter.safetensors").predict([photo])[0]
     found = answer.get_json()
     assert (found["height"], found["width"]) == photo.shape[:2]
@@ -88,8 +88,8 @@ def test_large_photo_is_shown_smaller_and_measured_whole(client: FlaskClient) ->
 
 
 def test_without_autoencoder_there_is_no_reconstruction(weights: Path) -> None:
-    analyst = Analyst.load(weights / "segmenter.safetensors", None)
-    client = create_app(analyst, None).test_client()
+    demo_model = DemoModel.load(weights / "segmenter.safetensors", None)
+    client = create_app(demo_model, None).test_client()
     assert "reconstruction" not in client.post("/predict", data=encoded(noise(40, 50))).get_json()["layers"]
     page = client.get("/").get_data(as_text=True)
     assert "No autoencoder is loaded" in page
@@ -103,12 +103,12 @@ def jpeg_cut_short() -> bytes:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b"", 400, "no picture"),
-        (b"%PDF-1.4 no picture at all", 415, "no picture that can be read"),
-        (b"GIF89a", 415, "no picture that can be read"),
+        (b"", 400, "no image"),
+        (b"%PDF-1.4 no image at all", 415, "no image that can be read"),
+        (b"GIF89a", 415, "no image that can be read"),
         (encoded(noise(30, 30), "PPM"), 415, "kind PPM"),
         (jpeg_cut_short(), 422, "truncated"),
-        (encoded(noise(60, 60))[:2000], 422, "not a readable picture"),
+        (encoded(noise(60, 60))[:2000], 422, "not a readable image"),
         (bytes(MAX_UPLOAD + 1), 413, "20 MB"),
     ],
     ids=["empty", "pdf", "head-of-gif", "ppm", "cut-jpeg", "cut-png", "large"],
@@ -119,7 +119,7 @@ def test_what_is_no_photo_is_refused(client: FlaskClient, body: bytes, status: i
     assert said in answer.get_json()["error"]
 
 
-def test_enormous_picture_is_refused_by_its_header(
+def test_enormous_image_is_refused_by_its_header(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object) -> None:
@@ -149,8 +149,8 @@ def test_only_its_own_names_on_loopback(client: FlaskClient, host: str, status: 
     assert client.get("/", headers={"Host": host}).status_code == status
 
 
-def test_any_name_where_the_names_are_not_known(analyst: Analyst) -> None:
-    client = create_app(analyst, allowed_hosts("0.0.0.0")).test_client()
+def test_any_name_where_the_names_are_not_known(demo_model: DemoModel) -> None:
+    client = create_app(demo_model, allowed_hosts("0.0.0.0")).test_client()
     assert client.get("/", headers={"Host": "workstation.lan:8000"}).status_code == 200
 
 
@@ -198,9 +198,9 @@ def test_our_own_fault_is_told_without_its_inside(
     assert client.application.debug is False
 
 
-def test_one_photo_at_a_time(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_photo_at_a_time(demo_model: DemoModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several requests at once: the model never runs twice at a time, and all get their own answer."""
-    app = create_app(analyst, None)
+    app = create_app(demo_model, None)
     inside, most = 0, 0
     predict = Segmenter.predict
 
@@ -231,9 +231,9 @@ def test_one_photo_at_a_time(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) 
 
 def test_models_that_are_none(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="absent"):
-        Analyst.load(tmp_path / "absent.safetensors", None)
+        DemoModel.load(tmp_path / "absent.safetensors", None)
     with pytest.raises(PipelineError, match="holds a 'segmenter', expected a 'autoencoder'"):
-        Analyst.load(weights / "segmenter.safetensors", weights / "segmenter.safetensors")
+        DemoModel.load(weights / "segmenter.safetensors", weights / "segmenter.safetensors")
 
 
 def test_the_page_names_the_classes(client: FlaskClient) -> None:

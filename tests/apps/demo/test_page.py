@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
-from ae_pretrained.apps.demo.analysis import Analyst
+from ae_pretrained.apps.demo.analysis import DemoModel
 from ae_pretrained.apps.demo.app import create_app
 from ae_pretrained.apps.demo.server import allowed_hosts, open_socket
 from tests.report.chromium import find_chromium
@@ -31,10 +31,10 @@ _DROP = """([name, content]) => {
 
 @pytest.fixture(scope="module")
 def address(weights: Path) -> Iterator[str]:
-    analyst = Analyst.load(weights / "segmenter.safetensors", weights / "autoencoder.safetensors")
+    demo_model = DemoModel.load(weights / "segmenter.safetensors", weights / "autoencoder.safetensors")
     with open_socket("127.0.0.1", 0) as listening:
         server = create_server(
-            create_app(analyst, allowed_hosts("127.0.0.1")), sockets=[listening], threads=2
+            create_app(demo_model, allowed_hosts("127.0.0.1")), sockets=[listening], threads=2
         )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -129,13 +129,13 @@ def test_choose_a_file_then_another(tab: Watched, oxford_sample: Path) -> None:
     assert tab.complaints == []
 
 
-def test_what_is_no_picture(tab: Watched, tmp_path: Path, photo: Path) -> None:
+def test_what_is_no_image(tab: Watched, tmp_path: Path, photo: Path) -> None:
     text = tmp_path / "notes.txt"
-    text.write_text("no picture")
+    text.write_text("no image")
     tab.drop(text)
     alert = tab.page.get_by_role("alert")
     alert.wait_for(state="visible")
-    assert "no picture that can be read" in alert.inner_text()
+    assert "no image that can be read" in alert.inner_text()
     assert tab.page.locator("#result").is_hidden()
     large = tmp_path / "large.jpg"
     large.write_bytes(bytes(21 * 1024 * 1024))
@@ -160,7 +160,7 @@ def test_fits_the_screen(browser: Any, address: str, photo: Path, width: int, sc
 
 
 def test_everything_has_a_name(tab: Watched, photo: Path) -> None:
-    """For those who do not see the page: every control and every picture on it says what it is."""
+    """For those who do not see the page: every control and every image on it says what it is."""
     tab.drop(photo)
     tab.page.locator("#mask").wait_for(state="visible")
     unnamed = tab.page.evaluate(

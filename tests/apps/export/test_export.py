@@ -43,7 +43,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 def _onnx(proto: onnx.ModelProto) -> Run:
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    return lambda x: np.asarray(session.run(None, {"pictures": x})[0])
+    return lambda x: np.asarray(session.run(None, {"images": x})[0])
 
 
 def _script(content: bytes) -> Run:
@@ -65,7 +65,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(torch.from_numpy(logits).softmax(dim=1))
 
 
-def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Callable[..., np.ndarray]) -> None:
+def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, images: Callable[..., np.ndarray]) -> None:
     """Both exports against PyTorch at several sizes, logits within 1e-4.
 
     ONNX is compared with PyTorch in float64: in float32 PyTorch's own group norm, which instance norm runs on, is
@@ -79,7 +79,7 @@ def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Calla
     )
     least = smallest_input(model)
     for size in [*SIZES, (2, least, least + 1)]:
-        x = pictures(*size)
+        x = images(*size)
         logits, found = usual(x), exported(x)
         assert found.shape == logits.shape == (size[0], 3, *size[1:])
         assert np.abs(found - exact(x)).max() < 1e-4, size
@@ -87,13 +87,13 @@ def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, pictures: Calla
         assert np.abs(scripted(x) - logits).max() < 1e-4, size
 
 
-def _pictures(oxford_sample: Path, count: int, height: int, width: int) -> np.ndarray:
+def _images(oxford_sample: Path, count: int, height: int, width: int) -> np.ndarray:
     """Real photos as (count, 3, height, width) in [0, 1]."""
     paths = sorted((oxford_sample / "images").glob("*.jpg"))[:count]
-    pictures = [
+    images = [
         cv2.resize(read_photo(path, ""), (width, height), interpolation=cv2.INTER_AREA) for path in paths
     ]
-    return np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255
 
 
 @lru_cache
@@ -114,7 +114,7 @@ def _exported(name: str) -> onnx.ModelProto:
 )
 def test_exports_equal_pytorch_on_real_photos(name: str, oxford_sample: Path) -> None:
     script = to_torchscript(_network(name), INFO)
-    _compare(_network(name), _exported(name), script, partial(_pictures, oxford_sample))
+    _compare(_network(name), _exported(name), script, partial(_images, oxford_sample))
 
 
 def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
@@ -123,8 +123,8 @@ def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
     except PipelineError as error:
         pytest.skip(str(error))
     model, info = load_unet(path)
-    pictures = partial(_pictures, oxford_sample)
-    _compare(model, to_onnx(model, info), to_torchscript(model, info), pictures)
+    images = partial(_images, oxford_sample)
+    _compare(model, to_onnx(model, info), to_torchscript(model, info), images)
 
 
 def test_metadata() -> None:
@@ -164,7 +164,7 @@ def test_eight_bits_are_smaller_and_close(oxford_sample: Path) -> None:
     small = quantize(full)
     assert "ConvInteger" in {node.op_type for node in small.graph.node}
     assert {prop.key for prop in small.metadata_props} == {prop.key for prop in full.metadata_props}
-    x = _pictures(oxford_sample, 4, 50, 61)
+    x = _images(oxford_sample, 4, 50, 61)
     expected, found = _torch(model)(x), _onnx(small)(x)
     assert found.shape == expected.shape
     assert 0 < np.abs(found - expected).mean() < 0.1 * expected.std()

@@ -1,4 +1,4 @@
-"""Small folders of pictures and masks that tests make projects from."""
+"""Small folders of images and masks that tests make projects from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 
-def write_pictures(
+def write_images(
     root: Path, values: tuple[int, ...] = (0, 1, 2), count: int = 24, unlabelled: int = 0
 ) -> Path:
-    """Pictures of noise; every mask holds all the values, in stripes of changing width."""
+    """Images of noise; every mask holds all the values, in stripes of changing width."""
     rng = np.random.default_rng(0)
     for folder in ("images", "masks"):
         (root / folder).mkdir(parents=True, exist_ok=True)

@@ -13,31 +13,31 @@ from ae_pretrained.apps.init.create_project import InitOptions, create_project
 from ae_pretrained.apps.init.settings import training_values
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import load_params
-from tests.apps.init.folders import write_pictures
+from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path / "my pictures", unlabelled=5)
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "my images", unlabelled=5)
 
 
-def init(target: Path, pictures: Path, *options: str) -> int:
-    return main(["init", str(target), "--from", str(pictures), *options])
+def init(target: Path, images: Path, *options: str) -> int:
+    return main(["init", str(target), "--from", str(images), *options])
 
 
 def leftovers(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "my pictures")
+    return sorted(path.name for path in folder.iterdir() if path.name != "my images")
 
 
 def test_a_project_has_all_that_it_needs(
-    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = tmp_path / "project"
-    assert init(project, pictures, "--classes", "soil, leaf,flower") == 0
+    assert init(project, images, "--classes", "soil, leaf,flower") == 0
     params = load_params(project / "params.yaml")
     assert params.data.source == "folder"
-    assert params.data.root == str(pictures)
+    assert params.data.root == str(images)
     assert params.data.classes == ["soil", "leaf", "flower"]
     assert params.data.ignore_index == 255
     assert params.data.resize == "stretch"
@@ -61,14 +61,14 @@ def test_a_project_has_all_that_it_needs(
     assert "24 with a mask, 5 without" in said
     assert "all of 64 x 48 px" in said
     assert "train 16, val 3, test 5, autoencoder alone 5 (drawn by seed)" in said
-    assert "5 test pictures: the figures will be rough" in said
+    assert "5 test images: the figures will be rough" in said
     assert leftovers(tmp_path) == ["project"]
 
 
 def test_classes_without_names_are_asked_for(
-    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert init(tmp_path / "project", pictures) == 0
+    assert init(tmp_path / "project", images) == 0
     assert load_params(tmp_path / "project/params.yaml").data.classes == ["background", "class_1", "class_2"]
     assert "name the classes in params.yaml" in capsys.readouterr().out
 
@@ -90,19 +90,19 @@ def test_other_values_are_written_anew(
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pictures, project = write_pictures(tmp_path / "my pictures", values), tmp_path / "project"
-    assert init(project, pictures, *options) == 0
+    images, project = write_images(tmp_path / "my images", values), tmp_path / "project"
+    assert init(project, images, *options) == 0
     assert said in capsys.readouterr().out
     params = load_params(project / "params.yaml")
-    assert (params.data.root, params.data.ignore_index) == ("data/pictures", 255)
-    for path in sorted((pictures / "masks").iterdir()):
+    assert (params.data.root, params.data.ignore_index) == ("data/images", 255)
+    for path in sorted((images / "masks").iterdir()):
         stored = np.asarray(Image.open(path))
-        written = np.asarray(Image.open(project / "data/pictures/masks" / path.name))
+        written = np.asarray(Image.open(project / "data/images/masks" / path.name))
         np.testing.assert_array_equal(written, np.vectorize(expected.get)(stored))
-    copied = project / "data/pictures/images/p03.png"
-    assert copied.read_bytes() == (pictures / "images/p03.png").read_bytes()
+    copied = project / "data/images/images/p03.png"
+    assert copied.read_bytes() == (images / "images/p03.png").read_bytes()
     assert (
-        "data/pictures"
+        "data/images"
         not in subprocess.run(
             ["git", "-C", str(project), "status", "--porcelain", "-uall"],
             capture_output=True,
@@ -134,175 +134,175 @@ def test_values_that_fit_nothing(
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pictures = write_pictures(tmp_path / "my pictures", values)
-    assert init(tmp_path / "project", pictures, *options) == 1
+    images = write_images(tmp_path / "my images", values)
+    assert init(tmp_path / "project", images, *options) == 1
     assert said in capsys.readouterr().err
     assert leftovers(tmp_path) == []
 
 
-def test_masks_in_colour(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in sorted((pictures / "masks").iterdir()):
+def test_masks_in_colour(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted((images / "masks").iterdir()):
         numbers = np.asarray(Image.open(path))
         Image.fromarray(np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]], np.uint8)[numbers]).save(path)
-    assert init(tmp_path / "project", pictures) == 1
+    assert init(tmp_path / "project", images) == 1
     said = capsys.readouterr().err
-    assert "picture in colour (mode RGB; 3 colours: (0, 0, 0), (0, 128, 0), (128, 0, 0))" in said
+    assert "image in colour (mode RGB; 3 colours: (0, 0, 0), (0, 128, 0), (128, 0, 0))" in said
     assert "number of its class in each pixel" in said
     assert leftovers(tmp_path) == []
 
 
-def test_masks_saved_as_shades(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_masks_saved_as_shades(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint8)[::2], (48, 1))[:, :64]
     ramp[:, ::3] += 97
-    for path in (pictures / "masks").iterdir():
+    for path in (images / "masks").iterdir():
         Image.fromarray(ramp).save(path)
-    assert init(tmp_path / "project", pictures) == 1
+    assert init(tmp_path / "project", images) == 1
     assert "shades of grey, not classes" in capsys.readouterr().err
 
 
-def break_no_pictures(pictures: Path) -> None:
-    for path in (*pictures.glob("images/*"), *pictures.glob("masks/*")):
+def break_no_images(images: Path) -> None:
+    for path in (*images.glob("images/*"), *images.glob("masks/*")):
         path.unlink()
 
 
-def break_no_masks(pictures: Path) -> None:
-    for path in pictures.glob("masks/*"):
+def break_no_masks(images: Path) -> None:
+    for path in images.glob("masks/*"):
         path.unlink()
 
 
-def break_no_mask_folder(pictures: Path) -> None:
-    (pictures / "masks").rename(pictures / "labels")
+def break_no_mask_folder(images: Path) -> None:
+    (images / "masks").rename(images / "labels")
 
 
-def break_too_few(pictures: Path) -> None:
-    for path in (*pictures.glob("*/p0[3-9].png"), *pictures.glob("*/p[12]*.png")):
+def break_too_few(images: Path) -> None:
+    for path in (*images.glob("*/p0[3-9].png"), *images.glob("*/p[12]*.png")):
         path.unlink()
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (break_no_pictures, "no picture has a mask"),
-        (break_no_masks, "no picture has a mask; "),
-        (break_no_mask_folder, "there is no masks/; expected images/ with the pictures"),
+        (break_no_images, "no image has a mask"),
+        (break_no_masks, "no image has a mask; "),
+        (break_no_mask_folder, "there is no masks/; expected images/ with the images"),
         (break_too_few, "split is empty"),
     ],
 )
 def test_folders_that_are_none(
-    tmp_path: Path, pictures: Path, damage: object, said: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, images: Path, damage: object, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    damage(pictures)  # type: ignore[operator]
-    assert init(tmp_path / "project", pictures) == 1
+    damage(images)  # type: ignore[operator]
+    assert init(tmp_path / "project", images) == 1
     assert said in capsys.readouterr().err
     assert leftovers(tmp_path) == []
 
 
 def test_faulty_files_are_listed_or_left_out(
-    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (pictures / "masks/p03.png").unlink()
-    (pictures / "images/p05.png").write_bytes(b"no picture")
-    (pictures / "masks/p07.png").write_bytes(b"no mask")
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(pictures / "masks/p09.png")
-    assert init(tmp_path / "project", pictures) == 1
+    (images / "masks/p03.png").unlink()
+    (images / "images/p05.png").write_bytes(b"no image")
+    (images / "masks/p07.png").write_bytes(b"no mask")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(images / "masks/p09.png")
+    assert init(tmp_path / "project", images) == 1
     said = capsys.readouterr().err
     assert "images/p03" in said or "p03.png" in said
     assert "p07.png" in said
     assert "--on-error skip" in said
     assert leftovers(tmp_path) == []
-    assert init(tmp_path / "project", pictures, "--on-error", "skip") == 0
+    assert init(tmp_path / "project", images, "--on-error", "skip") == 0
     assert load_params(tmp_path / "project/params.yaml").data.on_error == "skip"
     report = (tmp_path / "project/sanity.txt").read_text()
     assert "3 x unusable file" in report
-    assert "1 x picture without mask" in report
+    assert "1 x image without mask" in report
 
 
-def test_a_corrupt_picture_is_found_beforehand(
-    tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+def test_a_corrupt_image_is_found_beforehand(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (pictures / "images/p05.png").write_bytes(b"no picture")
-    assert init(tmp_path / "project", pictures) == 1
+    (images / "images/p05.png").write_bytes(b"no image")
+    assert init(tmp_path / "project", images) == 1
     assert "1 file stands in the way" in capsys.readouterr().err
     assert leftovers(tmp_path) == []
 
 
 def test_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures = write_pictures(tmp_path / "my pictures", (0, 1, 255), count=40)
+    images = write_images(tmp_path / "my images", (0, 1, 255), count=40)
     for number in range(4):
-        mask = np.asarray(Image.open(pictures / f"masks/p{number:02}.png")).copy()
+        mask = np.asarray(Image.open(images / f"masks/p{number:02}.png")).copy()
         mask[:20] = 2
-        Image.fromarray(mask).save(pictures / f"masks/p{number:02}.png")
-    Image.fromarray(np.zeros((48, 64), np.uint8)).save(pictures / "masks/p39.png")
-    assert init(tmp_path / "project", pictures) == 0
+        Image.fromarray(mask).save(images / f"masks/p{number:02}.png")
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "masks/p39.png")
+    assert init(tmp_path / "project", images) == 0
     said = capsys.readouterr().out
     assert "class 'class_2' is in 4 masks only" in said
     assert "% of the pixels are unlabelled (value 255)" in said
     assert "1 masks: no foreground pixel in the mask (p39, …)" in said
 
 
-def test_nothing_is_overwritten(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_overwritten(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "notes.txt").write_text("mine")
-    assert init(project, pictures) == 1
+    assert init(project, images) == 1
     assert "is not empty (holds notes.txt)" in capsys.readouterr().err
     assert [path.name for path in project.iterdir()] == ["notes.txt"]
-    assert init(project / "notes.txt", pictures) == 1
+    assert init(project / "notes.txt", images) == 1
     assert "is a file" in capsys.readouterr().err
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_folder_is_filled(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where it is the current one: it stays the same folder."""
     project = tmp_path / "project"
     project.mkdir()
     monkeypatch.chdir(project)
     node = project.stat().st_ino
-    assert init(Path(), pictures) == 0
+    assert init(Path(), images) == 0
     assert project.stat().st_ino == node
     assert (Path.cwd() / "dvc.yaml").is_file()
     assert not [path for path in project.iterdir() if path.name.endswith(".part")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_place(tmp_path: Path, pictures: Path) -> None:
+def test_unwritable_place(tmp_path: Path, images: Path) -> None:
     place = tmp_path / "locked"
     place.mkdir(mode=0o500)
     with pytest.raises(PipelineError, match="cannot be written"):
-        create_project(place / "project", pictures, InitOptions())
+        create_project(place / "project", images, InitOptions())
 
 
-def test_a_place_that_cannot_be(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_that_cannot_be(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert init(tmp_path / "file" / "project", pictures) == 1
+    assert init(tmp_path / "file" / "project", images) == 1
     assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_failure_at_the_end_leaves_nothing(
-    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ae_pretrained.apps.init.create_project._put_under_git", fail)
     with pytest.raises(PipelineError, match="No space left on device"):
-        create_project(tmp_path / "project", pictures, InitOptions())
+        create_project(tmp_path / "project", images, InitOptions())
     assert leftovers(tmp_path) == []
 
 
 def test_within_a_git_repository_no_other_is_made(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    pictures = write_pictures(tmp_path / "my pictures")
+    images = write_images(tmp_path / "my images")
     project = tmp_path / "work" / "project"
-    create_project(project, pictures, InitOptions())
+    create_project(project, images, InitOptions())
     assert not (project / ".git").exists()
-    assert load_params(project / "params.yaml").data.root == "../../my pictures"
+    assert load_params(project / "params.yaml").data.root == "../../my images"
     status = ["git", "-C", str(tmp_path), "status", "--porcelain"]
     assert ".part" not in subprocess.run(status, capture_output=True, text=True, check=True).stdout
 
 
-def test_without_git(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    create_project(tmp_path / "project", pictures, InitOptions())
+    create_project(tmp_path / "project", images, InitOptions())
     assert "no_scm = true" in (tmp_path / "project/.dvc/config").read_text()
 
 
@@ -318,8 +318,8 @@ def test_training_takes_about_as_many_updates_whatever_the_number(
 
 
 def test_photos_of_other_shapes_are_padded(tmp_path: Path) -> None:
-    pictures = write_pictures(tmp_path / "my pictures")
-    for path in (*pictures.glob("images/*"), *pictures.glob("masks/*")):
+    images = write_images(tmp_path / "my images")
+    for path in (*images.glob("images/*"), *images.glob("masks/*")):
         Image.open(path).resize((64, 24), Image.Resampling.NEAREST).save(path)
-    create_project(tmp_path / "project", pictures, InitOptions())
+    create_project(tmp_path / "project", images, InitOptions())
     assert load_params(tmp_path / "project/params.yaml").data.resize == "pad"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ae_pretrained.apps.init.create_project import InitOptions, create_project
-from tests.apps.init.folders import write_pictures
+from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 from tests.pipeline.conftest import TINY, Workspace
 
@@ -29,8 +29,8 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_repro_runs_then_has_nothing_to_do_then_sees_an_upgrade(tmp_path: Path, library: Path) -> None:
-    pictures = write_pictures(tmp_path / "pictures", (0, 1, 255), unlabelled=4)
-    create_project(tmp_path / "project", pictures, InitOptions(classes=("soil", "leaf")))
+    images = write_images(tmp_path / "images", (0, 1, 255), unlabelled=4)
+    create_project(tmp_path / "project", images, InitOptions(classes=("soil", "leaf")))
     project = Workspace(tmp_path / "project")
     skipped = ("data.synthetic", "data.image_size")
     tiny = {key: value for key, value in TINY.items() if not key.startswith(skipped)}
@@ -45,12 +45,12 @@ def test_repro_runs_then_has_nothing_to_do_then_sees_an_upgrade(tmp_path: Path, 
     assert again.count("Running stage") == again.count("Running stage 'library'") == 1
     assert project.git("status", "--porcelain") == ""
 
-    # An upgrade that changes the training of the segmenter, and one picture beside.
+    # An upgrade that changes the training of the segmenter, and one image beside.
     module = library / "training" / "finetune.py"
     module.write_text(module.read_text() + "\n# upgraded\n")
     project.dvc("repro", "library")
     stale = json.loads(project.dvc("status", "--json").stdout)
     changed = {name for name, what in stale.items() if "changed deps" in str(what)}
     assert changed == {"train_seg"}
-    (pictures / "images/p00.png").write_bytes((pictures / "images/p01.png").read_bytes())
+    (images / "images/p00.png").write_bytes((images / "images/p01.png").read_bytes())
     assert {"fetch", "prepare"} <= json.loads(project.dvc("status", "--json").stdout).keys()
