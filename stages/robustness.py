@@ -6,7 +6,7 @@ from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.robustness import evaluate_robustness
 from ae_pretrained.models.weights import load_unet
 from ae_pretrained.params import load_params
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 
 
 def main() -> None:

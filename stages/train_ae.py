@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ae_pretrained.params import load_params
 from ae_pretrained.pretraining.pretrain import pretrain
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ae_pretrained.params.gate import check_params
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 
 
 def main() -> None:

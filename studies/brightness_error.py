@@ -21,7 +21,7 @@ from ae_pretrained.evaluation.autoencoder_measures import reconstruct
 from ae_pretrained.evaluation.inference import Compute, batches, best_compute, load_images, load_valid
 from ae_pretrained.metrics.image_quality import psnr, squared_error
 from ae_pretrained.models.weights import load_autoencoder
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 
 CORRECTIONS = ("as it is", "mean put right", "mean and contrast put right")
 BATCH_SIZE = 64

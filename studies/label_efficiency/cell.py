@@ -11,7 +11,7 @@ from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summa
 from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.models.weights import load_unet
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.grid import CELLS, DATA, PRETRAINED, Cell, cell_params, read_grid
 
 

@@ -2,7 +2,7 @@
 
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.fetch import fetch
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.grid import DATA, study_params
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ae_pretrained.pretraining.pretrain import pretrain
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.grid import DATA, PRETRAINED, changes_of, read_grid, study_params
 
 

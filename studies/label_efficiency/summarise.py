@@ -16,7 +16,7 @@ from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, la
 from ae_pretrained.figures.style import save_png
 from ae_pretrained.files import write_json, write_text
 from ae_pretrained.params import load_params
-from stages.run import run_stage
+from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
 from studies.label_efficiency.statistics import Interval, paired_difference, t_interval, updates_to_reach
 
