@@ -21,10 +21,14 @@ from ae_pretrained.params.editing import flatten
 from tests.conftest import ROOT
 
 LIBRARY = "ae_pretrained"
-PIPELINES = ["dvc.yaml", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("studies/*/dvc.yaml"))]
-# In no list of dependencies. DVC tracks the values of params.yaml key by key. The modules beside the folders are imported
-# everywhere: in the lists, a better error message would train everything again. Who changes what one of them does to a
-# figure runs `dvc repro --force` (CONTRIBUTING.md).
+PACKAGES = (LIBRARY, "stages", "studies")
+PIPELINES = [
+    "dvc.yaml",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("studies/*/dvc.yaml")),
+]
+# In no list of dependencies. DVC tracks the values of params.yaml key by key. The modules beside the folders are
+# imported everywhere: in the lists, a better error message would train everything again. Who changes what one of them
+# does to a figure runs `dvc repro --force` (CONTRIBUTING.md).
 SUPPORT = {
     *(f"{LIBRARY}/{name}.py" for name in ("__init__", "compat", "constants", "errors", "files", "hardware")),
     *(f"{LIBRARY}/{name}.py" for name in ("memory", "provenance", "stage_runner")),
@@ -46,8 +50,7 @@ LAYERS = (
 
 @cache
 def imports() -> grimp.ImportGraph:
-    packages = (LIBRARY, "stages", "studies")
-    return grimp.build_graph(*packages, cache_dir=None, exclude_type_checking_imports=True)
+    return grimp.build_graph(*PACKAGES, cache_dir=None, exclude_type_checking_imports=True)
 
 
 def stages_of(pipeline: str) -> dict[str, dict[str, Any]]:
@@ -63,7 +66,7 @@ def dependency_of(module: str) -> str:
 
 
 def imported_by(script: str) -> set[str]:
-    """Folders and files that a script needs. Importing a module also runs the ``__init__`` of the packages above it."""
+    """Folders and files that a script needs, with the ``__init__`` of every package above an imported module."""
     pending, found = {script}, set()
     while pending:
         module = pending.pop()
@@ -94,14 +97,32 @@ def test_a_stage_depends_on_what_its_script_imports(pipeline: str) -> None:
     assert wrong == [], f"{pipeline}, deps:\n" + "\n".join(wrong)
 
 
-def test_code_is_imported_where_it_can_be_seen() -> None:
-    """The test above reads import statements. By name, only `import ae_pretrained` and the command line import."""
-    by_name = [
-        path.relative_to(ROOT / LIBRARY).as_posix()
-        for path in sorted((ROOT / LIBRARY).rglob("*.py"))
-        if {"import_module", "__import__"} & {getattr(n, "attr", getattr(n, "id", "")) for n in nodes(path)}
-    ]
-    assert [name for name in by_name if name != "__init__.py" and not name.startswith("apps/")] == []
+def test_code_is_imported_where_the_test_above_can_see_it() -> None:
+    """By name, only packages import what a notebook asks them for, and the command line; no module asks them."""
+    by_name, asked = [], []
+    lazy = {f"{LIBRARY}{dots}": names for dots, names in lazy_names().items()}
+    for path in sorted(file for top in PACKAGES for file in (ROOT / top).rglob("*.py")):
+        where = path.relative_to(ROOT).as_posix()
+        for node in nodes(path):
+            if getattr(node, "attr", getattr(node, "id", "")) in ("import_module", "__import__"):
+                by_name.append(where)
+            elif isinstance(node, ast.ImportFrom) and lazy.get(node.module or "", set()) & {
+                alias.name for alias in node.names
+            }:
+                asked.append(f"{where}, line {node.lineno}: import from the module, not from {node.module}")
+    assert [name for name in by_name if not name.endswith("__init__.py") and "/apps/" not in name] == []
+    assert asked == []
+
+
+def lazy_names() -> dict[str, set[str]]:
+    """What packages import at first use (`_LAZY` in their ``__init__``), by the rest of their dotted name."""
+    found = {}
+    for path in (ROOT / LIBRARY).rglob("__init__.py"):
+        for node in nodes(path):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_LAZY":
+                dots = "".join(f".{part}" for part in path.parent.relative_to(ROOT / LIBRARY).parts)
+                found[dots] = set(ast.literal_eval(node.value))
+    return found
 
 
 def test_every_parameter_is_declared_by_a_stage_and_exists() -> None:
@@ -117,7 +138,9 @@ def test_every_parameter_is_declared_by_a_stage_and_exists() -> None:
 
 def test_imports_point_one_way() -> None:
     folders = {path.name for path in (ROOT / LIBRARY).iterdir() if (path / "__init__.py").is_file()}
-    assert folders == {name for layer in LAYERS[:-1] for name in layer.module_tails}, "give it a place in LAYERS"
+    assert folders == {name for layer in LAYERS[:-1] for name in layer.module_tails}, (
+        "give it a place in LAYERS"
+    )
     illegal = imports().find_illegal_dependencies_for_layers(LAYERS, containers={LIBRARY})
     chains = {
         " -> ".join((sorted(route.heads)[0], *route.middle, sorted(route.tails)[0]))
