@@ -20,10 +20,10 @@ from ae_pretrained.evaluation.autoencoder_measures import (
 from ae_pretrained.evaluation.embeddings import pooled_features, principal_components, probe_labels, tsne
 from ae_pretrained.evaluation.inference import Compute, load_images
 from ae_pretrained.evaluation.selection import best_median_worst, spread
-from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
 from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import save_png
+from ae_pretrained.files import write_metrics
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.params.evaluation_params import EvalAEParams
 from ae_pretrained.params.training_params import CorruptionParams

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.files import write_table
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import (
     PairRow,
@@ -124,13 +124,11 @@ def _write_index(
     outcomes: Sequence[Outcome],
     order: np.ndarray | None,
 ) -> None:
-    # Names of files need not be valid text; what cannot be encoded goes out as the bytes that it came in as.
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for position, row in enumerate(rows):
-            record, outcome = records[row], outcomes[row]
-            box = " ".join(map(str, outcome.box))
-            rank = "" if order is None else int(order[position])
-            flags = outcome.mask_problem or ""
-            writer.writerow([record.name, record.species, record.breed, *outcome.size, box, rank, flags])
+    lines = []
+    for position, row in enumerate(rows):
+        record, outcome = records[row], outcomes[row]
+        box = " ".join(map(str, outcome.box))
+        rank = "" if order is None else int(order[position])
+        flags = outcome.mask_problem or ""
+        lines.append([record.name, record.species, record.breed, *outcome.size, box, rank, flags])
+    write_table(path, COLUMNS, lines)

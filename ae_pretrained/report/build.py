@@ -16,6 +16,7 @@ from ae_pretrained.figures.curves import training_curves
 from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
 from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
+from ae_pretrained.report.numbers import format_number
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
 from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
 
@@ -147,18 +148,3 @@ def flatten(values: Any, prefix: str = "") -> list[tuple[str, Any]]:
     for key, value in values.items():
         rows += flatten(value, f"{prefix}.{key}" if prefix else str(key))
     return rows
-
-
-def format_number(value: Any) -> str:
-    """A figure for people: four decimals, thousands apart, lists with commas."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
-    if isinstance(value, list | tuple):
-        return ", ".join(format_number(item) for item in value) or "none"
-    return str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections import defaultdict
@@ -14,7 +13,7 @@ from typing import Any
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, label_efficiency
 from ae_pretrained.figures.style import save_png
-from ae_pretrained.files import write_json, write_text
+from ae_pretrained.files import write_json, write_table
 from ae_pretrained.params import load_params
 from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
@@ -224,19 +223,9 @@ def _budget_title(budget: str, counts: Sequence[int]) -> str:
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows of the same columns; floats to 6 digits, NaN as an empty field."""
-    buffer = io.StringIO()
+    """Rows of the same columns as a CSV."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _text(value) for key, value in row.items()} for row in rows)
-    write_text(path, buffer.getvalue())
-
-
-def _text(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return "" if math.isnan(value) else f"{value:.6g}"
+    write_table(path, columns, [[row.get(column, "") for column in columns] for row in rows])
 
 
 if __name__ == "__main__":
