@@ -51,8 +51,6 @@ def test_a_project_has_all_that_it_needs(
         ".git/HEAD",
     ):
         assert (project / name).is_file(), name
-    for script in (ROOT / "stages").glob("*.py"):
-        assert (project / "stages" / script.name).read_bytes() == script.read_bytes()
     comments = [line.partition("#")[2] for line in (ROOT / "params.yaml").read_text().splitlines()[4:]]
     assert [
         line.partition("#")[2] for line in (project / "params.yaml").read_text().splitlines()[3:]

@@ -18,14 +18,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the package that stages import, as if it were installed."""
-    shutil.copytree(
-        ROOT / "ae_pretrained",
-        tmp_path / "site" / "ae_pretrained",
-        ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"),
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    return tmp_path / "site" / "ae_pretrained"
+    """A copy of the package and the stage scripts, as a wheel installs them (see setup.py)."""
+    package = tmp_path / "site" / "ae_pretrained"
+    skipped = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    shutil.copytree(ROOT / "ae_pretrained", package, ignore=skipped)
+    shutil.copytree(ROOT / "stages", package / "stages", ignore=skipped)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    return package
 
 
 def test_repro_runs_then_has_nothing_to_do_then_sees_an_upgrade(tmp_path: Path, library: Path) -> None:
@@ -45,8 +44,8 @@ def test_repro_runs_then_has_nothing_to_do_then_sees_an_upgrade(tmp_path: Path, 
     assert again.count("Running stage") == again.count("Running stage 'library'") == 1
     assert project.git("status", "--porcelain") == ""
 
-    # An upgrade that changes the training of the segmenter, and one image beside.
-    module = library / "training" / "finetune.py"
+    # An upgrade that changes the training of the segmenter, and one image that changes.
+    module = library / "finetuning" / "finetune.py"
     module.write_text(module.read_text() + "\n# upgraded\n")
     project.dvc("repro", "library")
     stale = json.loads(project.dvc("status", "--json").stdout)
