@@ -4,9 +4,9 @@ A wheel carries the scripts of the folder ``stages`` as ``ae_pretrained/stages``
 finds them. pyproject.toml could say so only with a list of every package.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 setup(
-    packages=[*find_packages(include=["ae_pretrained*"]), "ae_pretrained.stages"],
+    packages=[*find_namespace_packages(include=["ae_pretrained*"]), "ae_pretrained.stages"],
     package_dir={"ae_pretrained.stages": "stages"},
 )
