@@ -1,1 +1,1 @@
-"""Using a trained segmenter: photos in, masks, overlays and tables out."""
+"""Using a trained segmenter: images in, masks, overlays and tables out."""

@@ -1,4 +1,4 @@
-"""From the probabilities of a small square back to a mask at the photo's own size."""
+"""From the probabilities of a small square back to a mask at the image's own size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 _STRIP_PIXELS = (
     2**18
-)  # pixels worked on at a time; what is held beside the result does not grow with the photo
+)  # pixels worked on at a time; what is held beside the result does not grow with the image
 
 
 def _neighbours(count_in: int, count_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def most_probable(probabilities: np.ndarray, height: int, width: int) -> tuple[n
 
     Args:
         probabilities: (C, h, w) float32, of the content alone, without padding.
-        height, width: of the photo, px.
+        height, width: of the image, px.
 
     Returns:
         (height, width) uint8 class ids, the lower one of equals, and (height, width) float32 probabilities of them.
