@@ -6,9 +6,12 @@ one, which is gone. Its copied stage scripts name other modules that are gone to
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # only then, and never when something else imports this module
-    from ae_pretrained.apps.init.library import WAY_ON
+WAY_ON = (
+    "Make a new project from the same images (`ae-pretrained init NEW --from IMAGES`) and carry your changes of "
+    "params.yaml over, or install the ae-pretrained that made this project"
+)
 
+if sys.argv[:1] == ["-m"]:  # on the way to it, and never when something else imports this module
     sys.exit(
         f"\nERROR: an earlier ae-pretrained made this project; its stages/ do not fit this version. {WAY_ON}."
     )

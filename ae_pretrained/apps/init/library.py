@@ -17,12 +17,9 @@ import ae_pretrained
 from ae_pretrained.apps.stage_command import LIBRARY, stage_folder
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
+from ae_pretrained.project import WAY_ON
 
 PACKAGES, STAGES = "packages", "stages"
-WAY_ON = (
-    "Make a new project from the same images (`ae-pretrained init NEW --from IMAGES`) and carry your changes of "
-    "params.yaml over, or install the ae-pretrained that made this project"
-)
 _DIGITS = 16
 
 
