@@ -1,4 +1,4 @@
-"""``ae-pretrained predict``: masks, overlays and a table of one's own images."""
+"""``ae-pretrained predict``: masks, overlays and a table for the user's own images."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from ae_pretrained.prediction.prediction_tables import Row, Unreadable
 
 _EPILOG = """\
-Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
-0, or 2 when some images could not be read (the others are done), or 1 when nothing was done.
+Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code: 0;
+2 when some images could not be read (the others are done); 1 when nothing was done.
 """
 _WIDEST = 48
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("predict", help="segment images of one's own", epilog=_EPILOG)
+    parser = commands.add_parser("predict", help="segment your own images", epilog=_EPILOG)
     parser.add_argument(
         "images",
         nargs="+",
         type=Path,
         metavar="IMAGE",
-        help="images, and folders of images (with their sub-folders)",
+        help="image files, and folders of images (with their sub-folders)",
     )
     parser.add_argument(
         "--model",
@@ -37,11 +37,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--out", type=Path, default=Path("predictions"), help="folder of the results (default: %(default)s)"
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: auto, a GPU if there is one",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=16, help="images that are predicted at once (default: %(default)s)"
-    )
+    parser.add_argument("--batch-size", type=int, default=16, help="images per batch (default: %(default)s)")
     parser.add_argument(
         "--no-flip",
         action="store_true",

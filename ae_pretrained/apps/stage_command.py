@@ -30,7 +30,7 @@ def stage_names() -> list[str]:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("stage", help="run one stage of the pipeline; dvc.yaml of a project does")
+    parser = commands.add_parser("stage", help="run one stage of the pipeline (a project's dvc.yaml does)")
     parser.add_argument("name", metavar="NAME", choices=[LIBRARY, *stage_names()], help="one of %(choices)s")
     parser.set_defaults(run=_run)
 

@@ -126,7 +126,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """A training log: column to one value an epoch, NaN where a cell is empty.
+    """A training log: column to one value per epoch, NaN where a cell is empty.
 
     Raises:
         PipelineError: when the file is absent or has no epoch.

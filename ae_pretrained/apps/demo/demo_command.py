@@ -12,12 +12,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine alone)"
     )
-    parser.add_argument("--port", type=int, default=8000, help="0: any that is free (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="0: any free port (default: %(default)s)")
     parser.add_argument("--model", type=Path, help="segmenter (default: the one that comes with the package)")
     parser.add_argument(
         "--autoencoder",
         type=Path,
-        help="autoencoder (default: the one that comes with the package, where --model is not given)",
+        help="for the reconstruction (default: the one that comes with the package, unless --model is given)",
     )
     parser.set_defaults(run=_run)
 
