@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ae_pretrained.prediction.prediction_tables import Row, Unreadable
 
 _EPILOG = """\
-Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code: 0;
-2 when some images could not be read (the others are done); 1 when nothing was done.
+Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
+0; 2 when some images could not be read (the others are done); 1 when nothing was done.
 """
 _WIDEST = 48
 

@@ -14,7 +14,7 @@ from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 
 
 def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
-    """Decode an image, turned upright as its EXIF says, as ``image_reader.read_image`` does.
+    """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
@@ -30,14 +30,14 @@ def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
 
 
 def find_images(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
-    """The images that files and folders stand for.
+    """The images that files and folders name.
 
-    A file counts whatever its ending. Of a folder and its sub-folders, files with an image's ending count, in
-    order of name; hidden ones do not. An image named twice counts once.
+    A file counts whatever its ending. In a folder and its sub-folders, files with the ending of an image count, in
+    order of name; hidden files do not. An image that is named twice counts once.
 
     Args:
         sources: files and folders.
-        leave_out: a sub-folder that is passed over, such as the one where earlier results lie.
+        leave_out: a sub-folder to skip, such as the one with earlier results.
 
     Raises:
         DataError: for a source that is absent, and a folder without an image.

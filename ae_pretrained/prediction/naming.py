@@ -1,4 +1,4 @@
-"""How result files are called: one name per image, and never that of an image."""
+"""Names of result files: one per input image, and never that of an input image."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ MASK, OVERLAY = "_mask.png", "_overlay.png"
 
 
 def shown(path: Path | str) -> str:
-    """A path as text that can be printed and written; names that are no UTF-8 get a replacement character."""
+    """A path as text that can be printed and written; what is not UTF-8 becomes a replacement character."""
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
 def result_names(images: Sequence[Path]) -> list[str]:
-    """A name for the results of each image: its stem, and ``STEM_2``, ``STEM_3`` … where a stem comes again.
+    """A name for the results of each image: its stem, or ``STEM_2``, ``STEM_3`` … if the stem is taken.
 
-    Names that differ in case alone are the same one: some file systems do not tell them apart.
+    Names that differ only in case count as the same: some file systems do not distinguish them.
     """
     stems = {image.stem.casefold() for image in images}
     taken: set[str] = set()
     names = []
     for image in images:
         name, count = image.stem, 1
-        # The name of a second `cat` is not to be that of an image which is called `cat_2`.
+        # The second `cat` must not take the name of an image that is called `cat_2`.
         while name.casefold() in taken or (count > 1 and name.casefold() in stems):
             count += 1
             name = f"{image.stem}_{count}"
@@ -36,7 +36,7 @@ def result_names(images: Sequence[Path]) -> list[str]:
 
 
 def check_no_image_is_replaced(images: Sequence[Path], names: Sequence[str], folder: Path) -> None:
-    """Refuse to write a result over one of the images.
+    """Refuse to write a result over one of the input images.
 
     Raises:
         PipelineError: naming the first image that would be lost.

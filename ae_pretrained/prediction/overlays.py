@@ -33,7 +33,7 @@ def mask_png(mask: np.ndarray, num_classes: int) -> bytes:
 
 
 def tint_image(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """Tint the foreground in the colours of its classes and draw its outline; the background stays as it is.
+    """Tint the foreground in the colours of its classes and draw its outline; the background is not changed.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -53,7 +53,7 @@ def tint_image(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndar
     outline = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((thickness, thickness), np.uint8)) > 0
     out = image.copy()
     rows = max(1, _STRIP_PIXELS // width)
-    for start in range(0, height, rows):  # in strips: nothing of the size of the image but the result
+    for start in range(0, height, rows):  # in strips: only the result is as large as the image
         part = slice(start, start + rows)
         tint = colors[mask[part]]
         blended = cv2.addWeighted(image[part], 1 - _OPACITY, tint, _OPACITY, 0)
@@ -65,7 +65,7 @@ def tint_image(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndar
 
 def image_png(image: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB as PNG."""
-    # OpenCV writes a large image several times faster than Pillow, at about the same size.
+    # OpenCV writes a large PNG several times faster than Pillow, of about the same size.
     done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
         raise ValueError(f"OpenCV cannot write a PNG of shape {image.shape}")

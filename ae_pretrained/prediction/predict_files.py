@@ -1,4 +1,4 @@
-"""Images through a segmenter into a folder of results."""
+"""Segment image files and write masks, overlays and tables into a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WRITERS = 4
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What came of the images, in their order.
+    """Results, in the order of the images.
 
     Attributes:
         rows: one per image that was predicted.
@@ -49,8 +49,8 @@ def predict_into(
 ) -> FolderResult:
     """Predict images and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
 
-    Every file is written whole or not at all, and replaces one of the same name from an earlier run. Memory does
-    not grow with the number of images, save for a row each.
+    Every file is written whole or not at all, and replaces one of the same name from an earlier run. Only the rows
+    of the tables grow with the number of images.
 
     Args:
         segmenter: predicts.

@@ -1,4 +1,4 @@
-"""What was predicted, image by image, as JSON and CSV."""
+"""The predictions as JSON and CSV, one row per image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ae_pretrained.files import write_json, write_text
 
 @dataclass(frozen=True)
 class Row:
-    """What the tables say about one image.
+    """One image in the tables.
 
     Attributes:
         file: the image.

@@ -43,7 +43,7 @@ class Segmenter:
     Attributes:
         classes: names by class id, background first.
         image_size: side of the square that the network sees, px.
-        resize: how an image is brought to it: ``stretch``, or ``pad``, which keeps the aspect ratio.
+        resize: how an image is resized to it: ``stretch``, or ``pad``, which keeps the aspect ratio.
         device: what runs the network, ``cpu`` or ``cuda``.
     """
 
@@ -73,7 +73,7 @@ class Segmenter:
 
         Args:
             images: (H, W, 3) uint8 RGB each; sizes may differ.
-            flip_averaging: average with the prediction for the mirror image: better, and half as fast.
+            flip_averaging: average with the prediction for the mirror image: better, but takes twice as long.
             batch_size: images that go through the network at once.
 
         Raises:
@@ -92,7 +92,7 @@ class Segmenter:
         return predictions
 
     def probabilities(self, images: Sequence[np.ndarray], *, flip_averaging: bool = True) -> list[np.ndarray]:
-        """One batch through the network, left at the network's size: small, whatever the size of the images.
+        """One batch through the network; the results stay at the network's size, however large the images are.
 
         Args:
             images: (H, W, 3) uint8 RGB each.
@@ -122,7 +122,7 @@ class Segmenter:
         return [planes[:, y0:y1, x0:x1] for planes, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)]
 
     def prediction(self, probabilities: np.ndarray, height: int, width: int) -> Prediction:
-        """What follows for an image of ``height`` x ``width`` px from its (C, h, w) of :meth:`probabilities`."""
+        """The prediction for an image of ``height`` x ``width`` px from its (C, h, w) of :meth:`probabilities`."""
         mask, confidence = most_probable(probabilities, height, width)
         counts = np.bincount(mask.ravel(), minlength=len(self.classes))
         shares = {name: float(count / mask.size) for name, count in zip(self.classes, counts, strict=True)}

@@ -1,4 +1,4 @@
-"""Images in batches, the next of them decoded while the present one is worked on."""
+"""Images in batches: the next batch is decoded while the current one is worked on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.sources.base import DataError
 
-_BATCH_PIXELS = 48_000_000  # a batch of large images is closed early: memory holds two batches and no more
+_BATCH_PIXELS = 48_000_000  # ends a batch of large images early: memory holds two batches
 
 
 @dataclass(frozen=True)
 class InputImage:
-    """An image to predict: its file, and its pixels or why there are none.
+    """An image to predict: its file, and its pixels or the reason why there are none.
 
     Attributes:
         position: its place among all.

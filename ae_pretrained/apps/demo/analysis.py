@@ -25,7 +25,7 @@ from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
 
-MAX_PIXELS = 50_000_000  # of an image; a phone's largest have that many
+MAX_PIXELS = 50_000_000  # of an image, as large phone cameras make them
 _SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the image at its own size
 _CONFIDENCE_COLORS = "viridis"
 _JPEG_QUALITY = 88
@@ -47,8 +47,8 @@ class DemoModel:
     """A segmenter and, if there is one, an autoencoder, used by one thread at a time.
 
     Args:
-        segmenter: what finds the classes.
-        autoencoder: what reconstructs images, at the size that the segmenter sees; None for no such layer.
+        segmenter: finds the classes.
+        autoencoder: reconstructs images, at the size that the segmenter sees; None: the page has no such layer.
     """
 
     def __init__(self, segmenter: Segmenter, autoencoder: Autoencoder | None) -> None:
@@ -105,7 +105,7 @@ class DemoModel:
         }
 
     def _reconstruct(self, autoencoder: Autoencoder, image: np.ndarray) -> np.ndarray:
-        """The image (h, w, 3) uint8 as the autoencoder paints it, at the network's size, without padding."""
+        """The reconstruction of an image, (h, w, 3) uint8, at the network's size, without padding."""
         size = self.segmenter.image_size
         box = content_box(image.shape[1], image.shape[0], size, self.segmenter.resize)
         square = torch.from_numpy(resize_image(image, size, box)).permute(2, 0, 1)

@@ -51,7 +51,7 @@ def _images(inspection: Inspection) -> Iterator[str]:
     for reason, count in sorted(Counter(item.reason for item in inspection.plan.left_out).items()):
         yield f"{count} x {reason}"
     leaks = sum("taken out" in row.action for row in inspection.pairs)
-    yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} of them in two splits (one each is taken out)"
+    yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} in two splits (one of each is taken out)"
 
 
 def _mask_table(found: FoundValues, encoding: MaskEncoding, classes: Sequence[str]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _warnings(
                 "its pixels to another class"
             )
         elif pixels < _RARE * labelled:
-            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will swing"
+            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will vary a lot"
     ignored = int(found.pixels[encoding.ignore_index])
     if ignored > _MUCH_IGNORED * (ignored + labelled):
         yield (
@@ -94,7 +94,7 @@ def _warnings(
             "they count in no loss and no figure"
         )
     for reason, advice in (
-        (NO_FOREGROUND, "taken for masks that nobody drew: their images are not evaluated"),
+        (NO_FOREGROUND, "counted as missing: their images are not evaluated"),
         (NO_LABEL, "their images are not evaluated"),
         (VANISHED, "raise data.image_size"),
     ):

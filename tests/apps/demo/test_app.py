@@ -238,7 +238,7 @@ def test_models_that_are_none(weights: Path, tmp_path: Path) -> None:
 
 def test_the_page_names_the_classes(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
-    assert "background, cat and dog apart" in page
+    assert "distinguishes background, cat and dog" in page
     assert all(name in page for name in CLASSES)
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page

@@ -51,7 +51,7 @@ async function show(found, name) {
   at("image").alt = `The image ${name}`;
   at("mask").alt = `Classes found in ${name}: ${what}`;
   at("confidence").alt = `How certain the model is of each pixel of ${name}`;
-  at("reconstruction").alt = `${name} as the autoencoder paints it`;
+  at("reconstruction").alt = `Reconstruction of ${name} by the autoencoder`;
   for (const layer of ["image", ...LAYERS]) {
     if (layer in found.layers) at(layer).src = found.layers[layer];
   }
