@@ -315,7 +315,7 @@ def test_training_takes_about_as_many_updates_whatever_the_number(
     assert values["train_seg", "epochs"] == epochs
 
 
-def test_photos_of_other_shapes_are_padded(tmp_path: Path) -> None:
+def test_images_of_other_shapes_are_padded(tmp_path: Path) -> None:
     images = write_images(tmp_path / "my images")
     for path in (*images.glob("images/*"), *images.glob("masks/*")):
         Image.open(path).resize((64, 24), Image.Resampling.NEAREST).save(path)
