@@ -15,17 +15,15 @@ FOLDER = Path("studies/label_efficiency")
 PARAMS = FOLDER / "params.yaml"
 GRID = FOLDER / "grid.yaml"
 DATA = FOLDER / "data"
-PRETRAINED = FOLDER / "pretrained"
+PROCESSED = DATA / "processed"
+PRETRAINED = FOLDER / "pretrained"  # records of the autoencoders, in Git
+WEIGHTS = FOLDER / "weights"  # their weights, which stay on the machine that made them
 CELLS = FOLDER / "cells"
-# Lists of arms and of the runs that they have; dvc.yaml has a stage for each.
-_GROUPS = (
-    ("baselines", "runs"),
-    ("transfers", "runs"),
-    ("baseline_controls", "control_runs"),
-    ("transfer_controls", "control_runs"),
-    ("other_pretexts", "control_runs"),
-)
+CHECKPOINTS = Path(".checkpoints/label_efficiency")
+# Lists of arms in the grid, and of the runs that they have.
+_GROUPS = (("compared", "runs"), ("controls", "control_runs"))
 REFERENCE = "scratch"  # the arm that every other is compared with
+OURS = "ours"  # the pretext task of arms that have none of their own name
 
 
 @dataclass(frozen=True)
@@ -152,3 +150,19 @@ def cell_params(cell: Cell, grid: dict[str, Any]) -> Params:
     values = params.model_dump()
     lay_over(values, changes_of(grid, "arms", cell.arm), f"arm {cell.arm}")
     return validate_params(values, f"{PARAMS} with arm {cell.arm}")
+
+
+def pretext_of(cell: Cell, grid: dict[str, Any]) -> str | None:
+    """Name of the autoencoder that a cell starts from; None for an arm that starts from none."""
+    if cell_params(cell, grid).train_seg.init != "autoencoder":
+        return None
+    return cell.arm if cell.arm in grid["pretexts"] else OURS
+
+
+def pretext_params(pretext: str, grid: dict[str, Any]) -> Params:
+    """What an autoencoder of the study is pretrained with.
+
+    Raises:
+        PipelineError: for a task that the grid does not describe.
+    """
+    return study_params(changes_of(grid, "pretexts", pretext), f"pretext {pretext}")
