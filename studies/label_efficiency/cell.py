@@ -15,6 +15,7 @@ from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summarise
+from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.models.weights import load_unet
@@ -72,7 +73,9 @@ def run_cell(cell: Cell, grid: dict[str, Any], data: dict[str, str]) -> None:
         )
     made_by = provenance(cell.seed, params.runtime.accelerator, params.train_seg.precision)
     with tempfile.TemporaryDirectory() as folder:
-        weights, metrics = Path(folder) / "segmenter.safetensors", Path(folder) / "metrics.json"
+        weights, metrics, test = (
+            Path(folder) / name for name in ("segmenter.safetensors", "metrics.json", "test.json")
+        )
         finetune(
             PROCESSED,
             autoencoder=autoencoder,
@@ -88,13 +91,16 @@ def run_cell(cell: Cell, grid: dict[str, Any], data: dict[str, str]) -> None:
         )
         trained = json.loads(metrics.read_text(encoding="utf-8"))
         model, _ = load_unet(weights)
-    result = measure_segmenter(
-        model,
-        open_split(PROCESSED, "test"),
-        len(params.data.classes),
-        params.eval_seg,
-        best_compute(params.runtime.accelerator),
-    )
+        result = measure_segmenter(
+            model,
+            open_split(PROCESSED, "test"),
+            len(params.data.classes),
+            params.eval_seg,
+            best_compute(params.runtime.accelerator),
+        )
+        # By way of a file of metrics, which refuses what is no number.
+        write_metrics(test, summarise(result, params.data.classes, params.eval_seg, params.seed))
+        measured = json.loads(test.read_text(encoding="utf-8"))
     write_json(
         CELLS / f"{cell.name}.json",
         {
@@ -105,7 +111,7 @@ def run_cell(cell: Cell, grid: dict[str, Any], data: dict[str, str]) -> None:
             "num_labelled": trained["num_images"],
             "best_update": trained["best_epoch"] * params.train_seg.updates_per_epoch,
             "val_mean_iou": trained["val_mean_iou"],
-            "test": summarise(result, params.data.classes, params.eval_seg, params.seed),
+            "test": measured,
             "settings": cell_settings(params),
             "data": data,
             "autoencoder": None if pretext is None else {"pretext": pretext, "md5": md5_of(autoencoder)},

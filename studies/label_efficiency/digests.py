@@ -21,10 +21,10 @@ def data_digest(processed: Path) -> dict[str, str]:
     names = ["train", "val", "test"]
     if (processed / "unlabelled").is_dir():
         names.append("unlabelled")
-    return {name: _split_digest(open_split(processed, name)) for name in names}
+    return {name: split_digest(open_split(processed, name)) for name in names}
 
 
-def _split_digest(split: Split) -> str:
+def split_digest(split: Split) -> str:
     """16 hexadecimal digits over images, masks, padding and the order in which labels are used, row by row."""
     digest = hashlib.blake2b(repr(split.images.shape).encode(), digest_size=8)
     for array in (split.images, split.masks):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,17 @@ def read_grid() -> dict[str, Any]:
 
 
 def cells_of(grid: dict[str, Any]) -> list[Cell]:
-    """Every cell that the grid asks for."""
+    """Every cell that the grid asks for.
+
+    Raises:
+        PipelineError: for a run of another form, or a list that the grid lacks.
+    """
+    for name in (name for group in (*_GROUPS, ("seeds",)) for name in group):
+        if name not in grid:
+            raise PipelineError(
+                f"{GRID}: no list {name!r}. Arms with every run are in `compared` (was: baselines, transfers), those "
+                "with the control runs in `controls` (was: baseline_controls, transfer_controls, other_pretexts)"
+            )
     return [
         Cell.parse(arm, run, seed)
         for arms, runs in _GROUPS
@@ -96,9 +108,15 @@ def study_params(changes: dict[str, Any], name: str) -> Params:
         changes: sections as in ``params.yaml``, only what differs.
         name: what the changes belong to, for the error.
     """
-    values = read_params(PARAMS)
+    values = copy.deepcopy(_read(PARAMS, PARAMS.read_bytes() if PARAMS.is_file() else b""))
     lay_over(values, changes, name)
     return validate_params(values, f"{PARAMS} with {name}")
+
+
+@functools.cache
+def _read(path: Path, _content: bytes) -> dict[str, Any]:
+    """The values of a params file, parsed once for each content that it has: every cell of the grid asks."""
+    return read_params(path)
 
 
 def lay_over(values: dict[str, Any], changes: dict[str, Any], name: str) -> None:
