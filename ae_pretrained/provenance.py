@@ -110,8 +110,9 @@ def digest_of_code(files: dict[str, bytes]) -> str:
 
 def processor() -> str:
     """Model name of the processor; the name of its architecture where the system does not tell."""
-    if platform.system() == "Linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+    listing = Path("/proc/cpuinfo")  # Linux
+    if listing.is_file():
+        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == "model name":
                 return value.strip()

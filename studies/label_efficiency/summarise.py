@@ -44,7 +44,7 @@ def read_cell(cell: Cell, interval: int) -> dict[str, Any]:
     path = CELLS / f"{cell.name}.json"
     if not path.is_file():
         raise PipelineError(
-            f"{path}: this cell of the grid has not been run; `dvc repro` runs what is missing"
+            f"{path}: this cell of the grid has not been run; `dvc repro {FOLDER}/dvc.yaml` runs what is missing"
         )
     values = read_record(path)
     with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
