@@ -45,8 +45,8 @@ def test_holdout_never_divides_a_group() -> None:
 
 
 def test_images_that_stand_alone_are_drawn_as_without_groups() -> None:
-    alone = holdout(GROUPS, 0.2, seed=3, groups=list(range(len(GROUPS))))
-    assert alone.tolist() == holdout(GROUPS, 0.2, seed=3).tolist()
+    alone = holdout(STRATA, 0.2, seed=3, groups=list(range(len(STRATA))))
+    assert alone.tolist() == holdout(STRATA, 0.2, seed=3).tolist()
 
 
 @pytest.mark.parametrize("sizes", [[30, 30], [1, 59], [20, 20, 20]])

@@ -121,7 +121,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
             training mask.
     """
-    source = FolderSource(root, params.classes, params.ignore_index)
+    source = FolderSource(root, params.classes, params.ignore_index, params.group_by)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
     outcomes = decode_all(listing.samples, source, lenient, scratch)
