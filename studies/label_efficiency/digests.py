@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.dataset.arrays import Split, open_split
+from ae_pretrained.dataset.arrays import Split, count_images, open_split
 
 _ROWS = 256  # images hashed at once
 
@@ -18,18 +18,17 @@ def data_digest(processed: Path) -> dict[str, str]:
     Raises:
         ArraysError: when train, val or test is not there.
     """
-    names = ["train", "val", "test"]
-    if (processed / "unlabelled").is_dir():
-        names.append("unlabelled")
-    return {name: split_digest(open_split(processed, name)) for name in names}
+    digests = {name: split_digest(open_split(processed, name)) for name in ("train", "val", "test")}
+    if "unlabelled" in count_images(processed):
+        digests["unlabelled"] = split_digest(open_split(processed, "unlabelled"), labelled=False)
+    return digests
 
 
-def split_digest(split: Split) -> str:
-    """16 hexadecimal digits over images, masks, padding and the order in which labels are used, row by row."""
+def split_digest(split: Split, labelled: bool = True) -> str:
+    """16 hexadecimal digits over images, masks (of a labelled split), padding and the order in which labels are used."""
     digest = hashlib.blake2b(repr(split.images.shape).encode(), digest_size=8)
-    for array in (split.images, split.masks):
-        for start in range(0, 0 if array is None else len(array), _ROWS):
-            assert array is not None
+    for array in (split.images, split.masks) if labelled else (split.images,):
+        for start in range(0, len(array), _ROWS):
             digest.update(np.ascontiguousarray(array[start : start + _ROWS]).data)
     for column in ("box", "label_order"):
         digest.update("\n".join(split.column(column)).encode() + b"\0")

@@ -16,7 +16,15 @@ from typing import Any
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import Params
 from ae_pretrained.params.editing import flatten
-from studies.label_efficiency.grid import CELLS, PRETRAINED, Cell, cell_params, pretext_of, pretext_params
+from studies.label_efficiency.grid import (
+    CELLS,
+    PRETRAINED,
+    PROCESSED,
+    Cell,
+    cell_params,
+    pretext_of,
+    pretext_params,
+)
 
 _SHOWN = 3  # records that an error names
 
@@ -70,21 +78,30 @@ def missing_cells(cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, s
         data: digests of the images that are there now (``digests.data_digest``).
 
     Raises:
-        PipelineError: naming records whose settings or images are others, what differs and what to do.
+        PipelineError: naming records whose settings (or, where cells are to be run, images) are others, what differs
+            and what to do.
     """
     asked = {CELLS / f"{cell.name}.json": cell_settings(cell_params(cell, grid)) for cell in cells}
     for pretext in sorted(set(filter(None, (pretext_of(cell, grid) for cell in cells)))):
         asked[PRETRAINED / f"{pretext}.json"] = autoencoder_settings(pretext_params(pretext, grid))
-    wrong, unknown = [], Counter[str]()
+    missing = [cell for cell in cells if not (CELLS / f"{cell.name}.json").is_file()]
+    wrong, unknown, old = [], Counter[str](), 0
     for path, settings in asked.items():
         if path.is_file():
             record = read_record(path)
-            found = differences(record, settings, data)
+            found, images = differences(record, settings), image_differences(record, data)
+            old += bool(images)
+            # Records of other images stand as they are; but new cells beside them would compare what cannot be.
+            found += images if missing else []
             wrong += [f"{path}: {'; '.join(found)}"] if found else []
             unknown.update(
                 ".".join(key)
                 for key in flatten(settings).keys() - flatten(record.get("settings") or {}).keys()
             )
+    if old and not missing:
+        print(
+            f"{old} records are of other images than those in {PROCESSED}; none is run anew", file=sys.stderr
+        )
     for key, count in sorted(unknown.items()):
         print(f"{key}: not compared, {count} records do not state it", file=sys.stderr)
     if wrong:
@@ -96,27 +113,30 @@ def missing_cells(cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, s
             + "\nRemove these files to run them anew (of an autoencoder, those of the cells that start from it too), "
             "or restore what they were made with."
         )
-    return [cell for cell in cells if not (CELLS / f"{cell.name}.json").is_file()]
+    return missing
 
 
-def differences(record: dict[str, Any], settings: dict[str, Any], data: dict[str, str]) -> list[str]:
-    """What a record was made with that differs from what is asked for.
+def differences(record: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """Settings of a record that differ from what is asked for.
 
     Only what both state is compared: a parameter that came or went with newer code makes no record stale.
     """
     recorded, wanted = flatten(record.get("settings") or {}), flatten(settings)
-    found = [
+    return [
         f"{'.'.join(key)} was {recorded[key]!r}, now {value!r}"
         for key, value in wanted.items()
         if key in recorded and _plain(recorded[key]) != _plain(value)
     ]
+
+
+def image_differences(record: dict[str, Any], data: dict[str, str]) -> list[str]:
+    """Splits whose images were others when a record was made."""
     images = record.get("data") or {}
-    found += [
+    return [
         f"the images of {split} were others ({images[split]}, now {digest})"
         for split, digest in data.items()
         if images.get(split, digest) != digest
     ]
-    return found
 
 
 def _plain(value: Any) -> Any:

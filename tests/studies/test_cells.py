@@ -125,9 +125,14 @@ def test_other_settings_stop_with_what_differs(
 
 
 @pytest.mark.usefixtures("nothing_trains")
-def test_other_images_stop_with_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_images_stop_new_cells_and_are_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = data_digest(PROCESSED)
     monkeypatch.setattr(cells, "data_digest", lambda _: {**data, "val": "0123456789abcdef"})
+    run(monkeypatch, cells)  # records of other images stand as they are
+    assert "records are of other images than those in" in capsys.readouterr().err
+    change(GRID, {"seeds": [0, 2], "compared": ["scratch"]})
     with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.json: the images of val were others"):
         run(monkeypatch, cells)
 

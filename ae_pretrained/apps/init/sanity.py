@@ -39,8 +39,8 @@ def _indented(lines: Iterator[str]) -> list[str]:
 
 
 def _images(inspection: Inspection) -> Iterator[str]:
-    labelled = sum(record.mask is not None for record in inspection.records)
-    yield f"{labelled} with a mask, {len(inspection.records) - labelled} without (for the autoencoder alone)"
+    labelled = sum(sample.mask is not None for sample in inspection.samples)
+    yield f"{labelled} with a mask, {len(inspection.samples) - labelled} without (for the autoencoder alone)"
     sizes = inspection.sizes()
     width, height = np.median(sizes, axis=0).round().astype(int)
     if (sizes == sizes[0]).all():
@@ -50,8 +50,12 @@ def _images(inspection: Inspection) -> Iterator[str]:
         yield f"{width} x {height} px (median), from {low_w} x {low_h} to {high_w} x {high_h} px"
     for reason, count in sorted(Counter(item.reason for item in inspection.plan.left_out).items()):
         yield f"{count} x {reason}"
-    leaks = sum("taken out" in row.action for row in inspection.pairs)
-    yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} of them in two splits (one each is taken out)"
+    if inspection.duplicates:
+        largest = max(map(len, inspection.duplicates))
+        yield (
+            f"{sum(map(len, inspection.duplicates))} near-duplicates in {len(inspection.duplicates)} groups, the "
+            f"largest of {largest}; each stays in one split"
+        )
 
 
 def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]) -> Iterator[str]:
@@ -65,7 +69,7 @@ def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]
 
 
 def _splits(inspection: Inspection) -> Iterator[str]:
-    listed = {record.split for record in inspection.records} & {"train", "val", "test"}
+    listed = {sample.split for sample in inspection.samples} & {"train", "val", "test"}
     how = f"{', '.join(sorted(listed))} as listed, the rest drawn by seed" if listed else "drawn by seed"
     counts = ", ".join(f"{name} {inspection.count(name)}" for name in ("train", "val", "test"))
     more = f", autoencoder alone {inspection.count('unlabelled')}" if inspection.count("unlabelled") else ""
