@@ -25,7 +25,7 @@ def data_digest(processed: Path) -> dict[str, str]:
 
 
 def split_digest(split: Split, labelled: bool = True) -> str:
-    """16 hexadecimal digits over images, masks (of a labelled split), padding and the order in which labels are used."""
+    """16 hexadecimal digits over images, masks (of a labelled split), padding and the order of the labels."""
     digest = hashlib.blake2b(repr(split.images.shape).encode(), digest_size=8)
     for array in (split.images, split.masks) if labelled else (split.images,):
         for start in range(0, len(array), _ROWS):
