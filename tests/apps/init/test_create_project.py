@@ -204,7 +204,6 @@ def test_faulty_files_are_listed_or_left_out(
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(images / "masks/p09.png")
     assert init(tmp_path / "project", images) == 1
     said = capsys.readouterr().err
-    assert "images/p03" in said or "p03.png" in said
     assert "p07.png" in said
     assert "--on-error skip" in said
     assert leftovers(tmp_path) == []
@@ -212,7 +211,7 @@ def test_faulty_files_are_listed_or_left_out(
     assert load_params(tmp_path / "project/params.yaml").data.on_error == "skip"
     report = (tmp_path / "project/sanity.txt").read_text()
     assert "3 x unusable file" in report
-    assert "1 x image without mask" in report
+    assert "1 x no mask" in report
 
 
 def test_a_corrupt_image_is_found_beforehand(
