@@ -77,7 +77,7 @@ def pretrain(
         [processed / name / file for name in [*names, "val"] for file in ("images.npy", "index.csv")],
     )
     torch.manual_seed(seed)
-    network = Autoencoder(ModelConfig.from_params(model), params.skips)
+    network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)
     dataset = _joined(train)
     result = fit(
         AutoencoderTask(network, params, seed),

@@ -135,7 +135,7 @@ class EpochLog(L.Callback):
     Args:
         path: the CSV.
         title: what stands before every line.
-        shown: (column, label) of the figures that matter, in order.
+        shown: figures of the line, in order: (column of the CSV, label).
     """
 
     def __init__(self, path: Path, title: str, shown: Sequence[tuple[str, str]]) -> None:
