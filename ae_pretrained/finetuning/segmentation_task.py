@@ -51,8 +51,7 @@ class SegmentationTask(TrainingTask):
         self.augment = Augmentation(**params.augmentation.model_dump())
         weights = _class_weights(params.loss.class_weights, class_frequencies)
         self.loss = SegmentationLoss(params.loss.dice, params.loss.cross_entropy, weights)
-        # No buffer: DDP would overwrite it with that of the first process before every step.
-        self._confusion: Tensor | None = None
+        self._confusion: Tensor | None = None  # (C, C) int64, what this process has seen of val in this epoch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
@@ -62,7 +61,9 @@ class SegmentationTask(TrainingTask):
         return self.report(self.loss(self.network(images), masks), "train", len(images))
 
     def on_validation_epoch_start(self) -> None:
-        self._confusion = torch.zeros(2 * (len(self.classes),), dtype=torch.int64, device=self.device)
+        self._confusion = torch.zeros(
+            len(self.classes), len(self.classes), dtype=torch.int64, device=self.device
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, masks = batch

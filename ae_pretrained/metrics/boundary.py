@@ -56,7 +56,7 @@ def boundary_counts(
         >>> truth[:, 2:6, 2:6] = 1
         >>> boundary_counts(truth.roll(1, dims=2), truth, num_classes=2, width=1)
         tensor([[38,  6],
-                [50, 18]])
+                [52, 18]])
     """
     valid = truth != ignore_index
     classes = torch.arange(num_classes, device=truth.device).view(1, -1, 1, 1)
