@@ -1,4 +1,4 @@
-"""Charts of a segmentation result: confusion, classes, calibration, pet size, breeds."""
+"""Charts of a segmentation result: confusion, classes, calibration, size of the foreground, breeds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def confusion_matrix(pooled: np.ndarray, classes: Sequence[str]) -> Figure:
 
 @styled
 def class_bars(scores: dict[str, np.ndarray], classes: Sequence[str]) -> Figure:
-    """Bars of each score, one bar a class.
+    """Bars of each score, one bar per class.
 
     Args:
         scores: name of the score to (C,) values in [0, 1]; NaN for an absent class.
@@ -221,7 +221,7 @@ def score_by_group(
         names: (g,) groups.
         means: (g,) mean over images of their mean IoU.
         counts: (g,) images.
-        kinds: (g,) species of each group, for its colour.
+        kinds: (g,) class of each group, for its colour.
     """
     order = np.argsort(-means, kind="stable")
     title = "Error analysis by breed"

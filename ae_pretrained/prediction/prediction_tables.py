@@ -1,22 +1,23 @@
-"""What was predicted, photo by photo, as JSON and CSV."""
+"""The predictions as JSON and CSV, one row per image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ae_pretrained.files import write_json, write_table
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the tables say about one photo.
+    """One image in the tables.
 
     Attributes:
-        file: the photo.
+        file: the image.
         width, height: its size, upright, px.
-        species: foreground class with the most pixels, or None.
+        class_name: foreground class with the most pixels, or None; ``class`` in the files.
         confidence: mean probability over the foreground, over all pixels where there is none.
         shares: share of the pixels by class.
         mask, overlay: the result files, relative to their folder.
@@ -25,7 +26,7 @@ class Row:
     file: str
     width: int
     height: int
-    species: str | None
+    class_name: str | None
     confidence: float
     shares: dict[str, float]
     mask: str
@@ -34,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A photo without a prediction, and why."""
+    """An image without a prediction, and why."""
 
     file: str
     error: str
@@ -53,14 +54,19 @@ def write_tables(
         {
             "classes": list(classes),
             "flip_averaging": flip_averaging,
-            "predictions": [vars(row) for row in rows],
+            "predictions": [_entry(row) for row in rows],
             "unreadable": [vars(item) for item in unreadable],
         },
     )
     shares = [f"share_{name}" for name in classes]
-    header = ["file", "width", "height", "species", "confidence", *shares, "mask", "overlay"]
+    header = ["file", "width", "height", "class", "confidence", *shares, "mask", "overlay"]
     lines = []
     for row in rows:
         numbers = [f"{number:.6f}" for number in (row.confidence, *(row.shares[name] for name in classes))]
-        lines.append([row.file, row.width, row.height, row.species or "", *numbers, row.mask, row.overlay])
+        lines.append([row.file, row.width, row.height, row.class_name or "", *numbers, row.mask, row.overlay])
     write_table(folder / "predictions.csv", header, lines)
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    """A row of the JSON file; ``class`` cannot be the name of an attribute."""
+    return {("class" if key == "class_name" else key): value for key, value in vars(row).items()}

@@ -10,19 +10,11 @@ import numpy as np
 from PIL import Image
 
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.assignment import (
-    LeftOut,
-    PairRow,
-    SplitAssignment,
-    assign_splits,
-    check_splits,
-    left_out_by_source,
-    remove_leaks,
-    with_species,
-)
+from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
 from ae_pretrained.preparation.decoding import Outcome, decode_all
-from ae_pretrained.preparation.duplicates import near_duplicates
-from ae_pretrained.sources.base import DataError, Listing, Record
+from ae_pretrained.preparation.split_plan import plan_splits
+from ae_pretrained.preparation.storage import THUMBNAILS
+from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
 
 
@@ -31,15 +23,17 @@ class Inspection:
     """Images, splits and what is wrong.
 
     Attributes:
-        records, outcomes: every image and what came of it.
+        samples, outcomes: every image and what came of it.
         plan: rows of every split, and what was left out.
-        pairs: near-duplicates and what is done about them.
+        duplicates: groups of rows that are near-identical.
+        pairs: near-duplicates that are listed, and what is done about them.
         warnings: what the plan's check has to say.
     """
 
-    records: Sequence[Record]
+    samples: Sequence[Sample]
     outcomes: Sequence[Outcome]
     plan: SplitAssignment
+    duplicates: Sequence[Sequence[int]]
     pairs: Sequence[PairRow]
     warnings: Sequence[str]
 
@@ -74,18 +68,18 @@ def list_folder(root: Path) -> Listing:
             f"name for each (a.jpg, a.png), found {shown}"
         )
     listing = FolderSource(root, [], 255).listing()
-    if not any(record.mask for record in listing.records):
+    if not any(sample.mask for sample in listing.samples):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
         raise DataError(f"{root}: no image has a mask; {detail}")
     return listing
 
 
-def header_sizes(records: Sequence[Record]) -> np.ndarray:
+def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
     sizes = []
-    for record in records:
+    for sample in samples:
         try:
-            with Image.open(record.image) as image:
+            with Image.open(sample.image) as image:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
@@ -127,17 +121,14 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
             training mask.
     """
-    source = FolderSource(root, params.classes, params.ignore_index)
+    source = FolderSource(root, params.classes, params.ignore_index, params.group_by)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
-    staging, outcomes = decode_all(listing.records, source, lenient, scratch)
+    outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
-    records = with_species(listing.records, outcomes, params.classes)
-    plan = assign_splits(records, outcomes, params, seed)
-    plan.left_out += left_out_by_source(listing.findings, lenient)
-    rows = sorted(plan.split_of())
-    thumbnails = staging.thumbnails()[rows]
-    pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
-    table = remove_leaks(plan, pairs, rows, records)
-    return Inspection(records, outcomes, plan, table, check_splits(plan, outcomes, params))
+    planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
+    planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
+    return Inspection(
+        planned.samples, outcomes, planned.assignment, planned.duplicates, planned.pairs, planned.warnings
+    )
