@@ -1,0 +1,164 @@
+"""The files of an export: where a named image lies, which split a folder stands for, what belongs together."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from ae_pretrained.sources.base import Finding
+from ae_pretrained.sources.image_files import IMAGE_ENDINGS
+
+_SPLIT_OF_WORD = {
+    "train": "train",
+    "training": "train",
+    "trainval": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+# Words that may stand beside a split's name in the name of a folder.
+_NEUTRAL_WORDS = {
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "mask",
+    "masks",
+    "label",
+    "labels",
+    "set",
+    "data",
+    "annot",
+}
+_ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9A-Za-z]+$")
+
+
+def split_of_file(name: str) -> str | None:
+    """The split that a file's name speaks of: ``instances_val2017.json`` is of val."""
+    found = {_SPLIT_OF_WORD[word] for word in _words(PurePosixPath(name).stem) if word in _SPLIT_OF_WORD}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_of_folder(path: str) -> str | None:
+    """The split that a folder of a path stands for, the innermost first: ``images/valid/a.jpg`` is of val."""
+    for part in reversed(PurePosixPath(path).parts[:-1]):
+        words = _words(part)
+        splits = {_SPLIT_OF_WORD[word] for word in words if word in _SPLIT_OF_WORD}
+        if len(splits) == 1 and all(word in _SPLIT_OF_WORD or word in _NEUTRAL_WORDS for word in words):
+            return splits.pop()
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall("[a-z]+", text.casefold())
+
+
+def group_of_file(path: str) -> str:
+    """What belongs together: Roboflow exports several versions of one image as ``NAME.rf.CODE``; otherwise empty."""
+    match = _ROBOFLOW.match(PurePosixPath(path).stem)
+    return match[1] if match else ""
+
+
+def unique_names(paths: Iterable[str]) -> list[str]:
+    """A name for each path: without its ending, unless another one differs by nothing else."""
+    paths = list(paths)
+    stems = [PurePosixPath(path).with_suffix("").as_posix() for path in paths]
+    counts = Counter(stems)
+    return [path if counts[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]
+
+
+class FileIndex:
+    """All files below a folder, by their path from it, in order. Links are followed, hidden files are passed over.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files = {_composed(path.relative_to(root).as_posix()): path for path in sorted(_walk(root))}
+        self._by_name: dict[str, list[str]] = {}
+        for path in self.files:
+            self._by_name.setdefault(PurePosixPath(path).name, []).append(path)
+
+    def images(self) -> list[str]:
+        """Files with an image's ending."""
+        return [path for path in self.files if PurePosixPath(path).suffix.lower() in IMAGE_ENDINGS]
+
+    def beside(self, known: Iterable[str]) -> list[str]:
+        """Images in the same folders as the known ones, and below ``unlabelled/``, that are not known."""
+        known = set(known)
+        folders = {PurePosixPath(path).parent for path in known}
+        return [
+            path
+            for path in self.images()
+            if path not in known and (PurePosixPath(path).parent in folders or path.startswith("unlabelled/"))
+        ]
+
+    def locate(
+        self, name: str, source: Path, findings: list[Finding], near: str = "", split: str | None = None
+    ) -> str | None:
+        """The file that an export calls ``name``, which may be a path of the machine that it was made on.
+
+        Args:
+            name: as the export has it.
+            source: the file of the export that says so, for the finding.
+            findings: gets one when there is no such file, or several.
+            near: folder of ``source``, from the root: looked into first.
+            split: of the image: where several files have the name, those in a folder of that split count.
+        """
+        wanted = PurePosixPath(_composed(name.replace("\\", "/")).lstrip("/"))
+        for folder in (near, f"{near}/images", "", "images"):
+            path = os.path.normpath(f"{folder}/{wanted}").replace(os.sep, "/").lstrip("/")
+            if path in self.files:
+                return path
+        found = self._by_name.get(wanted.name, [])
+        # The longest common end of the paths says which of several files is meant.
+        common = {path: _common_end(PurePosixPath(path), wanted) for path in found}
+        found = [path for path in found if common[path] == max(common.values())]
+        if len(found) > 1 and split is not None:
+            found = [path for path in found if split_of_folder(path) == split] or found
+        if len(found) == 1:
+            return found[0]
+        if found:
+            which = ", ".join(found[:4])
+            detail = f"{source}: names the image {name!r}, which may be any of {which} below {self.root}"
+            findings.append(Finding(split or "", name, "several images of one name", detail, True))
+        else:
+            detail = (
+                f"{source}: names the image {name!r}, but no such file is below {self.root}; copy it there"
+            )
+            findings.append(Finding(split or "", name, "listed but absent", detail, True))
+        return None
+
+
+def _walk(root: Path) -> Iterable[Path]:
+    seen = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def _common_end(path: PurePosixPath, other: PurePosixPath) -> int:
+    count = 0
+    for one, two in zip(reversed(path.parts), reversed(other.parts), strict=False):
+        if one != two:
+            break
+        count += 1
+    return count

@@ -1,0 +1,247 @@
+"""What every importer has in common: a source whose classes, splits and masks come from an export."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.sources.base import DataError, Finding, SplitHint
+from ae_pretrained.sources.formats.export_files import (
+    FileIndex,
+    group_of_file,
+    split_of_folder,
+    unique_names,
+)
+from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names
+from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
+
+_UNKNOWN = 256  # beside the class numbers and the ignored pixels
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedSample(Sample):
+    """An image whose annotation is part of a file that describes many.
+
+    Attributes:
+        annotation: that part, as text; ``mask`` is the file.
+    """
+
+    annotation: str = ""
+
+
+def annotation_of(sample: Sample) -> str:
+    """The part of a file of the export that describes a sample."""
+    assert isinstance(sample, AnnotatedSample)
+    return sample.annotation
+
+
+def check_size(sample: Sample, found: Sequence[int | None], height: int, width: int) -> None:
+    """Refuse an annotation that was made on an image of another size.
+
+    Args:
+        sample: whose annotation it is.
+        found: height and width that the annotation or the mask has; None where it does not say.
+        height, width: of the image.
+
+    Raises:
+        DataError: naming both files and both sizes.
+    """
+    if not all(found) or list(found) == [height, width]:
+        return
+    turned = " (turned by its EXIF: turn the annotation too)" if list(found) == [width, height] else ""
+    raise DataError(
+        f"{sample.mask}: the annotation of {sample.image.name} is for {found[1]} x {found[0]} px, the image has "
+        f"{width} x {height} px{turned}"
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of an export.
+
+    Attributes:
+        image: its path from the root of the export.
+        mask: file that holds its mask or shapes; None where nobody labelled it.
+        split: ``train``, ``val``, ``test``, or None where the export does not say.
+        annotation: see :class:`AnnotatedSample`; None where ``mask`` describes this image alone.
+    """
+
+    image: str
+    mask: Path | None
+    split: str | None
+    annotation: str | None = None
+
+
+class ExportSource(ABC):
+    """Images and annotations of an export, read where they lie; nothing in the folder is changed.
+
+    Args:
+        root: folder of the export.
+        classes: ``data.classes``, background first; None: all that the export names. Classes are known by their
+            names, so their order here need not be that of the export.
+        ignore_index: value of unlabelled pixels in masks of class numbers that come without names.
+    """
+
+    title: ClassVar[str]  # what users call the format
+    expects: ClassVar[str]  # the files by which it is known
+
+    def __init__(
+        self, root: Path, classes: Sequence[str] | None = None, ignore_index: int = IGNORE_INDEX
+    ) -> None:
+        self.root = root
+        self.notes: list[str] = []  # what listing() took for granted, for the user to read
+        self.ignore_index = ignore_index
+        self._classes = None if classes is None else list(classes)
+
+    @classmethod
+    @abstractmethod
+    def find(cls, root: Path) -> str | None:
+        """By which file or folder an export of this kind is known, or None; looks at names and first lines alone."""
+
+    @abstractmethod
+    def export_names(self) -> Iterable[str]:
+        """The class names of the export, in its order."""
+
+    @abstractmethod
+    def listing(self) -> Listing:
+        """Every image and every finding; nothing is decoded yet.
+
+        Raises:
+            DataError: when the export as a whole cannot be read, or holds no annotated image.
+        """
+
+    @abstractmethod
+    def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
+        """The mask of an image of this size, with the class names of the export.
+
+        Raises:
+            DataError, ValueError, KeyError, TypeError: when the annotation cannot be read; see :meth:`labels`.
+        """
+
+    # Whether pixels that no shape covers are background, as in every format but masks.
+    paints_on_background: ClassVar[bool] = True
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, background first: those given, or all that the export names."""
+        if self._classes is None:
+            self._classes = class_names(self.export_names(), self.paints_on_background)
+        return self._classes
+
+    def labels(self, sample: Sample, height: int, width: int) -> NamedMask:
+        """The mask of an image, by class name.
+
+        Raises:
+            DataError: naming the file and the image, for an annotation that cannot be read.
+        """
+        try:
+            return self.named_mask(sample, height, width)
+        except DataError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            # What is not as the format says can break anywhere.
+            said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise DataError(
+                f"{sample.mask}: the annotation of {sample.image.name} is not what {self.title} writes ({said}); "
+                "export it again"
+            ) from error
+
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of an image.
+
+        Args:
+            sample: of :meth:`listing`, with a mask.
+            height, width: of the decoded image.
+
+        Returns:
+            (height, width) uint8: positions in ``classes``, 255 where nobody labelled.
+
+        Raises:
+            DataError: for an annotation that cannot be read, is of another size, or holds an unknown class.
+        """
+        named = self.labels(sample, height, width)
+        ids = class_ids(named.names, self.classes)
+        table = np.array([_UNKNOWN if number is None else number for number in ids], dtype=np.uint16)
+        mask = table[named.values]
+        if None in ids and (mask == _UNKNOWN).any():
+            counts = np.bincount(named.values.ravel(), minlength=len(ids))
+            unknown = [
+                f"{name!r} ({counts[value]} px)"
+                for value, (name, number) in enumerate(zip(named.names, ids, strict=True))
+                if number is None and counts[value]
+            ]
+            raise DataError(
+                f"{sample.mask}: the annotation of {sample.image.name} holds {', '.join(unknown[:8])}, but "
+                f"data.classes is {', '.join(self.classes)}. Write every class there as the export spells it"
+            )
+        return mask.astype(np.uint8)
+
+    def make_listing(self, index: FileIndex, entries: Sequence[Entry], findings: list[Finding]) -> Listing:
+        """Samples in order of name.
+
+        Raises:
+            DataError: when no image has an annotation, one is described twice, or there is no train split.
+        """
+        labelled = [entry for entry in entries if entry.mask is not None]
+        if not labelled:
+            because = f"; {findings[0].detail}" if findings else ""
+            raise DataError(f"{self.root}: {self.title}: no image with an annotation{because}")
+        entries = sorted(entries, key=lambda entry: entry.image)
+        for one, two in pairwise(entries):
+            if one.image == two.image:
+                raise DataError(
+                    f"{self.root / one.image}: is described twice, by {one.mask} and by {two.mask}; remove one"
+                )
+        hints = self._split_hints({entry.split for entry in labelled})
+        samples: list[Sample] = []
+        names = unique_names(entry.image for entry in entries)
+        for name, entry in zip(names, entries, strict=True):
+            path, group = index.files[entry.image], group_of_file(entry.image)
+            if entry.mask is not None:
+                hint = hints[entry.split]
+                if entry.annotation is None:
+                    samples.append(Sample(name, path, entry.mask, hint, group=group))
+                else:
+                    samples.append(
+                        AnnotatedSample(
+                            name, path, entry.mask, hint, group=group, annotation=entry.annotation
+                        )
+                    )
+            elif entry.split in ("val", "test"):
+                detail = f"{path}: has no annotation, and {entry.split} images are not trained on"
+                findings.append(Finding(entry.split, name, "not annotated", detail, False))
+            else:
+                samples.append(Sample(name, path, None, "unlabelled", group=group))
+        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+
+    def unlabelled(self, index: FileIndex, entries: Sequence[Entry]) -> list[Entry]:
+        """The images beside the annotated ones that the export does not describe."""
+        return [
+            Entry(image, None, split_of_folder(image))
+            for image in index.beside(entry.image for entry in entries)
+        ]
+
+    def _split_hints(self, found: set[str | None]) -> dict[str | None, SplitHint]:
+        """What the splits of the export are in the pipeline: what they leave open is drawn from train.
+
+        A single split is no split. Without a test split, test images are drawn from those of train.
+        """
+        splits = found - {None}
+        if len(found) == 1:
+            return dict.fromkeys(found, "rest")
+        if not found & {"train", None}:
+            raise DataError(
+                f"{self.root}: {self.title}: there are images of {' and '.join(sorted(map(str, splits)))}, none of "
+                "train; add that part of the export, or export without splits to have them drawn"
+            )
+        train: SplitHint = "rest"
+        if "test" in splits:
+            train = "train" if "val" in splits else "trainval"
+        return {"train": train, None: train, "val": "val", "test": "test"}
