@@ -3,3 +3,6 @@
 from __future__ import annotations
 
 IGNORE_INDEX = 255
+
+# What a folder of prepared arrays holds.
+IMAGES, MASKS, INDEX = "images.npy", "masks.npy", "index.csv"

@@ -37,7 +37,7 @@ from ae_pretrained.prediction.input_files import read_photo
 from ae_pretrained.prediction.overlays import tint_photo
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.preparation.image_reader import read_mask
-from ae_pretrained.sources.base import Record
+from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.oxford import OxfordSource
 
 _ACROSS, _SHOWN = 6, 300  # photos a row; longer side of a photo on the sheet, px
@@ -69,16 +69,16 @@ class Scored:
         return int(truth[0]), int(predicted[0])
 
 
-def _records(source: OxfordSource) -> list[Record]:
+def _records(source: OxfordSource) -> list[Sample]:
     """The listed pairs, and the photos with a trimap that no list names; cats have a capital in this data set."""
     listing = source.listing()
-    records = list(listing.records)
+    records = list(listing.samples)
     for finding in listing.findings:
         image = source.root / "images" / finding.name
         mask = source.root / "annotations" / "trimaps" / f"{image.stem}.png"
         if image.suffix == ".jpg" and mask.is_file():
             species = "cat" if image.stem[0].isupper() else "dog"
-            records.append(Record(image.stem, image, mask, "unlabelled", species, ""))
+            records.append(Sample(image.stem, image, mask, "unlabelled", species))
     return sorted(records, key=lambda record: record.name)
 
 

@@ -26,7 +26,7 @@ from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
-from ae_pretrained.sources.base import Record
+from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
@@ -46,19 +46,19 @@ _CHUNK = 64
 _ALONE, _WHOLE = "decoding and resizing alone", "prepare"
 
 
-def _decode_chunk(records: Sequence[Record], size: int) -> None:
-    for record in records:
-        image = read_image(record.image)
+def _decode_chunk(samples: Sequence[Sample], size: int) -> None:
+    for sample in samples:
+        image = read_image(sample.image)
         box = content_box(image.shape[1], image.shape[0], size, "stretch")
         resize_image(image, size, box)
-        if record.mask is not None:
-            resize_mask(read_mask(record.mask), size, box)
+        if sample.mask is not None:
+            resize_mask(read_mask(sample.mask), size, box)
 
 
 def decode_alone(raw: Path, params: DataParams) -> None:
     """Decode and resize every pair with as many processes as `prepare`, and drop the result."""
-    records = open_source(resolve_raw(raw), params).listing().records
-    chunks = [records[start : start + _CHUNK] for start in range(0, len(records), _CHUNK)]
+    samples = open_source(resolve_raw(raw), params).listing().samples
+    chunks = [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
     with process_pool(count_processes(params.workers, len(chunks))) as pool:
         for _ in pool.map(partial(_decode_chunk, size=params.image_size), chunks):
             pass
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fetch(params, 0, folder / "raw")
-        pairs = len(open_source(resolve_raw(folder / "raw"), params).listing().records)
+        pairs = len(open_source(resolve_raw(folder / "raw"), params).listing().samples)
         ways = {
             _ALONE: lambda: measure(lambda: decode_alone(folder / "raw", params)),
             _WHOLE: lambda: measure(lambda: prepare_all(folder / "raw", params, folder)),

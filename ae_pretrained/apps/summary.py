@@ -24,7 +24,7 @@ _HEADLINES = {
         "mean_foreground_dice",
         "pixel_accuracy",
         "boundary_iou",
-        "species_accuracy",
+        "image_class_accuracy",
         "expected_calibration_error",
         "num_images",
     ),

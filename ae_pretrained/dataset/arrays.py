@@ -1,34 +1,39 @@
-"""Prepared data on disk: memory-mapped arrays and an index per split."""
+"""Prepared data on disk: one set of memory-mapped arrays, and an index that says what each row is."""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.constants import IGNORE_INDEX, IMAGES, INDEX, MASKS
 from ae_pretrained.errors import PipelineError
+
+_AGAIN = "run `dvc repro prepare`"
 
 
 class ArraysError(PipelineError):
-    """Prepared arrays are absent or do not belong together, or hold too few labels."""
+    """Prepared arrays are absent, of an earlier version or do not belong together, or hold too few labels."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split of the prepared data.
+    """The images of one split, or of several that lie side by side.
 
     Attributes:
-        images: (N, H, W, 3) uint8 RGB, memory-mapped.
-        masks: (N, H, W) uint8, memory-mapped: class numbers, 255 on what counts nowhere; None where the
-            images have no labels.
-        columns: the index, a list of N texts per column.
+        images: (N, H, W, 3) uint8 RGB, a stretch of a memory-mapped array: reading rows of it is what costs memory.
+        masks: (N, H, W) uint8, likewise: class numbers, 255 on what counts nowhere and on images without a label.
+        columns: the index, a list of N texts per column (name, split, group, class, breed, width, height, box,
+            label_order, flags).
     """
 
     images: np.ndarray
-    masks: np.ndarray | None
+    masks: np.ndarray
     columns: dict[str, list[str]]
 
     def __len__(self) -> int:
@@ -37,14 +42,18 @@ class Split:
     def column(self, name: str) -> list[str]:
         return self.columns[name]
 
-    def valid(self) -> np.ndarray:
-        """(N, H, W) booleans, False on padding."""
-        n, height, width = self.images.shape[:3]
-        valid = np.zeros((n, height, width), dtype=bool)
-        for row, box in enumerate(self.columns["box"]):
-            x0, y0, x1, y1 = map(int, box.split())
-            valid[row, y0:y1, x0:x1] = True
-        return valid
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) int32: x0, y0, x1, y1 of the content of each image; the rest of it is padding."""
+        values = (int(value) for box in self.columns["box"] for value in box.split())
+        return np.fromiter(values, dtype=np.int32).reshape(-1, 4)
+
+    def valid(self, rows: np.ndarray | slice) -> np.ndarray:
+        """(n, H, W) booleans of some images, False on padding."""
+        x0, y0, x1, y1 = self.boxes[rows].T[:, :, None]
+        down, across = (np.arange(side) for side in self.images.shape[1:3])
+        within_rows, within_columns = (y0 <= down) & (down < y1), (x0 <= across) & (across < x1)
+        return np.asarray(within_rows[:, :, None] & within_columns[:, None, :])
 
     def labelled(self, fraction: float) -> np.ndarray:
         """Sorted positions of the nested, stratified share of the images whose labels may be used.
@@ -53,14 +62,14 @@ class Split:
             fraction: share of the train split; at least one image is taken.
 
         Raises:
-            ArraysError: when a species of the split has no image in the share.
+            ArraysError: when a class of the split has no image in the share.
         """
         order = np.array([int(value) for value in self.columns["label_order"]])
         count = max(1, round(fraction * len(order)))
         first: dict[str, int] = {}
-        for species, rank in zip(self.columns.get("species", []), order.tolist(), strict=False):
-            first[species] = min(rank, first.get(species, rank))
-        missing = sorted(species for species, rank in first.items() if rank >= count)
+        for name, rank in zip(self.columns.get("class", []), order.tolist(), strict=False):
+            first[name] = min(rank, first.get(name, rank))
+        missing = sorted(name for name, rank in first.items() if rank >= count)
         if missing:
             needed = (max(first.values()) + 1) / len(order)
             raise ArraysError(
@@ -70,29 +79,75 @@ class Split:
         return np.flatnonzero(order < count)
 
 
-def open_split(root: Path, split: str) -> Split:
-    """Open one split below a folder of prepared arrays.
+class PaddingMasks:
+    """Masks (N, H, W) uint8 of the padding of a split, 255 on it and 0 elsewhere; made for the images asked for."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return np.where(self.split.valid(rows), np.uint8(0), np.uint8(IGNORE_INDEX))
+
+
+def open_split(root: Path, *splits: str) -> Split:
+    """Open a split below a folder of prepared arrays, or several that lie side by side as one.
+
+    ``open_split(root, "train", "unlabelled")`` is what the autoencoder trains on; of several, some may be empty.
 
     Raises:
-        ArraysError: when it is not there, or its files do not belong together.
+        ArraysError: when the arrays are not there, are of an earlier version, do not belong together, or hold no
+            image of these splits.
     """
-    folder = root / split
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r")
-        masks = np.load(folder / "masks.npy", mmap_mode="r") if (folder / "masks.npy").is_file() else None
-        with (folder / "index.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
+        images, masks = (np.load(root / name, mmap_mode="r") for name in (IMAGES, MASKS))
+        index = _Index.read(root / INDEX, splits)
     except FileNotFoundError as error:
-        raise ArraysError(f"{error.filename}: no such file; run the stage prepare first") from None
-    except (ValueError, EOFError) as error:
-        raise ArraysError(
-            f"{folder}: not what prepare writes ({error}); run the stage prepare again"
-        ) from None
-    lengths = {"images.npy": len(images), "index.csv": len(rows)}
-    if masks is not None:
-        lengths["masks.npy"] = len(masks)
+        if any((root / name / IMAGES).is_file() for name in ("train", "val", "test")):
+            raise ArraysError(
+                f"{root} was prepared by an earlier version, which wrote a folder for each split; {_AGAIN}"
+            ) from None
+        raise ArraysError(f"{error.filename}: no such file; {_AGAIN} first") from None
+    except (ValueError, EOFError, csv.Error) as error:
+        raise ArraysError(f"{root}: not what prepare writes ({error}); {_AGAIN}") from None
+    lengths = {IMAGES: len(images), MASKS: len(masks), INDEX: index.counts.total()}
     if len(set(lengths.values())) != 1:
-        raise ArraysError(f"{folder}: lengths differ, {lengths}; run the stage prepare again")
-    columns = {name: [row[name] for row in rows] for name in reader.fieldnames or []}
-    return Split(images, masks, columns)
+        raise ArraysError(f"{root}: lengths differ, {lengths}; {_AGAIN}")
+    wanted = " or ".join(splits)
+    if not index.rows:
+        raise ArraysError(f"{root / INDEX}: no image is in {wanted}, found {dict(index.counts)}; {_AGAIN}")
+    stretch = slice(index.rows[0], index.rows[-1] + 1)
+    if stretch.stop - stretch.start != len(index.rows):
+        raise ArraysError(f"{root / INDEX}: images of other splits stand among those of {wanted}; {_AGAIN}")
+    return Split(images[stretch], masks[stretch], index.columns)
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Some splits of an index: their rows and columns, and how many images each of all the splits has."""
+
+    rows: list[int]
+    columns: dict[str, list[str]]
+    counts: Counter[str]
+
+    @classmethod
+    def read(cls, path: Path, splits: tuple[str, ...]) -> _Index:
+        # Names of files need not be valid text.
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if "split" not in header:
+                raise ValueError(f"{path.name} has no column 'split'")
+            place = header.index("split")
+            index = cls([], {name: [] for name in header}, Counter())
+            same: dict[str, str] = {}  # most texts occur again and again: each is kept once
+            for row, line in enumerate(reader):
+                if len(line) != len(header):
+                    raise ValueError(
+                        f"{path.name}, line {reader.line_num}: {len(line)} values, not {len(header)}"
+                    )
+                index.counts[line[place]] += 1
+                if line[place] in splits:
+                    index.rows.append(row)
+                    for values, text in zip(index.columns.values(), line, strict=True):
+                        values.append(same.setdefault(text, text))
+            return index

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ae_pretrained.dataset.arrays import PaddingMasks
 from ae_pretrained.errors import PipelineError
 
 Batch = tuple[Tensor, Tensor]
@@ -29,11 +30,11 @@ class ArrayBatches(Dataset[Batch]):
 
     Args:
         images: (N, H, W, 3) uint8, possibly memory-mapped.
-        masks: (N, H, W) uint8; class masks, or 255 where an image is padding for the autoencoder.
+        masks: (N, H, W) uint8, possibly memory-mapped: class masks, or for the autoencoder where images are padding.
         chosen: the positions that may be drawn, in the numbering of the arrays.
     """
 
-    def __init__(self, images: np.ndarray, masks: np.ndarray, chosen: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray, masks: np.ndarray | PaddingMasks, chosen: np.ndarray) -> None:
         self.images, self.masks, self.chosen = images, masks, chosen
 
     def __len__(self) -> int:

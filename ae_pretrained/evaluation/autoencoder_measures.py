@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.dataset.corruption import corrupt
-from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.metrics.image_quality import psnr, squared_error, ssim_per_image
 from ae_pretrained.params.training_params import CorruptionParams
@@ -84,12 +83,7 @@ def measure_autoencoder(
     Args:
         corruption: what is done to the input; None for clean inputs. The target is always the clean image.
         seed: of the corruption.
-
-    Raises:
-        PipelineError: when the split is empty.
     """
-    if len(split) == 0:
-        raise PipelineError("the split holds no image, there is nothing to evaluate; check data.source")
     model.to(compute.device).eval()
     columns: list[list[np.ndarray]] = [[] for _ in range(5)]
     words = "reconstruction" if corruption is None else "reconstruction of corrupted images"

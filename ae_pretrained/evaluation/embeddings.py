@@ -1,7 +1,8 @@
-"""The latent space of an encoder: pooled features, probes, PCA and t-SNE."""
+"""Embeddings of an encoder: pooled features, probes, PCA and t-SNE."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,63 +18,80 @@ from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.evaluation.probes import knn_accuracy, linear_probe_accuracy
 
+MOST_EMBEDDED = 5_000  # images of a split: probes and PCA hold all embeddings in memory, some times over
+LABELS = ("class", "breed")  # columns of the index that are probed
 _FEWEST_FOR_TSNE = 5
 _GRID = 2
 
 
 @torch.inference_mode()
 def pooled_features(
-    encoder: nn.Module, split: Split, batch_size: int, compute: Compute, words: str
+    encoder: nn.Module, split: Split, rows: np.ndarray, batch_size: int, compute: Compute, words: str
 ) -> np.ndarray:
-    """Deepest features of every image, averaged over the quarters of the image, padding left out.
+    """Deepest features of some images, averaged over the quarters of the image, padding left out.
 
     Not averaged over the whole of it: after an instance norm the mean of a channel over its pixels is the same
     for every image, so that a global average would throw away all that the features say.
 
     Args:
         encoder: gives a list of feature maps, shallow to deep.
+        rows: (n,) positions of the images in the split.
         words: label of the progress bar.
 
     Returns:
-        (N, 4 K) float32 with K channels of the deepest stage.
+        (n, 4 K) float32 with K channels of the deepest stage.
     """
     encoder.to(compute.device).eval()
     features = []
-    with tqdm(total=len(split), desc=words, unit="image", disable=None) as bar:
-        for rows in batches(np.arange(len(split)), batch_size):
+    with tqdm(total=len(rows), desc=words, unit="image", disable=None) as bar:
+        for chosen in batches(rows, batch_size):
             with compute.precision():
-                deepest = encoder(load_images(split, rows, compute.device))[-1].float()
-            valid = load_valid(split, rows, compute.device).float()
+                deepest = encoder(load_images(split, chosen, compute.device))[-1].float()
+            valid = load_valid(split, chosen, compute.device).float()
             # A cell of the feature map counts by the share of its pixels that is no padding.
             weight = F.adaptive_avg_pool2d(valid, deepest.shape[-2:])
             total, share = (F.adaptive_avg_pool2d(part, _GRID) for part in (deepest * weight, weight))
             features.append((total / share.clamp(min=1e-6)).flatten(1).cpu().numpy())
-            bar.update(len(rows))
+            bar.update(len(chosen))
     return np.concatenate(features)
 
 
+def labels_of(split: Split, rows: np.ndarray) -> dict[str, list[str]]:
+    """Class and breed of some images; empty texts where unknown."""
+    return {key: [split.column(key)[row] for row in rows.tolist()] for key in LABELS}
+
+
 def probe_labels(
-    train: np.ndarray, train_split: Split, test: np.ndarray, test_split: Split, neighbors: int
+    train: np.ndarray,
+    train_labels: Mapping[str, Sequence[str]],
+    test: np.ndarray,
+    test_labels: Mapping[str, Sequence[str]],
+    neighbors: int,
 ) -> dict[str, Any]:
-    """Linear-probe and kNN accuracy for species and breed, fitted on train, scored on test.
+    """Linear-probe and kNN accuracy for class and breed, fitted on train, scored on test.
 
     A label that train does not know in two values or more, or test not at all, is left out and listed under
     ``not_probed``. ``majority`` is the accuracy of always guessing the most frequent label of train.
+
+    Args:
+        train, test: (n, K) and (m, K) embeddings.
+        train_labels, test_labels: n and m texts under each of ``LABELS``, empty for unknown.
+        neighbors: of the kNN probe.
     """
     probes: dict[str, Any] = {}
     missing = []
-    for key in ("species", "breed"):
-        train_labels, test_labels = np.array(train_split.column(key)), np.array(test_split.column(key))
-        fit, score = train_labels != "", test_labels != ""
-        values, counts = np.unique(train_labels[fit], return_counts=True)
+    for key in LABELS:
+        known, truth = np.array(train_labels[key]), np.array(test_labels[key])
+        fit, score = known != "", truth != ""
+        values, counts = np.unique(known[fit], return_counts=True)
         if len(values) < 2 or not score.any():
             missing.append(key)
             continue
-        data = (train[fit], train_labels[fit].tolist(), test[score], test_labels[score].tolist())
+        data = (train[fit], known[fit].tolist(), test[score], truth[score].tolist())
         probes[key] = {
             "linear_probe": linear_probe_accuracy(*data),
             "knn": knn_accuracy(*data, neighbors),
-            "majority": float(np.mean(test_labels[score] == values[counts.argmax()])),
+            "majority": float(np.mean(truth[score] == values[counts.argmax()])),
         }
     probes["not_probed"] = missing
     return probes

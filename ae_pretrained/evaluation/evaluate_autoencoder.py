@@ -1,4 +1,4 @@
-"""Everything that the pipeline tells about an autoencoder: metrics, reconstructions, latent space."""
+"""Everything that the pipeline tells about an autoencoder: metrics, reconstructions, embeddings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ from ae_pretrained.evaluation.autoencoder_measures import (
     reconstruct,
     summarise_reconstruction,
 )
-from ae_pretrained.evaluation.embeddings import pooled_features, principal_components, probe_labels, tsne
+from ae_pretrained.evaluation.embeddings import (
+    MOST_EMBEDDED,
+    labels_of,
+    pooled_features,
+    principal_components,
+    probe_labels,
+    tsne,
+)
 from ae_pretrained.evaluation.inference import Compute, load_images
 from ae_pretrained.evaluation.selection import best_median_worst, spread
 from ae_pretrained.evaluation.writing import write_metrics
-from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
+from ae_pretrained.figures.embedding_figures import Projection, embeddings_by_breed, embeddings_by_class
 from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import save_png
 from ae_pretrained.models.autoencoder import Autoencoder
@@ -44,13 +51,14 @@ def evaluate_autoencoder(
     """Evaluate an autoencoder on the test split.
 
     Writes ``metrics_file``: the figures of clean inputs, those of corrupted inputs under ``corrupted`` where
-    the pretext corrupts, and under ``latents`` how well frozen features tell species and breed (fitted on
-    train). Writes into ``plots`` sheets of reconstructions and the latent space as PNG.
+    the pretext corrupts, and under ``embeddings`` how well frozen features tell class and breed (fitted on
+    train; of a split with more than ``MOST_EMBEDDED`` images, that many are taken, evenly spread over it). Writes
+    into ``plots`` sheets of reconstructions and the embeddings as PNG.
 
     Args:
         model: (N, 3, H, W) in [0, 1] to the same; ``encoder`` gives a list of feature maps.
         processed: folder that ``prepare`` wrote.
-        classes: ``data.classes``; a species that is named like a class is drawn in its colour.
+        classes: ``data.classes``, background first.
         params: section ``eval_ae``.
         corruption: section ``train_ae.corruption``.
         seed: of the corruption and of t-SNE.
@@ -68,7 +76,7 @@ def evaluate_autoencoder(
         corrupted = measure_autoencoder(model, split, params.batch_size, corruption, seed, compute)
         metrics["corrupted"] = summarise_reconstruction(corrupted)
         _write_reconstructions(plots, model, split, corrupted, corruption, params, seed, compute)
-    metrics["latents"] = _latent_space(plots, model, processed, split, classes, params, seed, compute)
+    metrics["embeddings"] = _embeddings(plots, model, processed, split, classes, params, seed, compute)
     write_metrics(metrics_file, metrics)
 
 
@@ -110,7 +118,7 @@ def _scores(psnr: float, ssim: float) -> str:
     return words if np.isnan(ssim) else f"{words}, SSIM {ssim:.3f}"
 
 
-def _latent_space(
+def _embeddings(
     plots: Path,
     model: Autoencoder,
     processed: Path,
@@ -120,11 +128,18 @@ def _latent_space(
     seed: int,
     compute: Compute,
 ) -> dict[str, Any]:
-    """Probe the latents and draw them; what could not be drawn is said under ``not_drawn``."""
-    train_split = open_split(processed, "train")
-    test = pooled_features(model.encoder, split, params.batch_size, compute, "latents of test")
-    train = pooled_features(model.encoder, train_split, params.batch_size, compute, "latents of train")
-    metrics = probe_labels(train, train_split, test, split, params.knn_neighbors)
+    """Probe the embeddings and draw them; what could not be drawn is said under ``not_drawn``."""
+
+    def embed(part: Split, name: str) -> tuple[np.ndarray, dict[str, list[str]]]:
+        rows = spread(len(part), MOST_EMBEDDED)
+        words = f"embeddings of {name}"
+        features = pooled_features(model.encoder, part, rows, params.batch_size, compute, words)
+        return features, labels_of(part, rows)
+
+    test, labels = embed(split, "test")
+    train, train_labels = embed(open_split(processed, "train"), "train")
+    metrics: dict[str, Any] = {"num_train": len(train), "num_test": len(test)}
+    metrics |= probe_labels(train, train_labels, test, labels, params.knn_neighbors)
     components = principal_components(test)
     if components is None:
         metrics["not_drawn"] = ["pca", "tsne"]
@@ -142,9 +157,8 @@ def _latent_space(
         metrics["tsne_perplexity"] = perplexity
         title = f"t-SNE, perplexity {perplexity:.3g}, {len(rows):,} images"
         projections.append(Projection(title, points, ("t-SNE 1", "t-SNE 2"), rows))
-    figure = latent_by_species(projections, split.column("species"), classes)
-    save_png(figure, plots / "latent_species.png")
-    breeds = split.column("breed")
-    if any(breeds):
-        save_png(latent_by_breed(projections, breeds), plots / "latent_breed.png")
+    figure = embeddings_by_class(projections, labels["class"], classes)
+    save_png(figure, plots / "embeddings_class.png")
+    if any(labels["breed"]):
+        save_png(embeddings_by_breed(projections, labels["breed"]), plots / "embeddings_breed.png")
     return metrics

@@ -58,21 +58,13 @@ def load_images(split: Split, rows: Sequence[int] | np.ndarray, device: torch.de
 
 
 def load_masks(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
-    """Masks as (n, H, W) uint8.
-
-    Raises:
-        PipelineError: when the split has no masks.
-    """
-    if split.masks is None:
-        raise ValueError("the split holds no masks (masks.npy); a segmenter is evaluated on labelled images")
+    """Masks as (n, H, W) uint8."""
     return torch.from_numpy(np.ascontiguousarray(split.masks[np.asarray(rows)])).to(device)
 
 
 def load_valid(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:
-    """(n, 1, H, W) boolean, False on padding; never the masks of the whole split at once."""
-    boxes = split.column("box")
-    part = Split(split.images[np.asarray(rows)], None, {"box": [boxes[row] for row in rows]})
-    return torch.from_numpy(part.valid()).unsqueeze(1).to(device)
+    """(n, 1, H, W) boolean, False on padding."""
+    return torch.from_numpy(split.valid(np.asarray(rows))).unsqueeze(1).to(device)
 
 
 def class_probabilities(model: nn.Module, images: Tensor, flip_averaging: bool, compute: Compute) -> Tensor:

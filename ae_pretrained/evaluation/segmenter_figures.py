@@ -68,7 +68,7 @@ def _write_size_analysis(path: Path, result: SegmentationResult, classes: list[s
 
 def _write_breed_analysis(path: Path, split: Split, result: SegmentationResult, classes: list[str]) -> None:
     score = result.image_iou
-    breeds, species = np.array(split.column("breed")), np.array(split.column("species"))
+    breeds, class_names = np.array(split.column("breed")), np.array(split.column("class"))
     known = (breeds != "") & ~np.isnan(score)
     if not known.any():
         return  # data without breeds: there is nothing to tell apart
@@ -76,7 +76,7 @@ def _write_breed_analysis(path: Path, split: Split, result: SegmentationResult, 
     members = [known & (breeds == name) for name in names]
     means = np.array([score[chosen].mean() for chosen in members])
     counts = np.array([int(chosen.sum()) for chosen in members])
-    kinds = [str(species[chosen][0]) for chosen in members]
+    kinds = [str(class_names[chosen][0]) for chosen in members]
     save_png(charts.score_by_group(names, means, counts, kinds, classes), path)
 
 
@@ -122,7 +122,6 @@ def _examples(
 ) -> list[sheets.SegmentedImage]:
     images = load_images(split, group.rows, compute.device)
     probabilities = class_probabilities(model, images, params.flip_averaging, compute).cpu().numpy()
-    assert split.masks is not None  # measured before
     names = split.column("name")
     return [
         sheets.SegmentedImage(

@@ -57,8 +57,6 @@ def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], 
     Raises:
         PipelineError: naming what differs and what to do.
     """
-    if len(split) == 0:
-        raise PipelineError("the split holds no image, there is nothing to evaluate; check data.source")
     if trained is None:
         return
     names, side = trained
@@ -127,9 +125,9 @@ def summarise(
     """The figures of ``metrics/eval_seg.json``.
 
     A class that neither truth nor prediction shows on the whole split is listed under ``absent_classes``, has
-    no entry of its own and is left out of the means; ``mean_foreground_dice`` and ``species_accuracy`` are
-    missing where no foreground is left to score. ``species_accuracy`` is over the images whose truth shows
-    foreground: right when most predicted foreground pixels are of the class that covers most of the truth,
+    no entry of its own and is left out of the means; ``mean_foreground_dice`` and ``image_class_accuracy`` are
+    missing where no foreground is left to score. ``image_class_accuracy`` is over the images whose truth
+    shows foreground: right when most predicted foreground pixels are of the class that covers most of the truth,
     wrong when none is predicted. ``mean_image_dice`` is the mean over images of the mean Dice over the
     classes that an image's truth shows.
     """
@@ -156,5 +154,5 @@ def summarise(
         "flip_averaging": params.flip_averaging,
     }
     if shows.any():
-        metrics["species_accuracy"] = np.mean(predicted[shows] == truth[shows])
+        metrics["image_class_accuracy"] = np.mean(predicted[shows] == truth[shows])
     return {**metrics, **{name: by_class[name] for name in classes if name not in absent}}

@@ -21,7 +21,7 @@ COUNTS = ("right", "true", "predicted")  # in the order of metrics.segmentation.
 def write_per_image(path: Path, split: Split, result: SegmentationResult, classes: list[str]) -> None:
     """Write the figures of every image, the worst mean IoU first.
 
-    Columns: name, species, breed, mean_iou, mean_dice, pixel_accuracy, foreground_share (of the labelled
+    Columns: name, class, breed, mean_iou, mean_dice, pixel_accuracy, foreground_share (of the labelled
     pixels, truth), true_class and predicted_class (majority of the foreground pixels, empty for none) and
     iou_<class>. A cell is empty where there is no such figure; images without a labelled pixel come last.
     """
@@ -32,9 +32,9 @@ def write_per_image(path: Path, split: Split, result: SegmentationResult, classe
     shares = foreground_share(result)
     true_class, predicted_class = measures.majority_classes(counts)
     names = [*classes, ""]  # -1, no foreground, is the last one
-    columns = [split.column(key) for key in ("name", "species", "breed")]
+    columns = [split.column(key) for key in ("name", "class", "breed")]
     order = np.argsort(result.image_iou, kind="stable")  # NaN goes last
-    header = ["name", "species", "breed", "mean_iou", "mean_dice", "pixel_accuracy", "foreground_share"]
+    header = ["name", "class", "breed", "mean_iou", "mean_dice", "pixel_accuracy", "foreground_share"]
     header += ["true_class", "predicted_class", *(f"iou_{name}" for name in classes)]
     rows = (
         [

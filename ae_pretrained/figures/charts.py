@@ -221,7 +221,7 @@ def score_by_group(
         names: (g,) groups.
         means: (g,) mean over images of their mean IoU.
         counts: (g,) images.
-        kinds: (g,) species of each group, for its colour.
+        kinds: (g,) class of each group, for its colour.
     """
     order = np.argsort(-means, kind="stable")
     title = "Error analysis by breed"

@@ -24,7 +24,7 @@ from ae_pretrained.figures.style import (
 _ACROSS = 8
 _TILE = 134  # px
 _MARGIN, _GAP, _CAPTION = 0.15, 0.08, 0.32  # inches
-# train, val, test, unlabelled: none of them the colour of cat or dog, which mean species wherever they stand.
+# train, val, test, unlabelled: none of them the colour of cat or dog, which mean classes wherever they stand.
 SPLIT_COLORS = ("#009E73", "#56B4E9", "#CC79A7", MUTED)
 
 

@@ -1,4 +1,4 @@
-"""Scatter plots of a latent space, coloured by species or by breed."""
+"""Scatter plots of embeddings, coloured by class or by breed."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ def _panels(figure: Figure, projections: Sequence[Projection]) -> list[Axes]:
 
 
 @styled
-def latent_by_species(
-    projections: Sequence[Projection], species: Sequence[str], classes: Sequence[str]
+def embeddings_by_class(
+    projections: Sequence[Projection], labels: Sequence[str], classes: Sequence[str]
 ) -> Figure:
-    """Every projection coloured by species, in the colours of the classes.
+    """Every projection coloured by class.
 
     Args:
         projections: panels side by side.
-        species: label of every image that ``Projection.rows`` may name; empty for unknown.
+        labels: class of every image that ``Projection.rows`` may name; empty for unknown.
         classes: class names, background first.
     """
     figure = new_figure(4.8, width=8.0 if len(projections) > 1 else 5.4)
-    colors = np.array(group_colors(species, classes))
+    colors = np.array(group_colors(labels, classes))
     for axes, projection in zip(_panels(figure, projections), projections, strict=True):
-        # One call for all points: drawn species by species, the last one would hide the others.
+        # One call for all points: drawn class by class, the last one would hide the others.
         across, up = projection.points.T
         axes.scatter(across, up, s=9, c=colors[projection.rows], alpha=0.6, linewidths=0)
-    names = sorted(set(species))
+    names = sorted(set(labels))
     handles = [
         Line2D([], [], marker="o", linestyle="", color=color, label=name or "unknown")
         for name, color in zip(names, group_colors(names, classes), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
-    set_title(figure, "Latent space by species, test images")
+    set_title(figure, "Embeddings by class, test images")
     return figure
 
 
@@ -77,7 +77,7 @@ def _short(name: str) -> str:
 
 
 @styled
-def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) -> Figure:
+def embeddings_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) -> Figure:
     """Every projection by breed: seven colours times six markers tell 42 breeds apart.
 
     Beyond 42, the most frequent have their own sign and the others share a grey dot.
@@ -112,5 +112,5 @@ def latent_by_breed(projections: Sequence[Projection], breeds: Sequence[str]) ->
     if rest:
         handles.append(Line2D([], [], marker="o", linestyle="", color=MUTED, label=f"{rest} other breeds"))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
-    set_title(figure, "Latent space by breed, test images")
+    set_title(figure, "Embeddings by breed, test images")
     return figure

@@ -88,7 +88,7 @@ def class_colors(num_classes: int) -> list[str]:
 
 
 def group_colors(groups: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Colours of species or other groups: the class's own colour where the name is a class, else grey."""
+    """Colours of classes or other groups: the class's own colour where the name is a class, else grey."""
     known = dict(zip(classes, class_colors(len(classes)), strict=True))
     return [known.get(name, MUTED) for name in groups]
 

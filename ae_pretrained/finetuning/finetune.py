@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import ae_pretrained
+from ae_pretrained.constants import IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.files import write_json
@@ -51,11 +53,9 @@ def finetune(
         checkpoints: folder for the state of an unfinished run.
     """
     train, val = open_split(processed, "train"), open_split(processed, "val")
-    assert train.masks is not None
-    assert val.masks is not None
     chosen = train.labelled(data.label_fraction)
     num_classes = len(data.classes)
-    files = [processed / name / file for name in ("train", "val") for file in ("images.npy", "masks.npy")]
+    files = [processed / name for name in (IMAGES, MASKS, INDEX)]
     if params.init == "autoencoder":
         files.append(autoencoder)
     run = fingerprint(
@@ -81,7 +81,7 @@ def finetune(
     result = fit(
         SegmentationTask(network, params, seed, data.classes, frequencies),
         ArrayBatches(train.images, train.masks, chosen),
-        ArrayBatches(val.images, val.masks, torch.arange(len(val)).numpy()),
+        ArrayBatches(val.images, val.masks, np.arange(len(val))),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
         curve=curve,

@@ -11,8 +11,8 @@ import numpy as np
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.decoding import Outcome, unusable
 from ae_pretrained.preparation.duplicates import Pair
-from ae_pretrained.preparation.splits import Group, holdout
-from ae_pretrained.sources.base import DataError, Finding, Record
+from ae_pretrained.preparation.splits import Stratum, holdout
+from ae_pretrained.sources.base import DataError, Finding, Sample
 
 SPLITS = ("train", "val", "test", "unlabelled")
 # Who gives way when two near-duplicates are in different splits: the one that stands first here.
@@ -43,7 +43,7 @@ class PairRow(NamedTuple):
 
 @dataclass
 class SplitAssignment:
-    """Rows (positions among the records) of every split, and what was left out."""
+    """Rows (positions among the samples) of every split, and what was left out."""
 
     splits: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in SPLITS})
     left_out: list[LeftOut] = field(default_factory=list)
@@ -53,21 +53,21 @@ class SplitAssignment:
         return {row: name for name, rows in self.splits.items() for row in rows}
 
 
-def group_of(record: Record) -> Group:
+def stratum_of(sample: Sample) -> Stratum:
     """What splits are stratified by."""
-    return record.species, record.breed
+    return sample.class_name, sample.breed
 
 
-def with_species(
-    records: Sequence[Record], outcomes: Sequence[Outcome], classes: Sequence[str]
-) -> list[Record]:
-    """Records whose source does not know the species get the foreground class that covers most of their mask."""
+def with_class_names(
+    samples: Sequence[Sample], outcomes: Sequence[Outcome], classes: Sequence[str]
+) -> list[Sample]:
+    """Samples whose source does not know the class get the foreground class that covers most of their mask."""
     known = []
-    for record, outcome in zip(records, outcomes, strict=True):
+    for sample, outcome in zip(samples, outcomes, strict=True):
         foreground = outcome.pixels[1 : len(classes)]
-        if not record.species and any(foreground):
-            record = replace(record, species=classes[1 + int(np.argmax(foreground))])
-        known.append(record)
+        if not sample.class_name and any(foreground):
+            sample = replace(sample, class_name=classes[1 + int(np.argmax(foreground))])
+        known.append(sample)
     return known
 
 
@@ -80,7 +80,7 @@ def left_out_by_source(findings: Sequence[Finding], params: DataParams) -> list[
 
 
 def assign_splits(
-    records: Sequence[Record], outcomes: Sequence[Outcome], params: DataParams, seed: int
+    samples: Sequence[Sample], outcomes: Sequence[Outcome], params: DataParams, seed: int
 ) -> SplitAssignment:
     """Put every usable image into its split; draw test and val where the source leaves them open.
 
@@ -89,24 +89,24 @@ def assign_splits(
     """
     plan = SplitAssignment()
     usable: dict[str, list[int]] = {}
-    for row, (record, outcome) in enumerate(zip(records, outcomes, strict=True)):
+    for row, (sample, outcome) in enumerate(zip(samples, outcomes, strict=True)):
         if outcome.error is not None:
-            plan.left_out.append(LeftOut(record.split, record.name, "unusable file", outcome.error))
+            plan.left_out.append(LeftOut(sample.split, sample.name, "unusable file", outcome.error))
         elif outcome.mask_problem is not None:
-            trainable = record.split not in ("val", "test")
+            trainable = sample.split not in ("val", "test")
             where = "kept for the autoencoder alone" if trainable else "not evaluated"
-            plan.left_out.append(LeftOut(record.split, record.name, outcome.mask_problem, where))
+            plan.left_out.append(LeftOut(sample.split, sample.name, outcome.mask_problem, where))
             if trainable:
                 plan.splits["unlabelled"].append(row)
         else:
-            usable.setdefault(record.split, []).append(row)
-    brings_val = any(record.split == "val" for record in records)
+            usable.setdefault(sample.split, []).append(row)
+    brings_val = any(sample.split == "val" for sample in samples)
     if rest := usable.pop("rest", []):
-        drawn, others = _draw(rest, records, params.test_fraction, seed, _TEST_STREAM)
+        drawn, others = _draw(rest, samples, params.test_fraction, seed, _TEST_STREAM)
         usable.setdefault("test", []).extend(drawn)
         usable.setdefault("train" if brings_val else "trainval", []).extend(others)
     if trainval := usable.pop("trainval", []):
-        drawn, others = _draw(trainval, records, params.val_fraction, seed, _VAL_STREAM)
+        drawn, others = _draw(trainval, samples, params.val_fraction, seed, _VAL_STREAM)
         usable.setdefault("val", []).extend(drawn)
         usable.setdefault("train", []).extend(others)
     for name, rows in usable.items():
@@ -115,15 +115,15 @@ def assign_splits(
 
 
 def _draw(
-    rows: list[int], records: Sequence[Record], fraction: float, seed: int, stream: int
+    rows: list[int], samples: Sequence[Sample], fraction: float, seed: int, stream: int
 ) -> tuple[list[int], list[int]]:
-    held = holdout([group_of(records[row]) for row in rows], fraction, seed, stream)
+    held = holdout([stratum_of(samples[row]) for row in rows], fraction, seed, stream)
     drawn = {rows[position] for position in held}
     return sorted(drawn), [row for row in rows if row not in drawn]
 
 
 def remove_leaks(
-    plan: SplitAssignment, pairs: Sequence[Pair], rows: Sequence[int], records: Sequence[Record]
+    plan: SplitAssignment, pairs: Sequence[Pair], rows: Sequence[int], samples: Sequence[Sample]
 ) -> list[PairRow]:
     """Where near-duplicates are in different splits, take the less precious one out of the plan.
 
@@ -131,7 +131,7 @@ def remove_leaks(
         plan: changed in place.
         pairs: near-duplicates, as positions in ``rows``.
         rows: rows that were compared.
-        records: every record.
+        samples: every sample.
 
     Returns:
         Every pair and what was done about it.
@@ -148,14 +148,14 @@ def remove_leaks(
             action = "kept: both are trained on"
         else:
             loser, keeper = sorted((one, two), key=lambda row: _REMOVAL_ORDER.index(split_of[row]))
-            action = f"{records[loser].name} taken out of {split_of[loser]}"
+            action = f"{samples[loser].name} taken out of {split_of[loser]}"
             if loser not in gone:
                 gone.add(loser)
                 plan.splits[split_of[loser]].remove(loser)
-                detail = f"near-duplicate of {records[keeper].name} in {split_of[keeper]}"
-                plan.left_out.append(LeftOut(split_of[loser], records[loser].name, "near-duplicate", detail))
+                detail = f"near-duplicate of {samples[keeper].name} in {split_of[keeper]}"
+                plan.left_out.append(LeftOut(split_of[loser], samples[loser].name, "near-duplicate", detail))
         table.append(
-            PairRow(pair, records[one].name, split_of[one], records[two].name, split_of[two], action)
+            PairRow(pair, samples[one].name, split_of[one], samples[two].name, split_of[two], action)
         )
     return table
 

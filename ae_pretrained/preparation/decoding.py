@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.constants import IGNORE_INDEX, IMAGES, MASKS
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
 from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
-from ae_pretrained.preparation.staging import Place, Staging, write_stretch
-from ae_pretrained.sources.base import DataError, Record, Source
+from ae_pretrained.preparation.storage import THUMBNAILS, create_array, write_rows
+from ae_pretrained.sources.base import DataError, Sample, Source
 
 MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
 _CHUNK = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one image.
 
@@ -51,28 +51,28 @@ def _fail(error: str) -> Outcome:
 
 
 def _decode(
-    record: Record, source: Source, params: DataParams
+    sample: Sample, source: Source, params: DataParams
 ) -> tuple[Outcome, np.ndarray, np.ndarray | None]:
-    """Image (S, S, 3) and mask (S, S) of a record; raises DataError for an unusable file."""
+    """Image (S, S, 3) and mask (S, S) of a sample; raises DataError for an unusable file."""
     size = params.image_size
-    image = read_image(record.image)
+    image = read_image(sample.image)
     height, width = image.shape[:2]
     if min(width, height) < MIN_SIDE:
         raise DataError(
-            f"{record.image}: the image has {width} x {height} px; expected at least {MIN_SIDE} px a side"
+            f"{sample.image}: the image has {width} x {height} px; expected at least {MIN_SIDE} px a side"
         )
     box = content_box(width, height, size, params.resize)
     small = resize_image(image, size, box)
-    if record.mask is None:
+    if sample.mask is None:
         return Outcome(None, None, (width, height), box, ()), small, None
-    values = read_mask(record.mask)
+    values = read_mask(sample.mask)
     if values.shape != (height, width):
         turned = " (turned by its EXIF; turn the mask too)" if values.shape == (width, height) else ""
         raise DataError(
-            f"{record.mask}: the mask has {values.shape[1]} x {values.shape[0]} px, its image "
-            f"{record.image.name} has {width} x {height} px{turned}"
+            f"{sample.mask}: the mask has {values.shape[1]} x {values.shape[0]} px, its image "
+            f"{sample.image.name} has {width} x {height} px{turned}"
         )
-    mask = remove_specks_and_holes(source.class_mask(values, record), params.masks)
+    mask = remove_specks_and_holes(source.class_mask(values, sample), params.masks)
     small_mask = resize_mask(mask, size, box)
     x0, y0, x1, y1 = box
     content = small_mask[y0:y1, x0:x1]
@@ -86,39 +86,38 @@ def _decode(
 
 
 def _decode_chunk(
-    part: tuple[int, Sequence[Record], Sequence[Place]], source: Source, params: DataParams, folder: Path
+    part: tuple[int, Sequence[Sample]], source: Source, params: DataParams, folder: Path
 ) -> list[Outcome]:
-    """Decode a stretch of the records into the files of a staging."""
-    start, records, places = part
+    """Decode a stretch of the samples, the first of which is row ``part[0]``, into the arrays of a folder."""
+    start, samples = part
     size = params.image_size
-    images = np.zeros((len(records), size, size, 3), dtype=np.uint8)
-    masks = np.zeros((len(records), size, size), dtype=np.uint8)
-    thumbnails = np.zeros((len(records), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+    images = np.zeros((len(samples), size, size, 3), dtype=np.uint8)
+    masks = np.full((len(samples), size, size), IGNORE_INDEX, dtype=np.uint8)
+    thumbnails = np.zeros((len(samples), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
     outcomes = []
-    for row, record in enumerate(records):
+    for row, sample in enumerate(samples):
         try:
-            outcome, image, mask = _decode(record, source, params)
+            outcome, image, mask = _decode(sample, source, params)
         except DataError as error:
             outcomes.append(_fail(str(error)))
             continue
         x0, y0, x1, y1 = outcome.box
         images[row], thumbnails[row] = image, grey_thumbnail(image[y0:y1, x0:x1])
-        if mask is not None:
+        if mask is not None and outcome.mask_problem is None:
             masks[row] = mask
         outcomes.append(outcome)
-    write_stretch(folder, start, places, images, masks, thumbnails)
+    for name, values in ((IMAGES, images), (MASKS, masks), (THUMBNAILS, thumbnails)):
+        write_rows(folder / name, start, values)
     return outcomes
 
 
 def _results(
-    records: Sequence[Record], source: Source, params: DataParams, staging: Staging
+    samples: Sequence[Sample], source: Source, params: DataParams, folder: Path
 ) -> Generator[list[Outcome], None, None]:
-    parts = [
-        (start, records[start : start + _CHUNK], staging.places[start : start + _CHUNK])
-        for start in range(0, len(records), _CHUNK)
-    ]
-    work = partial(_decode_chunk, source=source, params=params, folder=staging.folder)
-    processes = count_processes(params.workers, len(parts))
+    starts = range(0, len(samples), _CHUNK)
+    parts = ((start, samples[start : start + _CHUNK]) for start in starts)
+    work = partial(_decode_chunk, source=source, params=params, folder=folder)
+    processes = count_processes(params.workers, len(starts))
     if processes == 1:
         yield from map(work, parts)
         return
@@ -132,36 +131,41 @@ def _results(
         ) from None
 
 
-def decode_all(
-    records: Sequence[Record], source: Source, params: DataParams, folder: Path
-) -> tuple[Staging, list[Outcome]]:
-    """Decode every record into arrays on disk. Memory does not grow with their number, save the outcomes.
+def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, folder: Path) -> list[Outcome]:
+    """Decode every sample into arrays on disk. Memory does not grow with their number, save the outcomes.
+
+    Writes ``images.npy`` (N, S, S, 3), ``masks.npy`` (N, S, S) with 255 all over where there is no usable mask, and
+    ``thumbnails.npy`` (N, 32, 32), grey, into the folder: row n is sample n, of an unusable file it is blank.
 
     Args:
-        records: what to decode.
+        samples: what to decode.
         source: turns mask values into classes.
         params: size, resizing, cleaning, number of processes, what to do about an unusable file.
-        folder: made for the arrays.
+        folder: for the arrays; made where it is not there.
 
     Returns:
-        The arrays and what came of each record.
+        What came of each sample.
 
     Raises:
-        DataError: for the first unusable file (in the order of the records) where ``params.on_error`` is ``stop``.
+        DataError: for the first unusable file (in the order of the samples) where ``params.on_error`` is ``stop``.
         OSError: when the arrays cannot be written.
     """
-    staging = Staging.create(folder, records, params.image_size)
+    count, size = len(samples), params.image_size
+    folder.mkdir(parents=True, exist_ok=True)
+    create_array(folder / IMAGES, (count, size, size, 3))
+    create_array(folder / MASKS, (count, size, size))
+    create_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL))
     outcomes: list[Outcome] = []
-    bar = tqdm(total=len(records), desc="decode", unit="image", disable=None)
+    bar = tqdm(total=count, desc="decode", unit="image", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.
-    with bar, closing(_results(records, source, params, staging)) as results:
+    with bar, closing(_results(samples, source, params, folder)) as results:
         for chunk in results:
             for outcome in chunk:
                 if outcome.error is not None and params.on_error == "stop":
                     raise unusable(outcome.error)
             outcomes += chunk
             bar.update(len(chunk))
-    return staging, outcomes
+    return outcomes
 
 
 def unusable(detail: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Stage prepare: from files of any kind to clean arrays, one folder per split."""
+"""Stage prepare: from files of any kind to one set of clean arrays and an index."""
 
 from __future__ import annotations
 
@@ -9,37 +9,47 @@ from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.constants import IMAGES, INDEX, MASKS
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import (
     PairRow,
     SplitAssignment,
     assign_splits,
     check_splits,
-    group_of,
     left_out_by_source,
     remove_leaks,
-    with_species,
+    stratum_of,
+    with_class_names,
 )
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import THUMBNAIL, near_duplicates
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.preparation.splits import nested_order
-from ae_pretrained.preparation.staging import Staging
-from ae_pretrained.preparation.storage import replace_folder, require_space
-from ae_pretrained.sources.base import DataError, Record
+from ae_pretrained.preparation.storage import (
+    THUMBNAILS,
+    reorder_rows,
+    replace_folder,
+    require_space,
+    restore_folder,
+)
+from ae_pretrained.sources.base import DataError, Sample
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
 
-COLUMNS = ("name", "species", "breed", "width", "height", "box", "label_order", "flags")
+COLUMNS = ("name", "split", "group", "class", "breed", "width", "height", "box", "label_order", "flags")
+# Each split is one stretch of the arrays, and what the autoencoder trains on is one stretch, too.
+_ARRAY_ORDER = ("train", "unlabelled", "val", "test")
 
 
 def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file: Path, plots: Path) -> None:
     """Clean, split and resize a data set into memory-mapped arrays.
 
-    Writes ``out/{train,val,test}/{images.npy, masks.npy, index.csv}``, ``out/unlabelled`` when there are
-    images without usable masks to pretrain on, the counts as ``metrics_file``, and images and tables into
-    ``plots``. Everything is written under a temporary name and moved into place at the end.
+    Writes ``out/images.npy`` (N, S, S, 3) uint8 RGB, ``out/masks.npy`` (N, S, S) uint8, 255 all over where an image
+    has no usable mask, and ``out/index.csv`` with one line an image in the order of the arrays: first those of
+    train, then unlabelled (images without usable masks to pretrain on, if any), val and test. What is in no split is
+    in no array. Writes the counts as ``metrics_file``, and images and tables into ``plots``. Everything is written
+    under a temporary name and moved into place at the end.
 
     Args:
         raw: what ``fetch`` wrote: the data set or a pointer to it.
@@ -55,6 +65,7 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
     """
     temporary = out.with_name(f".{out.name}.part")
     try:
+        restore_folder(out)
         # What a killed run has left is in the way.
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -75,19 +86,18 @@ def _prepare(
     source = open_source(root, params)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
-    # At worst every image is on disk twice for a while: as it was decoded, and in its split.
-    pixels = params.image_size**2
-    require_space(temporary, len(listing.records) * (2 * 4 * pixels + THUMBNAIL**2))
-    staging, outcomes = decode_all(listing.records, source, params, temporary / "all")
-    records = with_species(listing.records, outcomes, params.classes)
-    plan = assign_splits(records, outcomes, params, seed)
+    require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))
+    outcomes = decode_all(listing.samples, source, params, temporary)
+    samples = with_class_names(listing.samples, outcomes, params.classes)
+    plan = assign_splits(samples, outcomes, params, seed)
     plan.left_out += left_out
-    pairs = _leaks(staging, records, plan, params)
+    pairs = _leaks(temporary / THUMBNAILS, samples, plan, params)
+    (temporary / THUMBNAILS).unlink()
     warnings = check_splits(plan, outcomes, params)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
     report = PrepareReport(
-        records=records,
+        samples=samples,
         outcomes=outcomes,
         splits={name: rows for name, rows in plan.splits.items() if rows},
         left_out=sorted(plan.left_out),
@@ -95,42 +105,49 @@ def _prepare(
         classes=params.classes,
         warnings=warnings,
     )
-    processes = count_processes(params.workers, len(records))
-    with prepare_report(report, staging, metrics_file, plots, processes):
-        staging.hand_over(report.splits, temporary)
-        for name, rows in report.splits.items():
-            order = nested_order([group_of(records[row]) for row in rows], seed) if name == "train" else None
-            _write_index(temporary / name / "index.csv", rows, records, outcomes, order)
-    shutil.rmtree(temporary / "all")
+    processes = count_processes(params.workers, len(samples))
+    with prepare_report(report, temporary, metrics_file, plots, processes):
+        order = [row for name in _ARRAY_ORDER for row in plan.splits[name]]
+        for file in (IMAGES, MASKS):
+            reorder_rows(temporary / file, order)
+        _write_index(temporary / INDEX, plan, samples, outcomes, seed)
 
 
 def _leaks(
-    staging: Staging, records: Sequence[Record], plan: SplitAssignment, params: DataParams
+    thumbnails: Path, samples: Sequence[Sample], plan: SplitAssignment, params: DataParams
 ) -> list[PairRow]:
     check = params.leak_check
     if not check.enabled:
         return []
     rows = sorted(plan.split_of())
-    thumbnails = staging.thumbnails()
-    compared = thumbnails if len(rows) == len(thumbnails) else thumbnails[rows]
+    compared = np.load(thumbnails, mmap_mode="r")
+    if len(rows) < len(compared):
+        compared = compared[rows]
     pairs = near_duplicates(compared, check.hash_distance, check.pixel_distance)
-    return remove_leaks(plan, pairs, rows, records)
+    return remove_leaks(plan, pairs, rows, samples)
 
 
 def _write_index(
-    path: Path,
-    rows: Sequence[int],
-    records: Sequence[Record],
-    outcomes: Sequence[Outcome],
-    order: np.ndarray | None,
+    path: Path, plan: SplitAssignment, samples: Sequence[Sample], outcomes: Sequence[Outcome], seed: int
 ) -> None:
+    train = plan.splits["train"]
+    label_order = dict(
+        zip(train, nested_order([stratum_of(samples[row]) for row in train], seed), strict=True)
+    )
     # Names of files need not be valid text; what cannot be encoded goes out as the bytes that it came in as.
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for position, row in enumerate(rows):
-            record, outcome = records[row], outcomes[row]
-            box = " ".join(map(str, outcome.box))
-            rank = "" if order is None else int(order[position])
-            flags = outcome.mask_problem or ""
-            writer.writerow([record.name, record.species, record.breed, *outcome.size, box, rank, flags])
+        for split in _ARRAY_ORDER:
+            for row in plan.splits[split]:
+                sample, outcome = samples[row], outcomes[row]
+                writer.writerow(
+                    [
+                        *(sample.name, split, sample.group, sample.class_name, sample.breed, *outcome.size),
+                        *(
+                            " ".join(map(str, outcome.box)),
+                            label_order.get(row, ""),
+                            outcome.mask_problem or "",
+                        ),
+                    ]
+                )

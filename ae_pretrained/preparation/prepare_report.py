@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ae_pretrained.constants import IMAGES, MASKS
 from ae_pretrained.figures.data_figures import (
     breed_counts,
     contact_sheet,
@@ -26,9 +27,8 @@ from ae_pretrained.files import write_json
 from ae_pretrained.preparation.assignment import LeftOut, PairRow
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.processes import process_pool
-from ae_pretrained.preparation.staging import IMAGES, MASKS, Staging
-from ae_pretrained.preparation.storage import replace_folder
-from ae_pretrained.sources.base import Record
+from ae_pretrained.preparation.storage import replace_folder, restore_folder
+from ae_pretrained.sources.base import Sample
 
 _TILES = 40
 # Below this root mean square difference of the thumbnails (grey levels) a pair has the same pixels, but for
@@ -41,7 +41,7 @@ class PrepareReport:
     """Everything that the report is made of.
 
     Attributes:
-        records, outcomes: every image of the source and what came of it.
+        samples, outcomes: every image of the source and what came of it.
         splits: rows of every split that is not empty.
         left_out: what is in no split, or in another than meant.
         pairs: near-duplicates and what was done about them.
@@ -49,7 +49,7 @@ class PrepareReport:
         warnings: what is no error, but should be known.
     """
 
-    records: Sequence[Record]
+    samples: Sequence[Sample]
     outcomes: Sequence[Outcome]
     splits: dict[str, list[int]]
     left_out: Sequence[LeftOut]
@@ -69,22 +69,23 @@ class _Drawing:
 
 @contextmanager
 def prepare_report(
-    report: PrepareReport, staging: Staging, metrics_file: Path, plots: Path, processes: int
+    report: PrepareReport, arrays: Path, metrics_file: Path, plots: Path, processes: int
 ) -> Iterator[None]:
     """Write metrics, tables and images; other processes draw while the body of the ``with`` runs.
 
     Args:
         report: what there is to say.
-        staging: pixels of every record; read before the body.
+        arrays: folder with the decoded images and masks, row n is sample n; read before the body.
         metrics_file: JSON file to write, after the body.
         plots: folder to replace, after the body.
         processes: that draw; 1 draws before the body, in this process.
     """
+    restore_folder(plots)
     temporary = plots.with_name(f".{plots.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        with _drawing(_drawings(report, staging), temporary, processes):
+        with _drawing(_drawings(report, arrays), temporary, processes):
             _write_tables(report, temporary / "tables")
             yield
         write_json(metrics_file, _metrics(report))
@@ -111,10 +112,10 @@ def _draw(drawing: _Drawing, folder: Path) -> None:
     save_png(drawing.draw(*drawing.arguments), folder / drawing.name)
 
 
-def _species(report: PrepareReport) -> dict[str, Counter[str]]:
-    """Images of each split by species; those of which nobody knows it count as ``unknown``."""
+def _class_counts(report: PrepareReport) -> dict[str, Counter[str]]:
+    """Images of each split by foreground class; those of which nobody knows it count as ``unknown``."""
     return {
-        name: Counter(report.records[row].species or "unknown" for row in rows)
+        name: Counter(report.samples[row].class_name or "unknown" for row in rows)
         for name, rows in report.splits.items()
     }
 
@@ -124,7 +125,7 @@ def _breeds(report: PrepareReport) -> dict[str, dict[str, int]]:
     table: dict[str, dict[str, int]] = {}
     for name, rows in report.splits.items():
         for row in rows:
-            if breed := report.records[row].breed:
+            if breed := report.samples[row].breed:
                 table.setdefault(breed, dict.fromkeys(report.splits, 0))[name] += 1
     return {breed: table[breed] for breed in sorted(table, key=str.casefold)}
 
@@ -153,14 +154,14 @@ def _metrics(report: PrepareReport) -> dict[str, Any]:
     sizes = _sizes(report)
     breeds = _breeds(report)
     return {
-        "num_listed": len(report.records),
+        "num_listed": len(report.samples),
         **{f"num_{name}": len(rows) for name, rows in report.splits.items()},
         "num_left_out": len(report.left_out),
         "left_out": dict(sorted(Counter(item.reason for item in report.left_out).items())),
         "num_near_duplicates": len(report.pairs),
         "num_leaks": sum("taken out" in row.action for row in report.pairs),
         "near_duplicates": _pair_counts(report.pairs),
-        "species": {name: dict(sorted(count.items())) for name, count in _species(report).items()},
+        "classes": {name: dict(sorted(count.items())) for name, count in _class_counts(report).items()},
         "num_breeds": {name: sum(count[name] > 0 for count in breeds.values()) for name in report.splits},
         "breeds": breeds,
         "pixel_share": {
@@ -190,10 +191,10 @@ def _pair_counts(pairs: Sequence[PairRow]) -> dict[str, int]:
     }
 
 
-def _drawings(report: PrepareReport, staging: Staging) -> list[_Drawing]:
-    species = _species(report)
-    named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in species.values()) else [])
-    counts = {name: [count[label] for label in named] for name, count in species.items()}
+def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
+    shown = _class_counts(report)
+    named = report.classes[1:] + (["unknown"] if any(count["unknown"] for count in shown.values()) else [])
+    counts = {name: [count[label] for label in named] for name, count in shown.items()}
     drawings = [
         _Drawing("split_counts.png", split_counts, (counts, named)),
         _Drawing("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
@@ -201,13 +202,14 @@ def _drawings(report: PrepareReport, staging: Staging) -> list[_Drawing]:
     ]
     if breeds := _breeds(report):
         drawings.append(_Drawing("breed_counts.png", breed_counts, (breeds,)))
+    all_images, all_masks = (np.load(arrays / file, mmap_mode="r") for file in (IMAGES, MASKS))
     for name, rows in report.splits.items():
         # Spread over the split rather than its first images, which are all of one breed.
         places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
         chosen = [rows[place] for place in places]
-        images = staging.read(IMAGES, chosen)
-        masks = None if name == "unlabelled" else staging.read(MASKS, chosen)
-        names = [report.records[row].name for row in chosen]
+        # Copies: the arrays will have been put in order when these are drawn.
+        images, masks = all_images[chosen], None if name == "unlabelled" else all_masks[chosen]
+        names = [report.samples[row].name for row in chosen]
         title = f"{name}: {len(chosen)} of {len(rows)} images"
         arguments = (title, images, masks, names, report.classes)
         drawings.append(_Drawing(f"contact_{name}.png", contact_sheet, arguments))

@@ -1,4 +1,4 @@
-"""Arrays on disk that are written piece by piece.
+"""Arrays on disk that are written piece by piece, and the folder they end up in.
 
 Not through a memory map: on a full disk the kernel ends a process that writes to one, while a write to a file is an
 error that can be reported. The space is taken when the file is made, so that a disk too small is known at once.
@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 
 from ae_pretrained.sources.base import DataError
 
-_BLOCK = 64  # rows moved at a time
+THUMBNAILS = "thumbnails.npy"  # beside images and masks until near-duplicates were looked for
 
 
 def create_array(path: Path, shape: tuple[int, ...]) -> None:
@@ -48,35 +48,78 @@ def write_rows(path: Path, start: int, rows: np.ndarray) -> None:
         file.write(np.ascontiguousarray(rows).data)
 
 
-def keep_rows(path: Path, rows: Sequence[int]) -> None:
-    """Leave only some rows, in rising order, of an array on disk. The file is changed in place.
+def reorder_rows(path: Path, order: Sequence[int]) -> None:
+    """Make row i of an array on disk what row ``order[i]`` was; a row that ``order`` does not name is dropped.
 
-    Afterwards it holds the bytes that an array made for these rows alone would hold.
+    The file is changed in place, with one row in memory: no second copy is made, and each row that moves is written
+    once. Afterwards it holds the bytes that an array made for these rows alone would hold.
     """
-    array = np.load(path, mmap_mode="r")
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        # No row is written over before it was read: a row only ever moves towards the front.
-        if block[-1] != start + len(block) - 1:
-            write_rows(path, start, array[block])
-    shape = (len(rows), *array.shape[1:])
-    offset = array.offset
-    del array
     with path.open("r+b") as file:
-        npy.write_array_header_1_0(file, _header(shape))
-        if file.tell() != offset:
-            raise ValueError(f"{path}: the header of {shape} takes {file.tell()} bytes, the old one {offset}")
-        file.truncate(offset + int(np.prod(shape, dtype=np.int64)))
+        npy.read_magic(file)
+        (count, *inner), _, _ = npy.read_array_header_1_0(file)
+        start, length = file.tell(), int(np.prod(inner))
+
+        def read(row: int) -> bytes:
+            file.seek(start + row * length)
+            return file.read(length)
+
+        def write(row: int, content: bytes) -> None:
+            file.seek(start + row * length)
+            file.write(content)
+
+        # What is dropped moves to the end, where it is cut off: every row has one place to go to.
+        dropped = np.ones(count, dtype=bool)
+        dropped[list(order)] = False
+        source = [*order, *np.flatnonzero(dropped).tolist()]
+        if len(source) != count:
+            raise ValueError(
+                f"{path}: a row is named twice, {len(order)} names for {count - dropped.sum()} rows"
+            )
+        moved = bytearray(count)
+        for first in range(count):
+            if moved[first] or source[first] == first:
+                continue
+            # Rows that follow each other into one another's places come round to the first one in the end.
+            saved, place = read(first), first
+            while source[place] != first:
+                write(place, read(source[place]))
+                moved[place] = True
+                place = source[place]
+            write(place, saved)
+            moved[place] = True
+        file.seek(0)
+        npy.write_array_header_1_0(file, _header((len(order), *inner)))
+        if file.tell() != start:
+            raise ValueError(f"{path}: a header for {len(order)} rows takes {file.tell()} bytes, not {start}")
+        file.truncate(start + len(order) * length)
 
 
 def replace_folder(temporary: Path, target: Path) -> None:
-    """Move a finished folder into place; what was there before is removed once the new one stands."""
-    old = target.with_name(f".{target.name}.old")
+    """Move a finished folder into place; what was there before is removed once the new one stands.
+
+    Where the move fails, what was there before is put back. Between its two steps a killed process leaves neither in
+    place, and :func:`restore_folder` puts the old one back.
+    """
+    old = _old(target)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.replace(old)
-    temporary.replace(target)
+    try:
+        temporary.replace(target)
+    except BaseException:
+        restore_folder(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folder(target: Path) -> None:
+    """Put back what a move that was interrupted had set aside; nothing where none was."""
+    if _old(target).exists() and not target.exists():
+        _old(target).replace(target)
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
 
 
 def require_space(folder: Path, needed: int) -> None:

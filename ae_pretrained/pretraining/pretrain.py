@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 import ae_pretrained
-from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.dataset.arrays import Split, open_split
+from ae_pretrained.constants import IMAGES, INDEX
+from ae_pretrained.dataset.arrays import PaddingMasks, Split, open_split
 from ae_pretrained.dataset.batches import ArrayBatches
 from ae_pretrained.files import write_json
 from ae_pretrained.models.autoencoder import Autoencoder
@@ -30,18 +30,8 @@ _SHOWN = (
 )
 
 
-def _padding(split: Split) -> np.ndarray:
-    """(N, H, W) uint8: 255 on padding, 0 elsewhere."""
-    return np.where(split.valid(), 0, IGNORE_INDEX).astype(np.uint8)
-
-
-def _joined(splits: list[Split]) -> ArrayBatches:
-    if len(splits) == 1:
-        images, padding = splits[0].images, _padding(splits[0])
-    else:
-        images = np.concatenate([split.images for split in splits])
-        padding = np.concatenate([_padding(split) for split in splits])
-    return ArrayBatches(images, padding, np.arange(len(images)))
+def _batches(split: Split) -> ArrayBatches:
+    return ArrayBatches(split.images, PaddingMasks(split), np.arange(len(split)))
 
 
 def pretrain(
@@ -67,22 +57,18 @@ def pretrain(
         metrics: JSON of the best epoch's figures to write.
         checkpoints: folder for the state of an unfinished run.
     """
-    unlabelled = processed / "unlabelled"
-    names = ["train", "unlabelled"] if unlabelled.is_dir() else ["train"]
-    train = [open_split(processed, name) for name in names]
-    val = open_split(processed, "val")
+    train, val = open_split(processed, "train", "unlabelled"), open_split(processed, "val")
     run = fingerprint(
         {"train_ae": params.model_dump(), "model": model.model_dump(), "seed": seed},
         Path(ae_pretrained.__file__).parent,
-        [processed / name / file for name in [*names, "val"] for file in ("images.npy", "index.csv")],
+        [processed / IMAGES, processed / INDEX],
     )
     torch.manual_seed(seed)
     network = Autoencoder(ModelConfig.from_params(model), params.skips)
-    dataset = _joined(train)
     result = fit(
         AutoencoderTask(network, params, seed),
-        dataset,
-        _joined([val]),
+        _batches(train),
+        _batches(val),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
         curve=curve,
@@ -94,4 +80,4 @@ def pretrain(
         return
     network.load_state_dict(result.weights)
     save_model(network, weights)
-    write_json(metrics, result.metrics(network, len(dataset)))
+    write_json(metrics, result.metrics(network, len(train)))

@@ -51,15 +51,15 @@ GALLERIES = (
         | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
     ),
     Gallery(
-        "latent",
-        "Latent space",
-        "Latents",
+        "embeddings",
+        "Embeddings",
+        "Embeddings",
         "Deepest features of the encoder, averaged over each image. What a linear classifier reads from them "
         "is in the table of figures.",
         "eval_ae",
         {
-            "latent_species": "PCA and t-SNE, coloured by species",
-            "latent_breed": "PCA and t-SNE, by breed",
+            "embeddings_class": "PCA and t-SNE, coloured by class",
+            "embeddings_breed": "PCA and t-SNE, by breed",
         },
     ),
     Gallery(

@@ -18,8 +18,8 @@ class DataError(PipelineError):
     """The data are not what a source expects; the text names the file."""
 
 
-@dataclass(frozen=True)
-class Record:
+@dataclass(frozen=True, slots=True)
+class Sample:
     """One image of a source.
 
     Attributes:
@@ -27,21 +27,24 @@ class Record:
         image: the image.
         mask: its mask, or None where it has none.
         split: where the source puts it.
-        species: foreground class name; empty where only the mask can tell.
-        breed: finer group, or empty where unknown; splits are stratified by species and breed.
+        class_name: foreground class that it shows; empty where only the mask can tell.
+        breed: kind within the class, or empty where unknown; splits are stratified by class and breed.
+        group: of images that belong together (one scene, one video); empty where it stands alone. It goes into the
+            index; the splits do not look at it yet.
     """
 
     name: str
     image: Path
     mask: Path | None
     split: SplitHint
-    species: str
-    breed: str
+    class_name: str = ""
+    breed: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A file, or an entry of a list, that becomes no record.
+    """A file, or an entry of a list, that becomes no sample.
 
     Attributes:
         split: split that it would have been in, or empty.
@@ -62,7 +65,7 @@ class Finding:
 class Listing:
     """What a source holds: the images in a fixed order, and what is none."""
 
-    records: list[Record]
+    samples: list[Sample]
     findings: list[Finding]
 
 
@@ -73,6 +76,6 @@ class Source(Protocol):
         """Every image and every finding; nothing is decoded yet."""
         ...
 
-    def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
-        """The class mask (H, W) uint8, 255 on ignored pixels, from the values of a record's mask file."""
+    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
+        """The class mask (H, W) uint8, 255 on ignored pixels, from the values of a sample's mask file."""
         ...

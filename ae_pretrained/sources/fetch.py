@@ -54,7 +54,7 @@ def fetch(params: DataParams, seed: int, out: Path) -> None:
 
 
 def _count(root: Path, params: DataParams) -> int:
-    return len(open_source(root, params).listing().records)
+    return len(open_source(root, params).listing().samples)
 
 
 def _find_root(params: DataParams) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images, stem_of
 from ae_pretrained.sources.mask_values import class_numbers
 
@@ -46,7 +46,7 @@ class FolderSource:
         findings += mask_findings
         doubtful = {finding.name.partition("/")[2] for finding in findings if finding.fault}
         split_of = self._lists(images, doubtful, findings)
-        records = []
+        samples = []
         for stem, path in images.items():
             if stem in doubtful:
                 continue
@@ -61,24 +61,22 @@ class FolderSource:
             if split is None:
                 findings.append(Finding("", f"images/{stem}", "not listed", "no split list names it", False))
             else:
-                records.append(Record(stem, path, masks[stem], split, "", ""))
+                samples.append(Sample(stem, path, masks[stem], split))
         for stem in masks.keys() - images.keys() - doubtful:
             detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}; add it, or remove the mask"
             findings.append(Finding("", f"masks/{stem}", "mask without image", detail, True))
-        records += self._unlabelled(findings)
-        if not records and not any(finding.fault for finding in findings):
+        samples += self._unlabelled(findings)
+        if not samples and not any(finding.fault for finding in findings):
             raise DataError(f"{self.root / 'images'}: holds no image")
-        return Listing(records, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
 
-    def _unlabelled(self, findings: list[Finding]) -> list[Record]:
+    def _unlabelled(self, findings: list[Finding]) -> list[Sample]:
         folder = self.root / "unlabelled"
         if not folder.is_dir():
             return []
         found, more = scan_images(folder)
         findings += more
-        return [
-            Record(f"unlabelled/{stem}", path, None, "unlabelled", "", "") for stem, path in found.items()
-        ]
+        return [Sample(f"unlabelled/{stem}", path, None, "unlabelled") for stem, path in found.items()]
 
     def _lists(
         self, images: dict[str, Path], doubtful: set[str], findings: list[Finding]
@@ -127,6 +125,6 @@ class FolderSource:
             return "rest"
         return "trainval" if "val" not in lists else "train"
 
-    def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
+    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Class numbers as they are, ``ignore_index`` to 255."""
-        return class_numbers(values, record, self.classes, self.ignore_index)
+        return class_numbers(values, sample, self.classes, self.ignore_index)

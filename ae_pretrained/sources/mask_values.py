@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Record
+from ae_pretrained.sources.base import DataError, Sample
 
 
 def translate(values: np.ndarray, table: Mapping[int, int]) -> tuple[np.ndarray, list[int]]:
@@ -41,13 +41,13 @@ def _lookup(table: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, int | None]
 
 
 def class_numbers(
-    values: np.ndarray, record: Record, classes: Sequence[str], ignore_index: int
+    values: np.ndarray, sample: Sample, classes: Sequence[str], ignore_index: int
 ) -> np.ndarray:
     """Check the values of a mask, and turn the ignored ones to 255.
 
     Args:
         values: (H, W) uint8 as stored.
-        record: whose mask it is, for the error.
+        sample: whose mask it is, for the error.
         classes: names by value, background first.
         ignore_index: value of unlabelled pixels in the file.
 
@@ -62,11 +62,11 @@ def class_numbers(
         allowed = ", ".join(f"{value} ({name})" for value, name in enumerate(classes))
         shown = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
         advice = ""
-        if record.mask is not None and record.mask.suffix.lower() in (".jpg", ".jpeg"):
+        if sample.mask is not None and sample.mask.suffix.lower() in (".jpg", ".jpeg"):
             advice = ". JPEG changes pixel values; save masks as PNG"
         elif len(unknown) < len(classes):
             advice = ". Are classes stored as shades of grey? Save class numbers"
         raise DataError(
-            f"{record.mask}: unknown values {shown}; expected {allowed} and {ignore_index} (ignored){advice}"
+            f"{sample.mask}: unknown values {shown}; expected {allowed} and {ignore_index} (ignored){advice}"
         )
     return mask

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images
 from ae_pretrained.sources.mask_values import class_numbers
 
@@ -45,7 +45,7 @@ class OriginalSource:
                 f"data.root: {self.root} has no {', '.join(missing)}; source 'original_project' expects "
                 + ", ".join(f"{images} + {masks}" for _, images, masks in FOLDERS)
             )
-        records: list[Record] = []
+        samples: list[Sample] = []
         findings: list[Finding] = []
         for split, image_folder, mask_folder in FOLDERS:
             images, found = scan_images(self.root / image_folder)
@@ -55,15 +55,15 @@ class OriginalSource:
             for stem, path in images.items():
                 name = f"{image_folder.split('/')[0]}/{stem}"
                 if stem in masks:
-                    records.append(Record(name, path, masks[stem], split, "", ""))
+                    samples.append(Sample(name, path, masks[stem], split))
                 elif stem not in doubtful:
                     detail = f"{path}: no mask {stem}.* in {self.root / mask_folder}"
                     findings.append(Finding(split, name, "image without mask", detail, True))
             for stem in masks.keys() - images.keys() - doubtful:
                 detail = f"{masks[stem]}: no image {stem}.* in {self.root / image_folder}"
                 findings.append(Finding(split, f"{mask_folder}/{stem}", "mask without image", detail, True))
-        return Listing(records, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
 
-    def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
+    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Class numbers as they are, 255 for the border."""
-        return class_numbers(values, record, self.classes, IGNORE_INDEX)
+        return class_numbers(values, sample, self.classes, IGNORE_INDEX)

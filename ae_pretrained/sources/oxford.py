@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Finding, Listing, Record, SplitHint
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.mask_values import translate
 
 LISTS: tuple[tuple[str, SplitHint], ...] = (("trainval.txt", "trainval"), ("test.txt", "test"))
@@ -50,7 +50,7 @@ class OxfordSource:
         """
         annotations = self.root / "annotations"
         species_of = self._read(annotations / "list.txt")
-        records: list[Record] = []
+        samples: list[Sample] = []
         findings: list[Finding] = []
         seen: dict[str, str] = {}
         for filename, split in LISTS:
@@ -64,8 +64,8 @@ class OxfordSource:
                         "the lists must agree"
                     )
                 seen[name] = filename
-                records.append(
-                    Record(
+                samples.append(
+                    Sample(
                         name,
                         self.root / "images" / f"{name}.jpg",
                         annotations / "trimaps" / f"{name}.png",
@@ -74,7 +74,7 @@ class OxfordSource:
                         name.rpartition("_")[0],
                     )
                 )
-        if not records:
+        if not samples:
             raise DataError(f"{annotations}: the lists name no image")
         for name in species_of.keys() - seen.keys():
             findings.append(Finding("", name, "not in a split", "list.txt alone names it", False))
@@ -83,7 +83,7 @@ class OxfordSource:
                 continue
             if path.suffix != ".jpg" or path.stem not in species_of:
                 findings.append(Finding("", path.name, "not listed", "no list names this file", False))
-        return Listing(records, sorted(findings, key=lambda finding: finding.name))
+        return Listing(samples, sorted(findings, key=lambda finding: finding.name))
 
     @staticmethod
     def _read(path: Path) -> dict[str, str]:
@@ -105,12 +105,12 @@ class OxfordSource:
             entries[words[0]] = words[2]
         return entries
 
-    def class_mask(self, values: np.ndarray, record: Record) -> np.ndarray:
-        """Trimap to class mask: pet to its species, border to 255."""
-        table = {_PET: self.classes.index(record.species), _BACKGROUND: 0, _BORDER: IGNORE_INDEX}
+    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
+        """Trimap to class mask: pet to its class, border to 255."""
+        table = {_PET: self.classes.index(sample.class_name), _BACKGROUND: 0, _BORDER: IGNORE_INDEX}
         mask, unknown = translate(values, table)
         if unknown:
             raise DataError(
-                f"{record.mask}: expected a trimap of 1 (pet), 2 (background) and 3 (border), found also {unknown}"
+                f"{sample.mask}: expected a trimap of 1 (pet), 2 (background) and 3 (border), found also {unknown}"
             )
         return mask

@@ -61,7 +61,7 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
         **{f"test_iou_{name}": test[name]["iou"] for name in classes if name in test},
         "test_mean_foreground_dice": test["mean_foreground_dice"],
         "test_pixel_accuracy": test["pixel_accuracy"],
-        "test_species_accuracy": test.get("species_accuracy", ""),
+        "test_species_accuracy": test.get("image_class_accuracy", test.get("species_accuracy", "")),
     }
 
 

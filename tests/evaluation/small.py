@@ -15,10 +15,10 @@ from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params import Params, read_params, validate_params
+from ae_pretrained.preparation.prepare import COLUMNS
 from tests.conftest import ROOT
 
 CLASSES = ["background", "cat", "dog"]
-_COLUMNS = ("name", "species", "breed", "width", "height", "box", "label_order", "flags")
 
 
 def params(**changes: Any) -> Params:
@@ -31,24 +31,29 @@ def params(**changes: Any) -> Params:
 
 
 def write_split(
-    folder: Path, images: np.ndarray, masks: np.ndarray | None, rows: list[dict[str, str]]
+    root: Path, split: str, images: np.ndarray, masks: np.ndarray | None, rows: list[dict[str, str]]
 ) -> None:
-    """Write one split in the layout of ``prepare``; the content box is the whole image unless given."""
-    folder.mkdir(parents=True)
+    """Add one split to arrays as ``prepare`` writes them; the content box is the whole image unless given."""
     side = images.shape[1]
-    np.save(folder / "images.npy", images)
-    if masks is not None:
-        np.save(folder / "masks.npy", masks)
-    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _COLUMNS, restval="")
-        writer.writeheader()
+    arrays = {
+        "images.npy": images,
+        "masks.npy": np.full(images.shape[:3], 255, np.uint8) if masks is None else masks,
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    for name, values in arrays.items():
+        before = [np.load(root / name)] if (root / name).exists() else []
+        np.save(root / name, np.concatenate([*before, values]))
+    with (root / "index.csv").open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        if not file.tell():
+            writer.writeheader()
         for place, row in enumerate(rows):
-            box = {"box": f"0 0 {side} {side}", "label_order": str(place)}
-            writer.writerow({"width": str(side), "height": str(side)} | box | row)
+            size = {"width": str(side), "height": str(side), "box": f"0 0 {side} {side}"}
+            writer.writerow({"split": split, "label_order": str(place)} | size | row)
 
 
 def draw_split(
-    folder: Path, count: int, side: int = 32, seed: int = 0, only: str = ""
+    root: Path, split: str, count: int, side: int = 32, seed: int = 0, only: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
     """Discs on noise: cats are bright, dogs dark, a band around each disc is ignored."""
     rng = np.random.default_rng(seed)
@@ -57,22 +62,22 @@ def draw_split(
     rows = []
     across, down = np.meshgrid(np.arange(side), np.arange(side))
     for place in range(count):
-        species = only or ("cat", "dog")[place % 2]
+        shown = only or ("cat", "dog")[place % 2]
         x, y = rng.uniform(0.35 * side, 0.65 * side, 2)
         distance = np.hypot(across - x, down - y)
         radius = rng.uniform(0.15, 0.3) * side
-        images[place, distance < radius] = rng.integers(*((180, 250) if species == "cat" else (5, 60)), 3)
-        masks[place, distance < radius] = CLASSES.index(species)
+        images[place, distance < radius] = rng.integers(*((180, 250) if shown == "cat" else (5, 60)), 3)
+        masks[place, distance < radius] = CLASSES.index(shown)
         masks[place, np.abs(distance - radius) < 1.5] = 255
-        name = f"{species}_breed_{place % 3}_{place}"
-        rows.append({"name": name, "species": species, "breed": name.rsplit("_", 1)[0]})
-    write_split(folder, images, masks, rows)
+        name = f"{shown}_breed_{place % 3}_{place}"
+        rows.append({"name": name, "class": shown, "breed": name.rsplit("_", 1)[0]})
+    write_split(root, split, images, masks, rows)
     return images, masks
 
 
 def write_processed(root: Path, *, train: int = 12, test: int = 12, side: int = 32, only: str = "") -> Path:
-    draw_split(root / "train", train, side, seed=1)
-    draw_split(root / "test", test, side, seed=2, only=only)
+    draw_split(root, "train", train, side, seed=1)
+    draw_split(root, "test", test, side, seed=2, only=only)
     return root
 
 
@@ -95,8 +100,8 @@ def real_processed(root: Path, oxford: Path, count: int = 24, side: int = 32) ->
             small = cv2.resize(trimap, (side, side), interpolation=cv2.INTER_NEAREST)
             masks[place] = np.where(small == 3, 255, np.where(small == 1, int(species), 0))
             breed = name.rsplit("_", 1)[0]
-            rows.append({"name": name, "species": CLASSES[int(species)], "breed": breed})
-        write_split(root / split, images, masks, rows)
+            rows.append({"name": name, "class": CLASSES[int(species)], "breed": breed})
+        write_split(root, split, images, masks, rows)
     return root
 
 

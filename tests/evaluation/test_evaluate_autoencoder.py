@@ -9,12 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.evaluation import evaluate_autoencoder as evaluation
 from ae_pretrained.evaluation.autoencoder_measures import (
     corrupt_one_by_one,
     measure_autoencoder,
     summarise_reconstruction,
 )
-from ae_pretrained.evaluation.embeddings import pooled_features, principal_components, probe_labels, tsne
+from ae_pretrained.evaluation.embeddings import (
+    labels_of,
+    pooled_features,
+    principal_components,
+    probe_labels,
+    tsne,
+)
 from ae_pretrained.evaluation.evaluate_autoencoder import evaluate_autoencoder
 from ae_pretrained.evaluation.inference import Compute
 from tests.evaluation.small import (
@@ -49,7 +56,7 @@ def evaluate(root: Path, out: Path, **changes: object) -> dict[str, object]:
 
 
 def test_pooled_and_mean_psnr(tmp_path: Path) -> None:
-    images, _ = draw_split(tmp_path / "test", 6)
+    images, _ = draw_split(tmp_path, "test", 6)
     result = measure_autoencoder(tiny_autoencoder(), open_split(tmp_path, "test"), 4, None, 0, Compute())
     scores = summarise_reconstruction(result)
     with torch.inference_mode():
@@ -74,7 +81,7 @@ def test_padding_counts_nowhere(tmp_path: Path) -> None:
             y[:, :, 26:] = 0.0
             return y
 
-    write_split(tmp_path / "test", images, None, rows)
+    write_split(tmp_path, "test", images, None, rows)
     split = open_split(tmp_path, "test")
     scores = summarise_reconstruction(measure_autoencoder(SpoilPadding(), split, 3, None, 0, Compute()))
     assert scores["mse"] == 0.0
@@ -83,7 +90,7 @@ def test_padding_counts_nowhere(tmp_path: Path) -> None:
 
 
 def test_corruption_does_not_depend_on_the_batch(tmp_path: Path) -> None:
-    draw_split(tmp_path / "test", 7)
+    draw_split(tmp_path, "test", 7)
     split = open_split(tmp_path, "test")
     corruption = params(train_ae__corruption={**params().train_ae.corruption.model_dump(), "kind": "both"})
     results = [
@@ -108,16 +115,16 @@ def test_report_of_real_images_is_whole_and_the_same_again(tmp_path: Path, oxfor
     names = {path.stem for path in (tmp_path / "a/plots").glob("*.png")}
     ranks = ("best", "median", "worst")
     assert names == {
-        "latent_species",
-        "latent_breed",
+        "embeddings_class",
+        "embeddings_breed",
         *(f"reconstructions_{rank}" for rank in ranks),
         *(f"reconstructions_corrupted_{rank}" for rank in ranks),
     }
-    first = tmp_path / "a/plots/latent_species.png"
-    assert first.read_bytes() == (tmp_path / "b/plots/latent_species.png").read_bytes()
+    first = tmp_path / "a/plots/embeddings_class.png"
+    assert first.read_bytes() == (tmp_path / "b/plots/embeddings_class.png").read_bytes()
     assert {"mse", "psnr", "psnr_pooled", "ssim", "num_images"} <= set(scores)
     assert {"mse", "psnr", "psnr_pooled", "ssim", "num_images"} <= set(scores["corrupted"])  # type: ignore[call-overload]
-    assert scores["latents"]["tsne_perplexity"] == pytest.approx(23 / 3, abs=1e-6)  # type: ignore[index]
+    assert scores["embeddings"]["tsne_perplexity"] == pytest.approx(23 / 3, abs=1e-6)  # type: ignore[index]
 
 
 def test_plain_pretext_has_no_corrupted_figures(tmp_path: Path) -> None:
@@ -133,18 +140,35 @@ def test_plain_pretext_has_no_corrupted_figures(tmp_path: Path) -> None:
 def test_very_few_images(tmp_path: Path, count: int, missing: list[str]) -> None:
     write_processed(tmp_path / "processed", test=count)
     scores = evaluate(tmp_path / "processed", tmp_path)
-    assert scores["latents"]["not_drawn"] == missing  # type: ignore[index]
-    assert (tmp_path / "plots/latent_species.png").exists() == ("pca" not in missing)
+    assert scores["embeddings"]["not_drawn"] == missing  # type: ignore[index]
+    assert (tmp_path / "plots/embeddings_class.png").exists() == ("pca" not in missing)
+
+
+def test_of_many_images_some_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_processed(tmp_path / "processed")
+    monkeypatch.setattr(evaluation, "MOST_EMBEDDED", 7)
+    scores = evaluate(tmp_path / "processed", tmp_path)
+    assert scores["num_images"] == 12
+    embeddings = scores["embeddings"]
+    assert isinstance(embeddings, dict)
+    assert (embeddings["num_train"], embeddings["num_test"]) == (7, 7)
+    assert embeddings["tsne_perplexity"] == 2  # a third of the six others
+    assert (tmp_path / "plots/embeddings_breed.png").is_file()
 
 
 def test_images_all_alike(tmp_path: Path) -> None:
     images = np.full((8, 32, 32, 3), 100, dtype=np.uint8)
-    rows = [{"name": f"same_{place}", "species": "", "breed": ""} for place in range(8)]
+    rows = [{"name": f"same_{place}", "class": "", "breed": ""} for place in range(8)]
     for split in ("train", "test"):
-        write_split(tmp_path / "processed" / split, images, np.zeros((8, 32, 32), dtype=np.uint8), rows)
+        write_split(tmp_path / "processed", split, images, np.zeros((8, 32, 32), dtype=np.uint8), rows)
     scores = evaluate(tmp_path / "processed", tmp_path)
-    latents = scores["latents"]
-    assert latents == {"not_probed": ["species", "breed"], "not_drawn": ["pca", "tsne"]}
+    embeddings = scores["embeddings"]
+    assert embeddings == {
+        "num_train": 8,
+        "num_test": 8,
+        "not_probed": ["class", "breed"],
+        "not_drawn": ["pca", "tsne"],
+    }
 
 
 def test_features_leave_padding_out(tmp_path: Path) -> None:
@@ -155,8 +179,8 @@ def test_features_leave_padding_out(tmp_path: Path) -> None:
     images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
     images[:, :, 8:24] = 200
     rows = [{"name": "a", "box": "8 0 24 32"}, {"name": "b"}]
-    write_split(tmp_path / "test", images, None, rows)
-    features = pooled_features(Deepest(), open_split(tmp_path, "test"), 2, Compute(), "")
+    write_split(tmp_path, "test", images, None, rows)
+    features = pooled_features(Deepest(), open_split(tmp_path, "test"), np.arange(2), 2, Compute(), "")
     np.testing.assert_allclose(features, [[200 / 255] * 12, [100 / 255] * 12], rtol=1e-5)
 
 
@@ -169,20 +193,18 @@ def test_features_survive_an_instance_norm(tmp_path: Path) -> None:
 
     images = np.zeros((2, 32, 32, 3), dtype=np.uint8)
     images[0, :16], images[1, :, :16] = 200, 200
-    write_split(tmp_path / "test", images, None, [{"name": "a"}, {"name": "b"}])
-    features = pooled_features(Deepest(), open_split(tmp_path, "test"), 2, Compute(), "")
+    write_split(tmp_path, "test", images, None, [{"name": "a"}, {"name": "b"}])
+    features = pooled_features(Deepest(), open_split(tmp_path, "test"), np.arange(2), 2, Compute(), "")
     np.testing.assert_allclose(features.mean(axis=1), 0, atol=1e-5)
     assert np.abs(features[0] - features[1]).max() > 1
 
 
 def test_probes_read_what_is_there(tmp_path: Path) -> None:
     write_processed(tmp_path)
-    train, test = open_split(tmp_path, "train"), open_split(tmp_path, "test")
-    known = [
-        np.array([[float(name == "cat"), 0.1] for name in split.column("species")]) for split in (train, test)
-    ]
+    train, test = (labels_of(open_split(tmp_path, name), np.arange(2, 12)) for name in ("train", "test"))
+    known = [np.array([[float(name == "cat"), 0.1] for name in labels["class"]]) for labels in (train, test)]
     scores = probe_labels(known[0], train, known[1], test, neighbors=3)
-    assert scores["species"] == {"linear_probe": 1.0, "knn": 1.0, "majority": 0.5}
+    assert scores["class"] == {"linear_probe": 1.0, "knn": 1.0, "majority": 0.5}
     assert scores["not_probed"] == []
 
 

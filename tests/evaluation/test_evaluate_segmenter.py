@@ -71,7 +71,7 @@ def evaluate(root: Path, out: Path, model: nn.Module | None = None, **changes: o
 
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
 def test_figures_match_torchmetrics_whatever_the_batch_size(tmp_path: Path, batch_size: int) -> None:
-    draw_split(tmp_path / "test", 12)
+    draw_split(tmp_path, "test", 12)
     split = open_split(tmp_path, "test")
     model = tiny_unet()
     found = measure_segmenter(
@@ -93,11 +93,11 @@ def test_figures_match_torchmetrics_whatever_the_batch_size(tmp_path: Path, batc
 
 
 def test_right_segmenter_scores_one(tmp_path: Path) -> None:
-    draw_split(tmp_path / "test", 12)
+    draw_split(tmp_path, "test", 12)
     split = open_split(tmp_path, "test")
     found = measure_segmenter(BrightnessSegmenter(), split, 3, params().eval_seg, Compute())
     scores = summarise(found, CLASSES, params().eval_seg, seed=0)
-    for key in ("pixel_accuracy", "mean_iou", "mean_image_dice", "boundary_iou", "species_accuracy"):
+    for key in ("pixel_accuracy", "mean_iou", "mean_image_dice", "boundary_iou", "image_class_accuracy"):
         assert scores[key] == 1.0, key
     assert scores["mean_iou_ci95"] == (1.0, 1.0)
     assert scores["mean_iou_all_background"] < 0.35
@@ -110,10 +110,10 @@ def test_image_without_predicted_pet_counts_as_wrong_species(tmp_path: Path) -> 
             logits[:, 1:] -= 1000.0 * (x.mean(dim=(1, 2, 3)) < 0.45)[:, None, None, None]  # dark images: dogs
             return logits
 
-    draw_split(tmp_path / "test", 12)
+    draw_split(tmp_path, "test", 12)
     split = open_split(tmp_path, "test")
     found = measure_segmenter(NothingBelow(), split, 3, params().eval_seg, Compute())
-    assert summarise(found, CLASSES, params().eval_seg, seed=0)["species_accuracy"] == 0.5
+    assert summarise(found, CLASSES, params().eval_seg, seed=0)["image_class_accuracy"] == 0.5
 
 
 def test_flip_averaging_is_symmetric() -> None:
@@ -140,7 +140,7 @@ def test_report_of_real_images_is_whole_and_the_same_again(tmp_path: Path, oxfor
     expected = {"pixel_accuracy", "mean_iou", "mean_dice", "mean_foreground_dice", "mean_iou_ci95"}
     expected |= {
         "boundary_iou",
-        "species_accuracy",
+        "image_class_accuracy",
         "mean_iou_all_background",
         "mean_image_dice",
         "num_images",
@@ -190,7 +190,7 @@ def test_many_images_share_groups_that_depend_on_their_names_alone(tmp_path: Pat
 
 
 def test_split_without_a_class(tmp_path: Path) -> None:
-    draw_split(tmp_path / "test", 6, only="dog")
+    draw_split(tmp_path, "test", 6, only="dog")
     split = open_split(tmp_path, "test")
     found = measure_segmenter(BrightnessSegmenter(), split, 3, params().eval_seg, Compute())
     scores = summarise(found, CLASSES, params().eval_seg, seed=0)
@@ -209,13 +209,13 @@ def test_very_few_images(tmp_path: Path, count: int) -> None:
 
 def test_images_without_foreground(tmp_path: Path) -> None:
     images = np.full((3, 32, 32, 3), 115, dtype=np.uint8)
-    rows = [{"name": f"empty_{place}", "species": "", "breed": ""} for place in range(3)]
-    write_split(tmp_path / "processed/test", images, np.zeros((3, 32, 32), dtype=np.uint8), rows)
+    rows = [{"name": f"empty_{place}", "class": "", "breed": ""} for place in range(3)]
+    write_split(tmp_path / "processed", "test", images, np.zeros((3, 32, 32), dtype=np.uint8), rows)
     split = open_split(tmp_path / "processed", "test")
     found = measure_segmenter(BrightnessSegmenter(), split, 3, params().eval_seg, Compute())
     scores = summarise(found, CLASSES, params().eval_seg, seed=0)
     assert scores["mean_iou"] == 1.0
-    assert "species_accuracy" not in scores
+    assert "image_class_accuracy" not in scores
     assert "mean_foreground_dice" not in scores
     evaluate(tmp_path / "processed", tmp_path)
     assert not (tmp_path / "plots/score_by_breed.png").exists()
@@ -224,13 +224,13 @@ def test_images_without_foreground(tmp_path: Path) -> None:
 def test_nothing_labelled_is_an_error(tmp_path: Path) -> None:
     images = np.full((2, 32, 32, 3), 115, dtype=np.uint8)
     rows = [{"name": "a"}, {"name": "b"}]
-    write_split(tmp_path / "test", images, np.full((2, 32, 32), 255, dtype=np.uint8), rows)
+    write_split(tmp_path, "test", images, np.full((2, 32, 32), 255, dtype=np.uint8), rows)
     with pytest.raises(PipelineError, match="no pixel of the test masks is labelled"):
         measure_segmenter(tiny_unet(), open_split(tmp_path, "test"), 3, params().eval_seg, Compute())
 
 
 def test_model_for_other_classes_or_another_size_is_refused(tmp_path: Path) -> None:
-    draw_split(tmp_path / "test", 4)
+    draw_split(tmp_path, "test", 4)
     split = open_split(tmp_path, "test")
     with pytest.raises(PipelineError, match=r"gives 4 classes, data\.classes names 3"):
         measure_segmenter(tiny_unet(4), split, 3, params().eval_seg, Compute())

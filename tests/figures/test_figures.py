@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from ae_pretrained.figures import charts
 from ae_pretrained.figures import segmentation_sheets as sheets
 from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves, training_curves
-from ae_pretrained.figures.embedding_figures import Projection, latent_by_breed, latent_by_species
+from ae_pretrained.figures.embedding_figures import Projection, embeddings_by_breed, embeddings_by_class
 from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import png_bytes
 
@@ -123,11 +123,13 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "breeds, too many": lambda: breeds(60),
     "reconstructions": lambda: reconstruction_sheet("Reconstructions: best by PSNR", reconstructed(False)),
     "reconstructions, corrupted": lambda: reconstruction_sheet("Reconstructions", reconstructed(True)),
-    "latent, species": lambda: latent_by_species(projections(40), ["cat", "dog", "", "fish"] * 10, CLASSES),
-    "latent, breeds": lambda: latent_by_breed(
+    "embeddings, classes": lambda: embeddings_by_class(
+        projections(40), ["cat", "dog", "", "fish"] * 10, CLASSES
+    ),
+    "embeddings, breeds": lambda: embeddings_by_breed(
         projections(74), [f"{LONG}_{place % 37}" for place in range(74)]
     ),
-    "latent, too many breeds": lambda: latent_by_breed(
+    "embeddings, too many breeds": lambda: embeddings_by_breed(
         projections(60)[:1], [f"breed {p}" for p in range(60)]
     ),
     "training": lambda: training_curves("Training of the segmenter", log(12, CLASSES), CLASSES),

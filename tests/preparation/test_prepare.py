@@ -58,11 +58,19 @@ def test_splits_and_masks(raw: Path, tmp_path: Path) -> None:
     for split in (train, val, test):
         assert split.images.shape == (len(split), 64, 64, 3)
         assert split.images.dtype == np.uint8
-        assert split.masks is not None
-        for species, mask in zip(split.column("species"), split.masks, strict=True):
-            assert set(np.unique(mask)) == {0, 1 if species == "cat" else 2, IGNORE_INDEX}
-        assert split.valid().all()
-    assert {path.name for path in (tmp_path / "processed").iterdir()} == {"train", "val", "test"}
+        for name, mask in zip(split.column("class"), split.masks, strict=True):
+            assert set(np.unique(mask)) == {0, 1 if name == "cat" else 2, IGNORE_INDEX}
+        assert split.valid(slice(None)).all()
+        assert set(split.column("group")) == {""}
+    assert {path.name for path in (tmp_path / "processed").iterdir()} == {
+        "images.npy",
+        "masks.npy",
+        "index.csv",
+    }
+    index = table(tmp_path / "processed/index.csv")
+    assert [row["split"] for row in index] == ["train"] * 9 + ["val"] * 3 + ["test"] * 4
+    assert sorted(int(row["label_order"]) for row in index[:9]) == list(range(9))
+    assert {row["label_order"] for row in index[9:]} == {""}
 
 
 def test_pixels_are_those_of_the_files(tmp_path: Path) -> None:
@@ -70,7 +78,6 @@ def test_pixels_are_those_of_the_files(tmp_path: Path) -> None:
     write_official(root, size=(64, 64))
     run(root, tmp_path)
     test = open_split(tmp_path / "processed", "test")
-    assert test.masks is not None
     for name, image, mask in zip(test.column("name"), test.images, test.masks, strict=True):
         assert np.array_equal(image, np.asarray(Image.open(root / "images" / f"{name}.jpg")))
         trimap = np.asarray(Image.open(root / "annotations" / "trimaps" / f"{name}.png"))
@@ -83,10 +90,9 @@ def test_pad_keeps_the_shape_and_marks_padding(raw: Path, tmp_path: Path) -> Non
     run(raw, tmp_path, resize="pad")
     test = open_split(tmp_path / "processed", "test")
     assert test.column("box")[0] == "0 8 64 56"
-    valid = test.valid()
+    valid = test.valid(slice(None))
     assert valid[:, 8:56].all()
     assert not valid[:, :8].any()
-    assert test.masks is not None
     assert (test.masks[~valid] == IGNORE_INDEX).all()
 
 
@@ -94,7 +100,7 @@ def test_same_seed_same_bytes_whatever_the_number_of_processes(raw: Path, tmp_pa
     for name, workers in (("one", 1), ("two", 2)):
         run(raw, tmp_path / name, workers=workers)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) > 12
+    assert len(files) == 14
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 
@@ -114,8 +120,15 @@ def test_masks_of_no_use_are_left_out_and_listed(raw: Path, tmp_path: Path) -> N
     assert metrics["num_unlabelled"] == 2
     assert metrics["num_test"] == 3
     unlabelled = open_split(tmp_path / "processed", "unlabelled")
-    assert unlabelled.masks is None
+    assert (unlabelled.masks == IGNORE_INDEX).all()
     assert unlabelled.column("name") == ["Tabby_0", "beagle_1"]
+    assert unlabelled.column("flags") == ["no foreground pixel in the mask", "no labelled pixel in the mask"]
+    pretraining = open_split(tmp_path / "processed", "train", "unlabelled")
+    assert len(pretraining) == metrics["num_train"] + 2
+    assert pretraining.column("name")[-2:] == unlabelled.column("name")
+    # What is in no split is in no array.
+    assert "Tabby_12" not in (tmp_path / "processed/index.csv").read_text()
+    assert len(np.load(tmp_path / "processed/images.npy", mmap_mode="r")) == 15
     rows = table(tmp_path / "plots/tables/left_out.csv")
     assert {(row["name"], row["reason"]) for row in rows} == {
         ("Tabby_0", "no foreground pixel in the mask"),
@@ -234,15 +247,15 @@ def test_an_unusable_file_is_left_out_where_params_say_so(
 
 def test_an_earlier_result_survives_a_failed_run(raw: Path, tmp_path: Path) -> None:
     run(raw, tmp_path)
-    before = (tmp_path / "processed/train/images.npy").read_bytes()
+    before = (tmp_path / "processed/images.npy").read_bytes()
     break_text(raw)
     with pytest.raises(DataError):
         run(raw, tmp_path)
-    assert (tmp_path / "processed/train/images.npy").read_bytes() == before
+    assert (tmp_path / "processed/images.npy").read_bytes() == before
 
 
 def test_a_killed_run_leaves_nothing_in_the_way(raw: Path, tmp_path: Path) -> None:
-    left = tmp_path / ".processed.part" / "all"
+    left = tmp_path / ".processed.part"
     left.mkdir(parents=True)
     (left / "images.npy").write_bytes(b"half")
     run(raw, tmp_path)
@@ -269,7 +282,7 @@ def test_what_test_never_shows_is_a_warning(raw: Path, tmp_path: Path) -> None:
 
 def test_counts(raw: Path, tmp_path: Path) -> None:
     metrics = run(raw, tmp_path)
-    assert metrics["species"]["test"] == {"cat": 2, "dog": 2}
+    assert metrics["classes"]["test"] == {"cat": 2, "dog": 2}
     assert {breed: sum(counts.values()) for breed, counts in metrics["breeds"].items()} == {
         "beagle": 8,
         "Tabby": 8,
@@ -278,7 +291,6 @@ def test_counts(raw: Path, tmp_path: Path) -> None:
     assert metrics["original_size"]["width"]["median"] == 40
     for name in ("train", "val", "test"):
         masks = open_split(tmp_path / "processed", name).masks
-        assert masks is not None
         for value, label in ((0, "background"), (1, "cat"), (2, "dog"), (IGNORE_INDEX, "ignored")):
             assert metrics["pixel_share"][name][label] == pytest.approx((masks == value).mean(), abs=1e-6)
     images = {path.name for path in (tmp_path / "plots").glob("*.png")}
@@ -291,8 +303,7 @@ def test_counts(raw: Path, tmp_path: Path) -> None:
 def test_padding_counts_in_no_share(raw: Path, tmp_path: Path) -> None:
     shares = run(raw, tmp_path, resize="pad")["pixel_share"]["test"]
     test = open_split(tmp_path / "processed", "test")
-    assert test.masks is not None
-    content = test.masks[test.valid()]
+    content = test.masks[test.valid(slice(None))]
     assert len(content) == len(test) * 64 * 48
     assert shares["ignored"] == pytest.approx((content == IGNORE_INDEX).mean(), abs=1e-6)
 

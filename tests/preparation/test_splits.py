@@ -7,69 +7,61 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_pretrained.dataset.arrays import ArraysError, Split
+from ae_pretrained.dataset.arrays import Split
+from ae_pretrained.preparation.assignment import stratum_of
 from ae_pretrained.preparation.splits import holdout, nested_order
 from ae_pretrained.sources.oxford import OxfordSource
 
-GROUPS = [("cat", f"c{n % 4}") for n in range(120)] + [("dog", f"d{n % 9}") for n in range(240)]
+STRATA = [("cat", f"c{n % 4}") for n in range(120)] + [("dog", f"d{n % 9}") for n in range(240)]
 
 
-def test_holdout_takes_its_share_of_every_group() -> None:
-    held = holdout(GROUPS, 0.2, seed=3)
+def test_holdout_takes_its_share_of_every_stratum() -> None:
+    held = holdout(STRATA, 0.2, seed=3)
     assert len(held) == 72
     assert len(set(held.tolist())) == 72
-    counts, totals = Counter(GROUPS[row] for row in held), Counter(GROUPS)
-    for group, total in totals.items():
-        assert abs(counts[group] - 0.2 * total) < 1
-    assert held.tolist() == holdout(GROUPS, 0.2, seed=3).tolist()
-    assert held.tolist() != holdout(GROUPS, 0.2, seed=4).tolist()
+    counts, totals = Counter(STRATA[row] for row in held), Counter(STRATA)
+    for stratum, total in totals.items():
+        assert abs(counts[stratum] - 0.2 * total) < 1
+    assert held.tolist() == holdout(STRATA, 0.2, seed=3).tolist()
+    assert held.tolist() != holdout(STRATA, 0.2, seed=4).tolist()
 
 
-def test_holdout_of_groups_too_small_for_one_each_keeps_the_total() -> None:
-    groups = [("cat", str(n)) for n in range(50)]
-    assert len(holdout(groups, 0.1, seed=0)) == 5
+def test_holdout_of_strata_too_small_for_one_each_keeps_the_total() -> None:
+    strata = [("cat", str(n)) for n in range(50)]
+    assert len(holdout(strata, 0.1, seed=0)) == 5
 
 
 @pytest.mark.parametrize("count", [3, 9, 31, 90, 200])
 def test_every_prefix_is_stratified(count: int) -> None:
-    order = nested_order(GROUPS, seed=0)
-    assert sorted(order) == list(range(len(GROUPS)))
-    chosen = [GROUPS[row] for row in np.flatnonzero(order < count)]
-    species = Counter(name for name, _ in chosen)
-    assert abs(species["cat"] - count / 3) <= 1
+    order = nested_order(STRATA, seed=0)
+    assert sorted(order) == list(range(len(STRATA)))
+    chosen = [STRATA[row] for row in np.flatnonzero(order < count)]
+    classes = Counter(name for name, _ in chosen)
+    assert abs(classes["cat"] - count / 3) <= 1
     for name, breeds in (("cat", 4), ("dog", 9)):
-        counts = Counter(breed for s, breed in chosen if s == name)
+        counts = Counter(breed for shown, breed in chosen if shown == name)
         assert max(counts.values(), default=0) - (min(counts.values()) if len(counts) == breeds else 0) <= 2
 
 
 def test_shares_are_nested() -> None:
-    order = nested_order(GROUPS, seed=0)
-    split = Split(
-        np.zeros((len(GROUPS), 1, 1, 3), np.uint8), None, {"label_order": [str(rank) for rank in order]}
-    )
+    order = nested_order(STRATA, seed=0)
+    images = np.zeros((len(STRATA), 1, 1, 3), np.uint8)
+    split = Split(images, images[..., 0], {"label_order": [str(rank) for rank in order]})
     shares = [set(split.labelled(fraction).tolist()) for fraction in (0.01, 0.05, 0.1, 0.5, 1.0)]
     assert [len(share) for share in shares] == [4, 18, 36, 180, 360]
     for small, large in pairwise(shares):
         assert small < large
 
 
-def test_a_share_without_a_species_says_what_would_be_enough() -> None:
-    columns = {"label_order": [str(rank) for rank in range(200)], "species": ["dog"] * 199 + ["cat"]}
-    split = Split(np.zeros((200, 1, 1, 3), np.uint8), None, columns)
-    with pytest.raises(
-        ArraysError, match=r"0\.1 of 200 .* are 20, and none of them shows cat; use at least 1"
-    ):
-        split.labelled(0.1)
-    assert len(split.labelled(1.0)) == 200
-
-
-def test_one_percent_of_real_breeds_holds_both_species(oxford_128: Path) -> None:
-    records = OxfordSource(oxford_128, ["background", "cat", "dog"]).listing().records
-    groups = [(record.species, record.breed) for record in records if record.split == "trainval"]
-    order = nested_order(groups, seed=0)
+def test_one_percent_of_real_breeds_holds_both_classes(oxford_128: Path) -> None:
+    samples = OxfordSource(oxford_128, ["background", "cat", "dog"]).listing().samples
+    strata = [stratum_of(sample) for sample in samples if sample.split == "trainval"]
+    order = nested_order(strata, seed=0)
     for share in (31, 156, 312):
-        chosen = [groups[row] for row in np.flatnonzero(order < share)]
-        cats = sum(species == "cat" for species, _ in chosen)
-        assert abs(cats - share * sum(species == "cat" for species, _ in groups) / len(groups)) <= 1
+        chosen = [strata[row] for row in np.flatnonzero(order < share)]
+        cats = sum(name == "cat" for name, _ in chosen)
+        assert abs(cats - share * sum(name == "cat" for name, _ in strata) / len(strata)) <= 1
         breeds = Counter(chosen)
-        assert max(breeds.values()) - min(breeds[group] for group in set(groups)) <= (1 if share < 37 else 2)
+        assert max(breeds.values()) - min(breeds[stratum] for stratum in set(strata)) <= (
+            1 if share < 37 else 2
+        )

@@ -101,9 +101,9 @@ def test_download(tmp_path: Path, server: tuple[Path, str]) -> None:
     write_official(tmp_path / "there")
     extra = {"images/._hidden.jpg": b"x", "elsewhere/a.txt": b"x"}
     download_oxford(tmp_path / "raw", archives(tmp_path / "there", *server, **extra))
-    found = OxfordSource(tmp_path / "raw", ["background", "cat", "dog"]).listing().records
+    found = OxfordSource(tmp_path / "raw", ["background", "cat", "dog"]).listing().samples
     assert len(found) == 16
-    assert all(record.image.is_file() for record in found)
+    assert all(sample.image.is_file() for sample in found)
     names = {path.name for path in (tmp_path / "raw").rglob("*")}
     assert not names & {"._hidden.jpg", "a.txt", "images.tar.gz"}
 

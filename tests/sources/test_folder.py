@@ -52,13 +52,10 @@ def test_splits_are_drawn_by_seed_and_stratified(root: Path, tmp_path: Path) -> 
     assert sorted(names) == sorted(path.stem for path in (root / "images").iterdir())
     for split in found.values():
         # The class of the mask is what an image is stratified by.
-        assert abs(split.column("species").count("cat") - len(split) / 2) <= 1
-        assert split.masks is not None
-        for name, species, mask in zip(
-            split.column("name"), split.column("species"), split.masks, strict=True
-        ):
+        assert abs(split.column("class").count("cat") - len(split) / 2) <= 1
+        for name, shown, mask in zip(split.column("name"), split.column("class"), split.masks, strict=True):
             label = 1 + int(name.split()[1]) % 2
-            assert species == CLASSES[label]
+            assert shown == CLASSES[label]
             assert set(np.unique(mask)) == {0, label, IGNORE_INDEX}
     run(root, tmp_path / "again")
     assert splits(tmp_path / "again")["test"].column("name") == found["test"].column("name")
@@ -109,10 +106,8 @@ def test_other_classes_and_another_ignored_value(tmp_path: Path) -> None:
     write_folder(root, ignore_index=9)
     classes = ["ground", "apple", "pear"]
     metrics = run(root, tmp_path, ignore_index=9, classes=classes)
-    assert set(metrics["species"]["train"]) == {"apple", "pear"}
-    masks = splits(tmp_path)["train"].masks
-    assert masks is not None
-    assert set(np.unique(masks)) == {0, 1, 2, IGNORE_INDEX}
+    assert set(metrics["classes"]["train"]) == {"apple", "pear"}
+    assert set(np.unique(splits(tmp_path)["train"].masks)) == {0, 1, 2, IGNORE_INDEX}
     with pytest.raises(
         DataError, match=r"unknown values 9; expected 0 \(ground\), 1 \(apple\), 2 \(pear\) and 255"
     ):
@@ -131,8 +126,8 @@ def test_unlabelled_images_are_for_the_autoencoder_alone(root: Path, tmp_path: P
     metrics = run(root, tmp_path)
     unlabelled = open_split(tmp_path / "processed", "unlabelled")
     assert unlabelled.column("name") == [f"unlabelled/free {number}" for number in range(3)]
-    assert unlabelled.masks is None
-    assert metrics["species"]["unlabelled"] == {"unknown": 3}
+    assert (unlabelled.masks == IGNORE_INDEX).all()
+    assert metrics["classes"]["unlabelled"] == {"unknown": 3}
     reason, detail = left_out(tmp_path)["unlabelled/copy"]
     assert (reason, detail) == ("near-duplicate", "near-duplicate of image 03 in test")
 
@@ -234,5 +229,5 @@ def test_a_split_that_comes_out_empty(tmp_path: Path) -> None:
 
 
 def test_listing_keeps_its_order_whatever_the_file_system(root: Path) -> None:
-    names = [record.name for record in FolderSource(root, CLASSES, 255).listing().records]
+    names = [sample.name for sample in FolderSource(root, CLASSES, 255).listing().samples]
     assert names == sorted(names)

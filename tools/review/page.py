@@ -27,7 +27,7 @@ _HEADLINES = {
         "mean_foreground_dice",
         "pixel_accuracy",
         "boundary_iou",
-        "species_accuracy",
+        "image_class_accuracy",
         "expected_calibration_error",
     ),
     "robustness": ("mean_iou_clean", "mean_iou"),

@@ -104,7 +104,7 @@ def _check_target(target: Path) -> bool:
 
 
 def _fill(part: Path, target: Path, images: Path, listing: Listing, options: InitOptions) -> str:
-    masks = [record.mask for record in listing.records if record.mask is not None]
+    masks = [sample.mask for sample in listing.samples if sample.mask is not None]
     found = scan_masks(masks)
     if options.on_error == "stop":
         check_findings(listing, found.faults)
@@ -121,7 +121,7 @@ def _fill(part: Path, target: Path, images: Path, listing: Listing, options: Ini
         ("data", "classes"): classes,
         ("data", "ignore_index"): ignore_index,
         ("data", "image_size"): options.image_size,
-        ("data", "resize"): choose_resize(header_sizes(listing.records)),
+        ("data", "resize"): choose_resize(header_sizes(listing.samples)),
         ("data", "on_error"): options.on_error,
     }
     params = _params_text(values)[1]
@@ -175,17 +175,17 @@ def _written_root(images: Path, target: Path) -> str:
 
 def _convert(listing: Listing, images: Path, folder: Path, meaning: MaskMeaning) -> None:
     """The images in a folder of their own, with masks that hold class numbers."""
-    for record in listing.records:
-        below = folder / record.image.relative_to(images)
+    for sample in listing.samples:
+        below = folder / sample.image.relative_to(images)
         below.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(record.image, below)  # takes no space
+            os.link(sample.image, below)  # takes no space
         except OSError:
-            shutil.copy2(record.image, below)
+            shutil.copy2(sample.image, below)
     for name in ("train.txt", "val.txt", "test.txt"):
         if (images / name).is_file():
             shutil.copy2(images / name, folder / name)
-    write_class_numbers([record for record in listing.records if record.mask], meaning, folder / "masks")
+    write_class_numbers([sample for sample in listing.samples if sample.mask], meaning, folder / "masks")
 
 
 def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:

@@ -18,11 +18,12 @@ from ae_pretrained.preparation.assignment import (
     check_splits,
     left_out_by_source,
     remove_leaks,
-    with_species,
+    with_class_names,
 )
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import near_duplicates
-from ae_pretrained.sources.base import DataError, Listing, Record
+from ae_pretrained.preparation.storage import THUMBNAILS
+from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
 
 
@@ -31,13 +32,13 @@ class Inspection:
     """Images, splits and what is wrong.
 
     Attributes:
-        records, outcomes: every image and what came of it.
+        samples, outcomes: every image and what came of it.
         plan: rows of every split, and what was left out.
         pairs: near-duplicates and what is done about them.
         warnings: what the plan's check has to say.
     """
 
-    records: Sequence[Record]
+    samples: Sequence[Sample]
     outcomes: Sequence[Outcome]
     plan: SplitAssignment
     pairs: Sequence[PairRow]
@@ -74,18 +75,18 @@ def list_folder(root: Path) -> Listing:
             f"name for each (a.jpg, a.png), found {shown}"
         )
     listing = FolderSource(root, [], 255).listing()
-    if not any(record.mask for record in listing.records):
+    if not any(sample.mask for sample in listing.samples):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
         raise DataError(f"{root}: no image has a mask; {detail}")
     return listing
 
 
-def header_sizes(records: Sequence[Record]) -> np.ndarray:
+def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
     sizes = []
-    for record in records:
+    for sample in samples:
         try:
-            with Image.open(record.image) as image:
+            with Image.open(sample.image) as image:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
@@ -130,14 +131,14 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     source = FolderSource(root, params.classes, params.ignore_index)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
-    staging, outcomes = decode_all(listing.records, source, lenient, scratch)
+    outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
-    records = with_species(listing.records, outcomes, params.classes)
-    plan = assign_splits(records, outcomes, params, seed)
+    samples = with_class_names(listing.samples, outcomes, params.classes)
+    plan = assign_splits(samples, outcomes, params, seed)
     plan.left_out += left_out_by_source(listing.findings, lenient)
     rows = sorted(plan.split_of())
-    thumbnails = staging.thumbnails()[rows]
+    thumbnails = np.load(scratch / THUMBNAILS, mmap_mode="r")[rows]
     pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
-    table = remove_leaks(plan, pairs, rows, records)
-    return Inspection(records, outcomes, plan, table, check_splits(plan, outcomes, params))
+    table = remove_leaks(plan, pairs, rows, samples)
+    return Inspection(samples, outcomes, plan, table, check_splits(plan, outcomes, params))

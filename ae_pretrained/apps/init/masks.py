@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.preparation.image_reader import read_mask
 from ae_pretrained.preparation.processes import count_processes
-from ae_pretrained.sources.base import DataError, Record
+from ae_pretrained.sources.base import DataError, Sample
 from ae_pretrained.sources.mask_values import translate
 
 _BINARY = (0, 255)
@@ -185,16 +185,16 @@ def _listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "")
 
 
-def write_class_numbers(records: Sequence[Record], meaning: MaskMeaning, folder: Path) -> None:
+def write_class_numbers(samples: Sequence[Sample], meaning: MaskMeaning, folder: Path) -> None:
     """Write masks anew as ``folder/NAME.png``, with class numbers, and 255 on unlabelled pixels."""
     table = meaning.table()
-    for record in tqdm(records, desc="class numbers", unit="mask", disable=None):
-        assert record.mask is not None
+    for sample in tqdm(samples, desc="class numbers", unit="mask", disable=None):
+        assert sample.mask is not None
         try:
-            numbers, _ = translate(read_mask(record.mask), table)
+            numbers, _ = translate(read_mask(sample.mask), table)
         except DataError:
             continue  # found already when the values were counted; the image stays without a mask
-        path = folder / f"{record.name}.png"
+        path = folder / f"{sample.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         written, content = cv2.imencode(".png", numbers)
         assert written

@@ -39,8 +39,8 @@ def _indented(lines: Iterator[str]) -> list[str]:
 
 
 def _images(inspection: Inspection) -> Iterator[str]:
-    labelled = sum(record.mask is not None for record in inspection.records)
-    yield f"{labelled} with a mask, {len(inspection.records) - labelled} without (for the autoencoder alone)"
+    labelled = sum(sample.mask is not None for sample in inspection.samples)
+    yield f"{labelled} with a mask, {len(inspection.samples) - labelled} without (for the autoencoder alone)"
     sizes = inspection.sizes()
     width, height = np.median(sizes, axis=0).round().astype(int)
     if (sizes == sizes[0]).all():
@@ -65,7 +65,7 @@ def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]
 
 
 def _splits(inspection: Inspection) -> Iterator[str]:
-    listed = {record.split for record in inspection.records} & {"train", "val", "test"}
+    listed = {sample.split for sample in inspection.samples} & {"train", "val", "test"}
     how = f"{', '.join(sorted(listed))} as listed, the rest drawn by seed" if listed else "drawn by seed"
     counts = ", ".join(f"{name} {inspection.count(name)}" for name in ("train", "val", "test"))
     more = f", autoencoder alone {inspection.count('unlabelled')}" if inspection.count("unlabelled") else ""
