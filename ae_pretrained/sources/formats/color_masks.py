@@ -11,13 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
 from ae_pretrained.sources.formats.label_colors import LabelColors, Rgb, parse_label_colors
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 _LIST = re.compile(r"(label|class|colou?r).*\.(txt|csv)$", re.IGNORECASE)
 

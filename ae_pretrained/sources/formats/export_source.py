@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Finding, SplitHint
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.formats.export_files import (
     FileIndex,
     group_of_file,
@@ -20,7 +20,6 @@ from ae_pretrained.sources.formats.export_files import (
     unique_names,
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 _UNKNOWN = 256  # beside the class numbers and the ignored pixels
 

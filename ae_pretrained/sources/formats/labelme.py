@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ae_pretrained.sources.base import DataError, Finding
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
 from ae_pretrained.sources.formats.json_files import holds_keys, json_files, read_json
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import Region, fill_ellipse, fill_polygon, rectangle
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 
 class LabelmeSource(ExportSource):

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Finding
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_file
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
 from ae_pretrained.sources.formats.label_colors import LabelColors, parse_label_colors
@@ -25,7 +25,6 @@ from ae_pretrained.sources.formats.mask_pixels import (
     read_numbers,
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 _MASK_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")  # older labelme has the PNGs in the first
 _LISTS = "ImageSets/Segmentation"

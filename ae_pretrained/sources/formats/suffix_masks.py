@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ae_pretrained.sources.base import Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
 from ae_pretrained.sources.formats.mask_pixels import (
@@ -19,7 +20,6 @@ from ae_pretrained.sources.formats.mask_pixels import (
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 
 class SuffixMaskSource(ExportSource):

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import fill_polygon
-from ae_pretrained.sources.formats.samples_for_now import Listing, Sample
 
 _SPLIT_KEYS = (("train", "train"), ("val", "val"), ("valid", "val"), ("test", "test"))
 _NAME_FILES = ("classes.txt", "obj.names")
