@@ -1,7 +1,7 @@
 """Supervisely: ``meta.json``, and for each data set ``img/`` with images and ``ann/`` with a JSON file an image.
 
-Objects are in the order in which they cover each other. Coordinates name whole pixels: the corner (3, 5) of a polygon
-is the centre of the pixel in column 3 and row 5. A data set called train, val or test is that split.
+Objects are in the order in which they cover each other. Whole coordinates name pixels: the corner (3, 5) of a polygon is
+the centre of the pixel in column 3 and row 5. A data set called train, val or test is that split.
 """
 
 from __future__ import annotations
@@ -88,8 +88,10 @@ def _region(item: dict[str, Any], height: int, width: int) -> Region | None:
         return Region(int(x), int(y), _bitmap(item["bitmap"]["data"]))
     if kind == "polygon":
         rings = [item["points"]["exterior"], *item["points"]["interior"]]
-        outer, *holes = [np.array(ring, dtype=np.float64).reshape(-1, 2) + 0.5 for ring in rings]
-        return fill_polygon(outer, height, width, holes)
+        outer, *holes = [np.array(ring, dtype=np.float64).reshape(-1, 2) for ring in rings]
+        # Corners with fractions, as the labelling tool has them, are positions between pixels already.
+        shift = 0.5 if all((ring == np.floor(ring)).all() for ring in (outer, *holes)) else 0.0
+        return fill_polygon(outer + shift, height, width, [hole + shift for hole in holes])
     if kind == "rectangle":
         (x0, y0), (x1, y1) = item["points"]["exterior"]
         box = rectangle(min(x0, x1), min(y0, y1), max(x0, x1) + 1, max(y0, y1) + 1)
@@ -98,11 +100,13 @@ def _region(item: dict[str, Any], height: int, width: int) -> Region | None:
 
 
 def _bitmap(data: str) -> np.ndarray:
-    """Pixels of a bitmap (h, w) bool: a PNG, compressed once more, whose alpha or values say what is set."""
-    try:
-        content = zlib.decompress(base64.b64decode(data))
-    except zlib.error as error:
-        raise ValueError(f"the data of a bitmap cannot be unpacked: {error}") from None
+    """Pixels of a bitmap (h, w) bool: a PNG, as a rule compressed once more, whose alpha or values say what is set."""
+    content = base64.b64decode(data)
+    if not content.startswith(b"\x89PNG"):
+        try:
+            content = zlib.decompress(content)
+        except zlib.error as error:
+            raise ValueError(f"the data of a bitmap cannot be unpacked: {error}") from None
     with Image.open(io.BytesIO(content)) as image:
         if image.mode in ("RGBA", "LA") or "transparency" in image.info:
             return np.asarray(image.convert("RGBA"))[..., 3] != 0
