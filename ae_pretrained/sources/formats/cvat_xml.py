@@ -71,7 +71,7 @@ class CvatXmlSource(ExportSource):
             near = path.parent.relative_to(self.root).as_posix().removeprefix(".")
             for image in self._read(path).iterfind("image"):
                 name = image.get("name", "")
-                split = split_of_file(image.get("subset", ""))
+                split = split_of_file(image.get("subset", "")) or split_of_file(path.name)
                 found = index.locate(name, path, findings, near, split)
                 if found is not None:
                     empty += not len(image)

@@ -191,7 +191,9 @@ class ExportSource(ABC):
         labelled = [entry for entry in entries if entry.mask is not None]
         if not labelled:
             because = f"; {findings[0].detail}" if findings else ""
-            raise DataError(f"{self.root}: {self.title}: no image with an annotation{because}")
+            raise DataError(
+                f"{self.root}: {self.title}: no image with an annotation; expected {self.expects}{because}"
+            )
         entries = sorted(entries, key=lambda entry: entry.image)
         for one, two in pairwise(entries):
             if one.image == two.image:

@@ -97,7 +97,7 @@ def _place(path: str) -> tuple[str, bool]:
     """A folder without the words that speak of images and masks, and whether it is one for masks."""
     kept, is_mask = [], False
     for part in PurePosixPath(path).parts[:-1]:
-        words = re.split(r"[\s_-]+", part)
+        words = re.split(r"[\s_-]+|(?=annot$)", part)  # trainannot/, as CamVid is handed around
         rest = [word for word in words if word.casefold() not in _MASK_WORDS | _IMAGE_WORDS]
         if len(rest) < len(words):  # the innermost folder that speaks of either decides
             is_mask = any(word.casefold() in _MASK_WORDS for word in words)
