@@ -129,9 +129,19 @@ class ExportSource(ABC):
 
     @property
     def classes(self) -> list[str]:
-        """Class names, background first: those given, or all that the export names."""
+        """Class names, background first: those given, or all that the export names.
+
+        Raises:
+            DataError: when the export names no class.
+        """
         if self._classes is None:
-            self._classes = class_names(self.export_names(), self.paints_on_background)
+            found = class_names(self.export_names(), self.paints_on_background)
+            if len(found) < 2:
+                raise DataError(
+                    f"{self.root}: {self.title}: names no class{' beside the background' if found else ''}; label the "
+                    "images first, or export them with their annotations"
+                )
+            self._classes = found
         return self._classes
 
     def labels(self, sample: Sample, height: int, width: int) -> NamedMask:
@@ -191,6 +201,7 @@ class ExportSource(ABC):
         labelled = [entry for entry in entries if entry.mask is not None]
         if not labelled:
             because = f"; {findings[0].detail}" if findings else ""
+            because += f" (and {len(findings) - 1} more of the kind)" if len(findings) > 1 else ""
             raise DataError(
                 f"{self.root}: {self.title}: no image with an annotation; expected {self.expects}{because}"
             )
