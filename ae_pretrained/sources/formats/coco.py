@@ -51,9 +51,8 @@ class CocoSource(ExportSource):
         entries: list[Entry] = []
         empty = 0
         for path in self._files(self.root):
-            near = path.parent.relative_to(self.root).as_posix().removeprefix(".")
-            inner = path.relative_to(self.root).as_posix()
-            split = split_of_file(path.name) or split_of_folder(inner)
+            split = split_of_file(path.name) or split_of_folder(path.relative_to(self.root).as_posix())
+            subset = path.stem.removeprefix("instances_")
             content = read_json(path, dict, self.title)
             shapes = _by_image(path, content, findings)
             for number, image in enumerate(content["images"]):
@@ -64,7 +63,7 @@ class CocoSource(ExportSource):
                     raise DataError(
                         f"{path}: images[{number}]: {error} is missing; export it again"
                     ) from None
-                found = index.locate(name, path, findings, near, split)
+                found = index.locate(name, path, findings, subset, split)
                 own = shapes.pop(key, [])
                 if found is not None:
                     empty += not own
@@ -79,7 +78,7 @@ class CocoSource(ExportSource):
                 )
         if empty:
             self.notes.append(f"{empty} images have no annotation: read as labelled, and empty")
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         size, shapes = json.loads(annotation_of(sample))

@@ -68,18 +68,18 @@ class CvatXmlSource(ExportSource):
         entries: list[Entry] = []
         empty = 0
         for path in self._files(self.root):
-            near = path.parent.relative_to(self.root).as_posix().removeprefix(".")
             for image in self._read(path).iterfind("image"):
                 name = image.get("name", "")
-                split = split_of_file(image.get("subset", "")) or split_of_file(path.name)
-                found = index.locate(name, path, findings, near, split)
+                subset = image.get("subset", "")
+                split = split_of_file(subset) or split_of_file(path.name)
+                found = index.locate(name, path, findings, subset, split)
                 if found is not None:
                     empty += not len(image)
                     text = ElementTree.tostring(image, "unicode")
                     entries.append(Entry(found, path, split or split_of_folder(found), text))
         if empty:
             self.notes.append(f"{empty} images have no shape: read as labelled, and empty")
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         image = ElementTree.fromstring(annotation_of(sample))

@@ -92,18 +92,19 @@ class FileIndex:
         """Files with an image's ending."""
         return [path for path in self.files if PurePosixPath(path).suffix.lower() in IMAGE_ENDINGS]
 
-    def beside(self, known: Iterable[str]) -> list[str]:
+    def beside(self, known: set[str]) -> set[str]:
         """Images in the same folders as the known ones, and below ``unlabelled/``, that are not known."""
-        known = set(known)
         folders = {PurePosixPath(path).parent for path in known}
-        return [
-            path
-            for path in self.images()
-            if path not in known and (PurePosixPath(path).parent in folders or path.startswith("unlabelled/"))
-        ]
+        others = set(self.images()) - known
+        return {p for p in others if p.startswith("unlabelled/") or PurePosixPath(p).parent in folders}
 
     def locate(
-        self, name: str, source: Path, findings: list[Finding], near: str = "", split: str | None = None
+        self,
+        name: str,
+        source: Path,
+        findings: list[Finding],
+        subset: str = "",
+        split: str | None = None,
     ) -> str | None:
         """The file that an export calls ``name``, which may be a path of the machine that it was made on.
 
@@ -111,11 +112,21 @@ class FileIndex:
             name: as the export has it.
             source: the file of the export that says so, for the finding.
             findings: gets one when there is no such file, or several.
-            near: folder of ``source``, from the root: looked into first.
+            subset: what the export calls the part that the image is in, which may be the name of its folder.
             split: of the image: where several files have the name, those in a folder of that split count.
         """
         wanted = PurePosixPath(_composed(name.replace("\\", "/")).lstrip("/"))
-        for folder in (near, f"{near}/images", "", "images"):
+        near = source.parent.relative_to(self.root).as_posix()
+        folders = (
+            near,
+            f"{near}/images",
+            f"{near}/images/{subset}",
+            f"images/{subset}",
+            subset,
+            "",
+            "images",
+        )
+        for folder in folders:
             path = os.path.normpath(f"{folder}/{wanted}").replace(os.sep, "/").lstrip("/")
             if path in self.files:
                 return path

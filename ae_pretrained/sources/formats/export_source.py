@@ -138,8 +138,8 @@ class ExportSource(ABC):
             found = class_names(self.export_names(), self.paints_on_background)
             if len(found) < 2:
                 raise DataError(
-                    f"{self.root}: {self.title}: names no class{' beside the background' if found else ''}; label the "
-                    "images first, or export them with their annotations"
+                    f"{self.root}: {self.title}: names no class{' beside the background' if found else ''}; label "
+                    "the images first, or export them with their annotations"
                 )
             self._classes = found
         return self._classes
@@ -192,8 +192,20 @@ class ExportSource(ABC):
             )
         return mask.astype(np.uint8)
 
-    def make_listing(self, index: FileIndex, entries: Sequence[Entry], findings: list[Finding]) -> Listing:
-        """Samples in order of name.
+    def make_listing(
+        self,
+        index: FileIndex,
+        entries: Sequence[Entry],
+        findings: list[Finding],
+        no_images: Iterable[str] = (),
+    ) -> Listing:
+        """Samples in order of name, and with them images beside the described ones, which nobody labelled.
+
+        Args:
+            index: of the export.
+            entries: what it describes.
+            findings: what else there is to say.
+            no_images: image files that are no images to learn from: masks, and what ``findings`` speak of.
 
         Raises:
             DataError: when no image has an annotation, one is described twice, or there is no train split.
@@ -205,7 +217,9 @@ class ExportSource(ABC):
             raise DataError(
                 f"{self.root}: {self.title}: no image with an annotation; expected {self.expects}{because}"
             )
-        entries = sorted(entries, key=lambda entry: entry.image)
+        more = index.beside({entry.image for entry in entries}) - set(no_images)
+        entries = [*entries, *(Entry(image, None, split_of_folder(image)) for image in more)]
+        entries.sort(key=lambda entry: entry.image)
         for one, two in pairwise(entries):
             if one.image == two.image:
                 raise DataError(
@@ -232,13 +246,6 @@ class ExportSource(ABC):
             else:
                 samples.append(Sample(name, path, None, "unlabelled", group=group))
         return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
-
-    def unlabelled(self, index: FileIndex, entries: Sequence[Entry]) -> list[Entry]:
-        """The images beside the annotated ones that the export does not describe."""
-        return [
-            Entry(image, None, split_of_folder(image))
-            for image in index.beside(entry.image for entry in entries)
-        ]
 
     def _split_hints(self, found: set[str | None]) -> dict[str | None, SplitHint]:
         """What the splits of the export are in the pipeline: what they leave open is drawn from train.

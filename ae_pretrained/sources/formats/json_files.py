@@ -23,15 +23,16 @@ def holds_keys(path: Path, *keys: str, starts: bytes = b"{") -> bool:
         return False
 
 
-def json_files(root: Path, depth: int) -> Iterator[Path]:
+def json_files(root: Path, depth: int, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """JSON files in a folder and so many levels of folders below it; of many in one folder the first few."""
-    if not root.is_dir():
+    real = root.resolve()
+    if not root.is_dir() or real in above:  # a link to a folder above it
         return
     yield from sorted(path for path in root.glob("*.json") if not path.name.startswith("."))[:_MANY]
     if depth:
         for folder in sorted(path for path in root.iterdir() if path.is_dir()):
             if not folder.name.startswith("."):
-                yield from json_files(folder, depth - 1)
+                yield from json_files(folder, depth - 1, (*above, real))
 
 
 def read_json(path: Path, kind: type, title: str) -> Any:

@@ -83,7 +83,7 @@ class LabelStudioSource(ExportSource):
             self.notes.append(
                 f"{several} tasks have several annotations: the one marked as ground truth counts, or else the last"
             )
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         results = json.loads(annotation_of(sample))
@@ -126,12 +126,11 @@ def _find_image(index: FileIndex, path: Path, task: dict[str, Any], findings: li
     )
     parts = urlsplit(address)
     name = unquote(parts.query[2:] if parts.query.startswith("d=") else parts.path)
-    near = path.parent.relative_to(index.root).as_posix().removeprefix(".")
     missing: list[Finding] = []
-    found = index.locate(name, path, missing, near)
+    found = index.locate(name, path, missing)
     upload = _UPLOAD.fullmatch(PurePosixPath(name).name)
     if found is None and upload is not None:
-        found = index.locate(upload[1], path, list[Finding](), near)
+        found = index.locate(upload[1], path, list[Finding]())
     if found is None:
         findings += missing
     return found

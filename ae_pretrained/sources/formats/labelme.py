@@ -62,7 +62,7 @@ class LabelmeSource(ExportSource):
             image = beside[0] if len(beside) == 1 else self._named_image(index, inner, file, findings)
             if image is not None:
                 entries.append(Entry(image, file, split_of_folder(inner) or split_of_folder(image)))
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings)
 
     def _named_image(self, index: FileIndex, inner: str, path: Path, findings: list[Finding]) -> str | None:
         if not holds_keys(path, "shapes", "imagePath"):
@@ -71,7 +71,7 @@ class LabelmeSource(ExportSource):
             )
             return None
         name = str(read_json(path, dict, self.title)["imagePath"])
-        return index.locate(name, path, findings, PurePosixPath(inner).parent.as_posix().removeprefix("."))
+        return index.locate(name, path, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         assert sample.mask is not None

@@ -109,6 +109,7 @@ class PascalVocSource(ExportSource):
                 f"{self.root / 'JPEGImages'} (in CVAT, export with 'Save images')"
             )
         split_of = self._lists(findings, images)
+        no_images = [path for path in index.images() if not path.startswith("unlabelled/")]
         entries = []
         for stem, image in images.items():
             mask = masks.pop(stem, None)
@@ -120,7 +121,7 @@ class PascalVocSource(ExportSource):
         for stem, mask in masks.items():
             detail = f"{index.files[mask]}: there is no image {stem}.*; add it, or remove the mask"
             findings.append(Finding("", mask, "mask without image", detail, True))
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings, no_images)
 
     def _lists(self, findings: list[Finding], images: dict[str, str]) -> dict[str, str | None]:
         """The split of every listed stem."""

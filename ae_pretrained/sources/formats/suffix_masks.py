@@ -50,7 +50,7 @@ class SuffixMaskSource(ExportSource):
             Entry(image, None if mask is None else index.files[mask], split_of_folder(image))
             for image, mask in pairs.mask_of.items()
         ]
-        return self.make_listing(index, entries, pairs.findings)
+        return self.make_listing(index, entries, pairs.findings, index.images())
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         assert sample.mask is not None

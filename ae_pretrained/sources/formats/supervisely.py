@@ -1,7 +1,7 @@
 """Supervisely: ``meta.json``, and for each data set ``img/`` with images and ``ann/`` with a JSON file an image.
 
-Objects are in the order in which they cover each other. Whole coordinates name pixels: the corner (3, 5) of a polygon is
-the centre of the pixel in column 3 and row 5. A data set called train, val or test is that split.
+Objects are in the order in which they cover each other. Whole coordinates name pixels: the corner (3, 5) of a polygon
+is the centre of the pixel in column 3 and row 5. A data set called train, val or test is that split.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class SuperviselySource(ExportSource):
                 what = f"is {' and '.join(found)}" if found else "is not there"
                 detail = f"{file}: its image {name} {what}; export the project with its images"
                 findings.append(Finding("", inner, "annotation without image", detail, True))
-        return self.make_listing(index, entries + self.unlabelled(index, entries), findings)
+        return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         assert sample.mask is not None
@@ -100,7 +100,7 @@ def _region(item: dict[str, Any], height: int, width: int) -> Region | None:
 
 
 def _bitmap(data: str) -> np.ndarray:
-    """Pixels of a bitmap (h, w) bool: a PNG, as a rule compressed once more, whose alpha or values say what is set."""
+    """Pixels of a bitmap (h, w) bool: a PNG, mostly compressed once more, whose alpha or values say what is set."""
     content = base64.b64decode(data)
     if not content.startswith(b"\x89PNG"):
         try:

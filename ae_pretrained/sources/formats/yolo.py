@@ -94,7 +94,7 @@ class YoloSource(ExportSource):
             self.notes.append(
                 f"{missing} images have no file in labels/: read as unlabelled (an empty file means no object)"
             )
-        return self.make_listing(index, entries + self.unlabelled(index, entries), [])
+        return self.make_listing(index, entries, [])
 
     def _splits(self, index: FileIndex) -> dict[str, str]:
         """The split of every image that ``data.yaml`` assigns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Callable, Sequence
@@ -119,7 +120,13 @@ def write_coco(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -
             height, width = picture.mask.shape
             key = len(content["images"]) + 1
             content["images"].append(
-                {"id": key, "width": width, "height": height, "file_name": f"{picture.name}.jpg", "license": 0}
+                {
+                    "id": key,
+                    "width": width,
+                    "height": height,
+                    "file_name": f"{picture.name}.jpg",
+                    "license": 0,
+                }
             )
             for number, (name, pixels) in enumerate(picture.parts(names)):
                 if number % 2:  # as CVAT has masks
@@ -228,7 +235,7 @@ def write_cvat_xml(root: Path, pictures: Sequence[Labelled], names: Sequence[str
 
 
 def voc_palette() -> list[int]:
-    """The palette of Pascal VOC: the bits of the number, three at a time, from the highest bits of r, g and b down."""
+    """The palette of Pascal VOC: the bits of the number, three at a time, are the highest bits of r, g and b."""
     palette = []
     for number in range(256):
         color = [0, 0, 0]
@@ -297,7 +304,9 @@ def write_roboflow(root: Path, pictures: Sequence[Labelled], names: Sequence[str
         save_png(picture.mask, folder / f"{stem}_mask.png")
         with (folder / "_classes.csv").open("w", newline="") as file:
             rows = [*enumerate(names), (IGNORE_INDEX, VOID)]
-            csv.writer(file).writerows([("Pixel Value", " Class"), *((value, f" {name}") for value, name in rows)])
+            csv.writer(file).writerows(
+                [("Pixel Value", " Class"), *((value, f" {name}") for value, name in rows)]
+            )
 
 
 def write_supervisely(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
@@ -316,7 +325,14 @@ def write_supervisely(root: Path, pictures: Sequence[Labelled], names: Sequence[
             x, y, mask = cropped(pixels)
             bitmap = {"data": supervisely_bitmap(mask), "origin": [x, y]}
             objects.append(
-                {"id": 1, "classTitle": name, "geometryType": "bitmap", "bitmap": bitmap, "tags": [], "labelerLogin": "a"}
+                {
+                    "id": 1,
+                    "classTitle": name,
+                    "geometryType": "bitmap",
+                    "bitmap": bitmap,
+                    "tags": [],
+                    "labelerLogin": "a",
+                }
             )
         height, width = picture.mask.shape
         path = root / picture.split / "ann" / f"{image.name}.json"
@@ -380,7 +396,7 @@ def brush_code(pixels: np.ndarray) -> list[int]:
     sizes = (3, 4, 8, 16)
     bits = f"{len(values):032b}{8 - 1:05b}" + "".join(f"{size - 1:04b}" for size in sizes)
     starts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in itertools.pairwise(starts):
         for first in range(start, end, 2**16):
             length = min(end - first, 2**16)
             if length <= 4:  # as the editor writes what changes often

@@ -59,9 +59,11 @@ def test_no_outline_is_painted(seed: int) -> None:
 
 
 def test_half_open_edges() -> None:
-    """Whole squares are exact, and a centre on the outline is in on the left and above, out on the right and below."""
+    """Whole squares are exact, and a centre on the outline is in on the left and above, out otherwise."""
     assert np.array_equal(np.argwhere(filled(rectangle(2, 3, 4, 5))), [[3, 2], [3, 3], [4, 2], [4, 3]])
-    assert np.array_equal(np.argwhere(filled(rectangle(2.5, 3.5, 4.5, 5.5))), [[3, 2], [3, 3], [4, 2], [4, 3]])
+    assert np.array_equal(
+        np.argwhere(filled(rectangle(2.5, 3.5, 4.5, 5.5))), [[3, 2], [3, 3], [4, 2], [4, 3]]
+    )
     assert np.array_equal(np.argwhere(filled(rectangle(4, 5, 2, 3))), [[3, 2], [3, 3], [4, 2], [4, 3]])
     assert filled(rectangle(-5, -5, 500, 500)).all()
     assert filled(rectangle(-1e12, 10, 1e12, 20)).sum() == 10 * 80
@@ -71,7 +73,9 @@ def test_neighbours_share_no_pixel_and_leave_none() -> None:
     """A grid whose corners were moved about: every pixel is in exactly one of its cells."""
     rng = np.random.default_rng(3)
     corners = np.stack(np.meshgrid(np.arange(0, 81, 10.0), np.arange(0, 61, 10.0)), axis=-1)
-    corners[1:-1, 1:-1] += np.round(rng.random(corners[1:-1, 1:-1].shape) * 8 - 4) / 2  # many centres on an edge
+    corners[1:-1, 1:-1] += (
+        np.round(rng.random(corners[1:-1, 1:-1].shape) * 8 - 4) / 2
+    )  # many centres on an edge
     covered = np.zeros(SIZE, dtype=int)
     for row in range(6):
         for column in range(8):
@@ -95,7 +99,13 @@ def test_holes_and_bridges() -> None:
 
 
 @pytest.mark.parametrize(
-    "ring", [np.zeros((0, 2)), np.array([[3.0, 4.0]]), np.array([[3.0, 4.0], [30.0, 40.0]]), rectangle(200, 5, 210, 9)]
+    "ring",
+    [
+        np.zeros((0, 2)),
+        np.array([[3.0, 4.0]]),
+        np.array([[3.0, 4.0], [30.0, 40.0]]),
+        rectangle(200, 5, 210, 9),
+    ],
 )
 def test_what_has_no_area_or_lies_outside_has_no_pixels(ring: np.ndarray) -> None:
     assert not filled(ring).any()
@@ -118,8 +128,11 @@ def test_ellipses() -> None:
     outline = np.stack([40 + 25 * np.cos(angle), 30 + 10 * np.sin(angle)], axis=1)
     leaning = placed(fill_ellipse((40.0, 30.0), (25.0, 10.0), 30, *SIZE))
     assert (leaning != filled(turned(outline, 30, (40.0, 30.0)))).sum() <= 2
-    assert leaning[42, 61] and not leaning[42, 19]  # clockwise: the right end goes down
+    assert leaning[42, 61]
+    assert not leaning[42, 19]
     # Cut off at the border, or outside.
-    assert placed(fill_ellipse((0.0, 0.0), (20.0, 20.0), 0, *SIZE)).sum() == pytest.approx(math.pi * 100, rel=0.02)
+    assert placed(fill_ellipse((0.0, 0.0), (20.0, 20.0), 0, *SIZE)).sum() == pytest.approx(
+        math.pi * 100, rel=0.02
+    )
     assert not placed(fill_ellipse((200.0, 30.0), (20.0, 20.0), 0, *SIZE)).any()
     assert not placed(fill_ellipse((40.0, 30.0), (0.0, 20.0), 0, *SIZE)).any()

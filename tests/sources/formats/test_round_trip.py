@@ -13,7 +13,19 @@ from ae_pretrained.sources.formats.detection import detect_format, open_export
 from ae_pretrained.sources.oxford import OxfordSource
 from tests.sources.formats.exports import MASK_EXPORTS, Labelled, drawn
 
-CAMVID = "sky building pole road pavement tree sign fence car pedestrian bicyclist".split()
+CAMVID = [
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "pavement",
+    "tree",
+    "sign",
+    "fence",
+    "car",
+    "pedestrian",
+    "bicyclist",
+]
 CAMVID_VOID = 11
 
 

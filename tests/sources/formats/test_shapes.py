@@ -67,7 +67,10 @@ def test_coco_paints_in_file_order_and_unites_the_polygons_of_a_list(tmp_path: P
     coco(
         tmp_path,
         [
-            {"category_id": 2, "segmentation": [flat(LEAF), flat(HOLE)]},  # a part inside another one is no hole
+            {
+                "category_id": 2,
+                "segmentation": [flat(LEAF), flat(HOLE)],
+            },  # a part inside another one is no hole
             {"category_id": 9, "segmentation": [flat(FLOWER)], "iscrowd": 0},
         ],
     )
@@ -93,8 +96,14 @@ def test_coco_polygon_without_inner_list_and_without_area(tmp_path: Path) -> Non
         ({"category_id": 2, "bbox": [1, 2, 3, 4], "segmentation": []}, "annotation 40 of a.jpg is a box"),
         ({"category_id": 2, "bbox": [1, 2, 3, 4]}, "is a box without an outline"),
         ({"category_id": 2, "segmentation": [[1, 2, 3, 4, 5]]}, "a.jpg is not what COCO JSON writes"),
-        ({"category_id": 2, "segmentation": {"size": [9, 9], "counts": [81]}}, r"of \[9, 9\], the image of \[60, 80\]"),
-        ({"category_id": 2, "segmentation": {"size": [60, 80], "counts": [81]}}, "add up to 81 pixels, expected 4800"),
+        (
+            {"category_id": 2, "segmentation": {"size": [9, 9], "counts": [81]}},
+            r"of \[9, 9\], the image of \[60, 80\]",
+        ),
+        (
+            {"category_id": 2, "segmentation": {"size": [60, 80], "counts": [81]}},
+            "add up to 81 pixels, expected 4800",
+        ),
     ],
 )
 def test_coco_refuses_what_has_no_pixels(annotation: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -106,7 +115,7 @@ def test_coco_refuses_what_has_no_pixels(annotation: dict[str, Any], said: str, 
 
 def test_coco_refuses_another_size(tmp_path: Path) -> None:
     coco(tmp_path, [{"category_id": 2, "segmentation": [flat(LEAF)]}], width=HEIGHT, height=WIDTH)
-    with pytest.raises(DataError, match="is for 60 x 80 px, the image has 80 x 60 px .turned by its EXIF"):
+    with pytest.raises(DataError, match=r"is for 60 x 80 px, the image has 80 x 60 px .turned by its EXIF"):
         mask_in(tmp_path, "coco")
     coco(tmp_path, [{"category_id": 2, "segmentation": [flat(LEAF)]}], width=None, height=0)
     assert mask_in(tmp_path, "coco")[0].any()  # it does not say
@@ -199,14 +208,16 @@ def test_cvat_box_turned_by_its_middle(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tag", ["polyline", "points", "cuboid", "skeleton"])
 def test_cvat_refuses_shapes_without_area(tag: str, tmp_path: Path) -> None:
     cvat(tmp_path, f'<{tag} label="leaf" points="{points(LEAF)}" z_order="0"/>')
-    with pytest.raises(DataError, match=rf"annotations.xml: a.jpg has a <{tag}> \('leaf'\), which has no area"):
+    with pytest.raises(
+        DataError, match=rf"annotations.xml: a.jpg has a <{tag}> \('leaf'\), which has no area"
+    ):
         mask_in(tmp_path, "cvat_xml")
 
 
 def test_cvat_video_is_refused(tmp_path: Path) -> None:
     path = cvat(tmp_path, "")
     path.write_text(path.read_text().replace("</annotations>", '<track id="0" label="leaf"/></annotations>'))
-    with pytest.raises(DataError, match="annotations.xml: holds <track>.*CVAT for images 1.1"):
+    with pytest.raises(DataError, match=r"annotations.xml: holds <track>.*CVAT for images 1.1"):
         mask_in(tmp_path, "cvat_xml")
 
 
@@ -268,7 +279,11 @@ def label_studio(root: Path, results: list[dict[str, Any]]) -> Path:
     image_at(root / "a.jpg")
     common = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0, "to_name": "image"}
     filled = [{"id": f"r{number}", **common, **result} for number, result in enumerate(results)]
-    task = {"id": 1, "data": {"image": "/data/local-files/?d=folder/a.jpg"}, "annotations": [{"result": filled}]}
+    task = {
+        "id": 1,
+        "data": {"image": "/data/local-files/?d=folder/a.jpg"},
+        "annotations": [{"result": filled}],
+    }
     (root / "export.json").write_text(json.dumps([task]))
     return root / "export.json"
 
@@ -281,14 +296,31 @@ def test_label_studio_outlines_in_percent(tmp_path: Path) -> None:
     label_studio(
         tmp_path,
         [
-            {"type": "polygonlabels", "value": {"points": percent(LEAF), "closed": True, "polygonlabels": ["leaf"]}},
+            {
+                "type": "polygonlabels",
+                "value": {"points": percent(LEAF), "closed": True, "polygonlabels": ["leaf"]},
+            },
             {
                 "type": "rectanglelabels",
-                "value": {"x": 25, "y": 50, "width": 25, "height": 10, "rotation": 0, "rectanglelabels": ["flower"]},
+                "value": {
+                    "x": 25,
+                    "y": 50,
+                    "width": 25,
+                    "height": 10,
+                    "rotation": 0,
+                    "rectanglelabels": ["flower"],
+                },
             },
             {
                 "type": "ellipselabels",
-                "value": {"x": 75, "y": 50, "radiusX": 10, "radiusY": 5, "rotation": 90, "ellipselabels": ["flower"]},
+                "value": {
+                    "x": 75,
+                    "y": 50,
+                    "radiusX": 10,
+                    "radiusY": 5,
+                    "rotation": 90,
+                    "ellipselabels": ["flower"],
+                },
             },
             # A region and its label as two results of one id, and what is said of the whole image.
             {"id": "p", "type": "polygon", "value": {"points": percent(HOLE)}},
@@ -317,10 +349,26 @@ def test_label_studio_rectangle_is_turned_around_its_upper_left_corner(tmp_path:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        ({"type": "keypointlabels", "value": {"x": 3, "y": 4, "width": 1, "keypointlabels": ["leaf"]}}, "keypointlabels"),
-        ({"image_rotation": 90, "type": "polygonlabels", "value": {"points": [], "polygonlabels": ["leaf"]}}, "turned by 90"),
-        ({"type": "polygonlabels", "value": {"points": [], "polygonlabels": ["leaf", "oak"]}}, "labels leaf, oak"),
-        ({"original_width": 10, "type": "polygonlabels", "value": {"points": [], "polygonlabels": ["a"]}}, "10 x 60 px"),
+        (
+            {"type": "keypointlabels", "value": {"x": 3, "y": 4, "width": 1, "keypointlabels": ["leaf"]}},
+            "keypointlabels",
+        ),
+        (
+            {
+                "image_rotation": 90,
+                "type": "polygonlabels",
+                "value": {"points": [], "polygonlabels": ["leaf"]},
+            },
+            "turned by 90",
+        ),
+        (
+            {"type": "polygonlabels", "value": {"points": [], "polygonlabels": ["leaf", "oak"]}},
+            "labels leaf, oak",
+        ),
+        (
+            {"original_width": 10, "type": "polygonlabels", "value": {"points": [], "polygonlabels": ["a"]}},
+            "10 x 60 px",
+        ),
     ],
 )
 def test_label_studio_refusals(result: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -335,7 +383,9 @@ def test_label_studio_refusals(result: dict[str, Any], said: str, tmp_path: Path
 
 def yolo(root: Path, text: str) -> Path:
     image_at(root / "images" / "train" / "a.jpg")
-    (root / "data.yaml").write_text("path: ../somewhere\ntrain: images/train\nval: images/val\nnames:\n  0: leaf\n  1: flower\n")
+    (root / "data.yaml").write_text(
+        "path: ../somewhere\ntrain: images/train\nval: images/val\nnames:\n  0: leaf\n  1: flower\n"
+    )
     path = root / "labels" / "train" / "a.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -374,11 +424,11 @@ def test_yolo_refusals(text: str, said: str, tmp_path: Path) -> None:
 
 def test_damaged_annotations_name_file_image_and_format(tmp_path: Path) -> None:
     path = labelme(tmp_path, [{"label": "leaf", "shape_type": "polygon"}])
-    with pytest.raises(DataError, match="a.jpg is not what labelme JSON writes .'points' is missing"):
+    with pytest.raises(DataError, match=r"a.jpg is not what labelme JSON writes .'points' is missing"):
         mask_in(tmp_path, "labelme")
     path.write_text(path.read_text()[:-40])
     source = open_export("labelme", tmp_path, ["background", "leaf"])
-    with pytest.raises(DataError, match="a.json: is no valid JSON"):
+    with pytest.raises(DataError, match=r"a.json: is no valid JSON"):
         source.mask_of(source.listing().samples[0], HEIGHT, WIDTH)
     labelme(tmp_path, [labelme_shape("leaf", "polygon", [[1.0, math.inf], [4.0, 5.0], [6.0, 3.0]])])
     with pytest.raises(DataError, match="no finite number"):
