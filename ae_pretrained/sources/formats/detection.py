@@ -31,11 +31,12 @@ _TOOLS: Mapping[str, type[ExportSource]] = {
     "label_studio": LabelStudioSource,
     "yolo": YoloSource,
 }
-# Conventions, which hold within what tools write too: they count only where no tool's files are found, in this order.
+# Conventions, which hold within what tools write too: they count only where no tool's files are found.
 _CONVENTIONS: Mapping[str, type[ExportSource]] = {
     "color_masks": ColorMaskSource,
     "suffix_masks": SuffixMaskSource,
 }
+_MANY = 200  # folders that are looked into for an export further down
 FORMATS = {**_TOOLS, **_CONVENTIONS}
 
 
@@ -51,20 +52,25 @@ def detect_format(root: Path) -> str:
         raise DataError(
             f"{root}: {'is a file; unpack it first' if root.exists() else 'there is no such folder'}"
         )
-    found = _find_all(root)
-    if len(found) == 1:
-        return next(iter(found))
-    if found:
+    found = _find_tools(root)
+    if len(found) > 1:
         listed = "; ".join(f"{name} ({FORMATS[name].title}: {file})" for name, file in found.items())
         raise DataError(f"{root}: holds {len(found)} formats: {listed}. Say which one with --format NAME")
-    below = [path for path in sorted(root.glob("*")) + sorted(root.glob("*/*")) if path.is_dir()]
-    for folder in below[:200]:
-        if found := _find_all(folder):
-            name, file = next(iter(found.items()))
+    if found:
+        return next(iter(found))
+    if ColorMaskSource.find(root) is not None:
+        return "color_masks"
+    below = [path for path in [*sorted(root.glob("*")), *sorted(root.glob("*/*"))] if path.is_dir()]
+    for folder in below[:_MANY]:
+        for name, file in _find_tools(folder).items():
             raise DataError(
-                f"{root}: the export lies further down: {folder} holds {file} "
-                f"({FORMATS[name].title if name in FORMATS else 'images and masks'}); name that folder"
+                f"{root}: the export lies further down: {folder} holds {file} ({FORMATS[name].title}); name that "
+                "folder, or say --format NAME"
             )
+    if SuffixMaskSource.find(root) is not None:
+        return "suffix_masks"
+    if (root / "images").is_dir() and (root / "masks").is_dir():
+        return "folder"
     entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
     shown = ", ".join(entries[:8]) + (f", … ({len(entries)} in all)" if len(entries) > 8 else "")
     known = "".join(f"\n  - {name}: {kind.title}: {kind.expects}" for name, kind in FORMATS.items())
@@ -74,17 +80,9 @@ def detect_format(root: Path) -> str:
     )
 
 
-def _find_all(root: Path) -> dict[str, str]:
-    """Formats of a folder, with the file that each is known by."""
-    found = {name: file for name, kind in _TOOLS.items() if (file := kind.find(root)) is not None}
-    if found:
-        return found
-    for name, kind in _CONVENTIONS.items():
-        if (file := kind.find(root)) is not None:
-            return {name: file}
-    return (
-        {"folder": "images/ and masks/"} if (root / "images").is_dir() and (root / "masks").is_dir() else {}
-    )
+def _find_tools(root: Path) -> dict[str, str]:
+    """What tools have written into a folder, with the file that each is known by."""
+    return {name: file for name, kind in _TOOLS.items() if (file := kind.find(root)) is not None}
 
 
 def open_export(

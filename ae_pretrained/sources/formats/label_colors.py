@@ -13,7 +13,7 @@ from ae_pretrained.sources.formats.mask_pixels import read_colors
 from ae_pretrained.sources.formats.named_mask import NamedMask
 
 Rgb = tuple[int, int, int]
-_NUMBERS = re.compile(r"(?<![\w.#])\d{1,3}(?:[\s,;]+\d{1,3})+(?![\w.])")
+_AROUND = " \t,;:\"'"  # what stands around a name
 _HEX = re.compile(r"#([0-9a-fA-F]{6})\b")
 
 
@@ -36,26 +36,38 @@ def parse_label_colors(text: str, where: str) -> list[tuple[str, Rgb]]:
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         if not line.strip():
             continue
-        match = _HEX.search(line) or _NUMBERS.search(line)
-        if match is None:
-            if number == 1 or line.lstrip().startswith("#"):
-                continue
-            raise DataError(
-                f"{where}, line {number}: expected a name and a colour (r g b), found {line.strip()!r}"
-            )
-        values = [int(value) for value in re.findall(r"\d+", match[0])]
-        if match[0].startswith("#"):
-            values = list(bytes.fromhex(match[1]))
-        name = (line[: match.start()] + line[match.end() :]).strip(" \t:,;\"'")
+        name, values = _name_and_color(line)
+        if not values and (number == 1 or line.lstrip().startswith("#")):
+            continue
         if len(values) != 3 or max(values) > 255 or not name:
             raise DataError(
-                f"{where}, line {number}: expected a name and three numbers from 0 to 255, found {line.strip()!r}"
+                f"{where}, line {number}: expected a name and a colour (r g b, each from 0 to 255), found "
+                f"{line.strip()!r}"
             )
         color = (values[0], values[1], values[2])
         if owner.setdefault(color, name) != name:
             raise DataError(f"{where}, line {number}: {name!r} has the colour of {owner[color]!r}: {color}")
         found.append((name, color))
     return found
+
+
+def _name_and_color(line: str) -> tuple[str, list[int]]:
+    """The name in a line and the three numbers before or after it; no numbers where there is no colour."""
+    match = _HEX.search(line)
+    if match is not None:
+        return (line[: match.start()] + line[match.end() :]).strip(_AROUND), list(bytes.fromhex(match[1]))
+    fields: list[str] = []
+    for field in filter(None, (part.strip(_AROUND) for part in re.split(r"[,;:\t]", line))):
+        fields += field.split() if re.fullmatch(r"[\d\s]+", field) else [field]
+    if len(fields) == 1:  # spaces alone between all of them
+        fields = line.split()
+    is_number = [field.isdecimal() for field in fields]
+    if is_number[-4:] == [False, True, True, True]:
+        # In front of the name there may be a number of the class.
+        return " ".join(fields[is_number.index(False) : -3]), [int(field) for field in fields[-3:]]
+    if is_number[:4] == [True, True, True, False]:
+        return " ".join(fields[3:]), [int(field) for field in fields[:3]]
+    return "", [0] if any(is_number) else []
 
 
 class LabelColors:
