@@ -121,6 +121,20 @@ def open_split(root: Path, *splits: str) -> Split:
     return Split(images[stretch], masks[stretch], index.columns)
 
 
+def count_images(root: Path) -> dict[str, int]:
+    """Images of every split that is there, by name.
+
+    Raises:
+        ArraysError: when there is no index, or it is not what prepare writes.
+    """
+    try:
+        return dict(_Index.read(root / INDEX, ()).counts)
+    except FileNotFoundError as error:
+        raise ArraysError(f"{error.filename}: no such file; {_AGAIN} first") from None
+    except (ValueError, csv.Error) as error:
+        raise ArraysError(f"{root}: not what prepare writes ({error}); {_AGAIN}") from None
+
+
 @dataclass(frozen=True)
 class _Index:
     """Some splits of an index: their rows and columns, and how many images each of all the splits has."""

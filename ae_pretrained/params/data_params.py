@@ -80,6 +80,10 @@ class DataParams(Section):
         description="Share of the training masks that segmentation may see; nested and stratified. The "
         "autoencoder sees every training image all the same."
     )
+    group_by: Literal["none", "folder"] = Field(
+        description="What keeps images of `folder` data in one split, beside near-duplicates and groups.csv: "
+        "`folder` is the sub-folder (one patient, one scene)."
+    )
     on_error: Literal["stop", "skip"] = Field(
         description="What to do about an unusable file: stop the run, or leave it out, count and list it."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -10,13 +11,14 @@ import numpy as np
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.decoding import Outcome, unusable
-from ae_pretrained.preparation.duplicates import Pair
+from ae_pretrained.preparation.duplicates import Duplicates, Pair
 from ae_pretrained.preparation.splits import Stratum, holdout
 from ae_pretrained.sources.base import DataError, Finding, Sample
 
 SPLITS = ("train", "val", "test", "unlabelled")
 # Who gives way when two near-duplicates are in different splits: the one that stands first here.
 _REMOVAL_ORDER = ("unlabelled", "train", "val", "test")
+NEAR_DUPLICATE = "near-duplicate"  # why an image is left out
 _TRAINED_ON = ("unlabelled", "train")
 _VAL_STREAM, _TEST_STREAM = 1, 3
 
@@ -79,13 +81,28 @@ def left_out_by_source(findings: Sequence[Finding], params: DataParams) -> list[
     return [LeftOut(item.split, item.name, item.reason, item.detail) for item in findings]
 
 
+def is_trainable(sample: Sample) -> bool:
+    """Whether the autoencoder may train on an image without a usable mask."""
+    return sample.split not in ("val", "test")
+
+
 def assign_splits(
-    samples: Sequence[Sample], outcomes: Sequence[Outcome], params: DataParams, seed: int
+    samples: Sequence[Sample],
+    outcomes: Sequence[Outcome],
+    groups: Sequence[int],
+    params: DataParams,
+    seed: int,
 ) -> SplitAssignment:
-    """Put every usable image into its split; draw test and val where the source leaves them open.
+    """Put every usable image into its split; draw test and val where the source leaves them open, by whole groups.
 
     An image whose mask is of no use is not evaluated; the autoencoder may still train on it, unless it is one
     of val or test.
+
+    Args:
+        samples, outcomes: every image and what came of it.
+        groups: for every row the first row of what belongs together.
+        params: shares of test and val.
+        seed: of the draws.
     """
     plan = SplitAssignment()
     usable: dict[str, list[int]] = {}
@@ -93,20 +110,25 @@ def assign_splits(
         if outcome.error is not None:
             plan.left_out.append(LeftOut(sample.split, sample.name, "unusable file", outcome.error))
         elif outcome.mask_problem is not None:
-            trainable = sample.split not in ("val", "test")
-            where = "kept for the autoencoder alone" if trainable else "not evaluated"
+            where = "kept for the autoencoder alone" if is_trainable(sample) else "not evaluated"
             plan.left_out.append(LeftOut(sample.split, sample.name, outcome.mask_problem, where))
-            if trainable:
+            if is_trainable(sample):
                 plan.splits["unlabelled"].append(row)
         else:
             usable.setdefault(sample.split, []).append(row)
     brings_val = any(sample.split == "val" for sample in samples)
+
+    def draw(rows: list[int], fraction: float, stream: int) -> tuple[list[int], list[int]]:
+        strata, together = [stratum_of(samples[row]) for row in rows], [groups[row] for row in rows]
+        drawn = {rows[position] for position in holdout(strata, fraction, seed, stream, together)}
+        return sorted(drawn), [row for row in rows if row not in drawn]
+
     if rest := usable.pop("rest", []):
-        drawn, others = _draw(rest, samples, params.test_fraction, seed, _TEST_STREAM)
+        drawn, others = draw(rest, params.test_fraction, _TEST_STREAM)
         usable.setdefault("test", []).extend(drawn)
         usable.setdefault("train" if brings_val else "trainval", []).extend(others)
     if trainval := usable.pop("trainval", []):
-        drawn, others = _draw(trainval, samples, params.val_fraction, seed, _VAL_STREAM)
+        drawn, others = draw(trainval, params.val_fraction, _VAL_STREAM)
         usable.setdefault("val", []).extend(drawn)
         usable.setdefault("train", []).extend(others)
     for name, rows in usable.items():
@@ -114,53 +136,70 @@ def assign_splits(
     return plan
 
 
-def _draw(
-    rows: list[int], samples: Sequence[Sample], fraction: float, seed: int, stream: int
-) -> tuple[list[int], list[int]]:
-    held = holdout([stratum_of(samples[row]) for row in rows], fraction, seed, stream)
-    drawn = {rows[position] for position in held}
-    return sorted(drawn), [row for row in rows if row not in drawn]
-
-
 def remove_leaks(
-    plan: SplitAssignment, pairs: Sequence[Pair], rows: Sequence[int], samples: Sequence[Sample]
+    plan: SplitAssignment, duplicates: Duplicates, rows: Sequence[int], samples: Sequence[Sample]
 ) -> list[PairRow]:
-    """Where near-duplicates are in different splits, take the less precious one out of the plan.
+    """Where a group of near-duplicates is in different splits, take the less precious ones out of the plan.
 
     Args:
         plan: changed in place.
-        pairs: near-duplicates, as positions in ``rows``.
+        duplicates: groups and pairs, as positions in ``rows``.
         rows: rows that were compared.
         samples: every sample.
 
     Returns:
-        Every pair and what was done about it.
+        The pairs that are listed and what was done about them.
     """
     split_of = plan.split_of()
-    gone: set[int] = set()
+    direct: dict[int, list[int]] = {}
+    for pair in duplicates.pairs:
+        direct.setdefault(pair.first, []).append(pair.second)
+        direct.setdefault(pair.second, []).append(pair.first)
+    actions: dict[int, str] = {}
+    for group in duplicates.groups:
+        splits = {split_of[rows[place]] for place in group}
+        if splits <= set(_TRAINED_ON):
+            continue
+        kept = max(splits, key=_REMOVAL_ORDER.index)
+        keepers = [place for place in group if split_of[rows[place]] == kept]
+        for place in group:
+            row, split = rows[place], split_of[rows[place]]
+            if split == kept:
+                continue
+            linked = next((other for other in direct.get(place, []) if other in keepers), keepers[0])
+            plan.splits[split].remove(row)
+            detail = f"near-duplicate of {samples[rows[linked]].name} in {kept}"
+            plan.left_out.append(LeftOut(split, samples[row].name, NEAR_DUPLICATE, detail))
+            actions[row] = f"{samples[row].name} taken out of {split}"
     table = []
-    for pair in pairs:
+    for pair in duplicates.pairs:
         one, two = rows[pair.first], rows[pair.second]
-        splits = {split_of[one], split_of[two]}
-        if len(splits) == 1:
-            action = "kept: same split"
-        elif splits <= set(_TRAINED_ON):
-            action = "kept: both are trained on"
-        else:
-            loser, keeper = sorted((one, two), key=lambda row: _REMOVAL_ORDER.index(split_of[row]))
-            action = f"{samples[loser].name} taken out of {split_of[loser]}"
-            if loser not in gone:
-                gone.add(loser)
-                plan.splits[split_of[loser]].remove(loser)
-                detail = f"near-duplicate of {samples[keeper].name} in {split_of[keeper]}"
-                plan.left_out.append(LeftOut(split_of[loser], samples[loser].name, "near-duplicate", detail))
+        done = [actions[row] for row in (one, two) if row in actions]
+        same = "same split" if split_of[one] == split_of[two] else "both are trained on"
+        action = "; ".join(done) if done else f"kept: {same}"
         table.append(
             PairRow(pair, samples[one].name, split_of[one], samples[two].name, split_of[two], action)
         )
     return table
 
 
-def check_splits(plan: SplitAssignment, outcomes: Sequence[Outcome], params: DataParams) -> list[str]:
+def _why_empty(plan: SplitAssignment, groups: Sequence[int], count: int) -> str:
+    largest = Counter(groups).most_common(1)[0][1] if groups else 0
+    if largest > count / 2:
+        return (
+            f": {largest} of {count} images belong to one group (near-duplicates, such as frames of one camera, or "
+            "one group of the source), and a group is never divided. Say yourself which images are train, val and "
+            "test (train.txt, val.txt, test.txt), or do not look for near-duplicates "
+            "(data.leak_check.enabled=false, `init --leak-check off`)"
+        )
+    reasons = Counter(item.reason for item in plan.left_out)
+    said = ", ".join(f"{number} x {reason}" for reason, number in sorted(reasons.items()))
+    return f"; left out elsewhere: {said}" if said else ""
+
+
+def check_splits(
+    plan: SplitAssignment, outcomes: Sequence[Outcome], groups: Sequence[int], params: DataParams
+) -> list[str]:
     """Refuse a plan with an empty split or with a class that no training mask holds.
 
     Returns:
@@ -171,8 +210,7 @@ def check_splits(plan: SplitAssignment, outcomes: Sequence[Outcome], params: Dat
     """
     for name in ("train", "val", "test"):
         if not plan.splits[name]:
-            reasons = sorted({item.reason for item in plan.left_out})
-            because = f"; left out elsewhere: {', '.join(reasons)}" if reasons else ""
+            because = _why_empty(plan, groups, len(outcomes))
             share = {"val": "val_fraction", "test": "test_fraction"}.get(name)
             advice = f"; bring more images, a list that names some, or raise data.{share}" if share else ""
             raise DataError(f"the {name} split is empty (data.source={params.source}){because}{advice}")

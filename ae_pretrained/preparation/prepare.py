@@ -7,24 +7,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ae_pretrained.constants import IMAGES, INDEX, MASKS
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.assignment import (
-    PairRow,
-    SplitAssignment,
-    assign_splits,
-    check_splits,
-    left_out_by_source,
-    remove_leaks,
-    stratum_of,
-    with_class_names,
-)
+from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_source, stratum_of
 from ae_pretrained.preparation.decoding import Outcome, decode_all
-from ae_pretrained.preparation.duplicates import THUMBNAIL, near_duplicates
+from ae_pretrained.preparation.duplicates import THUMBNAIL
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.preparation.processes import count_processes
+from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.splits import nested_order
 from ae_pretrained.preparation.storage import (
     THUMBNAILS,
@@ -88,22 +78,21 @@ def _prepare(
     left_out = left_out_by_source(listing.findings, params)
     require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))
     outcomes = decode_all(listing.samples, source, params, temporary)
-    samples = with_class_names(listing.samples, outcomes, params.classes)
-    plan = assign_splits(samples, outcomes, params, seed)
-    plan.left_out += left_out
-    pairs = _leaks(temporary / THUMBNAILS, samples, plan, params)
+    planned = plan_splits(listing.samples, outcomes, temporary / THUMBNAILS, params, seed)
+    samples, plan = planned.samples, planned.assignment
     (temporary / THUMBNAILS).unlink()
-    warnings = check_splits(plan, outcomes, params)
-    for warning in warnings:
+    plan.left_out += left_out
+    for warning in planned.warnings:
         print(f"warning: {warning}", flush=True)
     report = PrepareReport(
         samples=samples,
         outcomes=outcomes,
         splits={name: rows for name, rows in plan.splits.items() if rows},
         left_out=sorted(plan.left_out),
-        pairs=pairs,
+        duplicates=planned.duplicates,
+        pairs=planned.pairs,
         classes=params.classes,
-        warnings=warnings,
+        warnings=planned.warnings,
     )
     processes = count_processes(params.workers, len(samples))
     with prepare_report(report, temporary, metrics_file, plots, processes):
@@ -111,20 +100,6 @@ def _prepare(
         for file in (IMAGES, MASKS):
             reorder_rows(temporary / file, order)
         _write_index(temporary / INDEX, plan, samples, outcomes, seed)
-
-
-def _leaks(
-    thumbnails: Path, samples: Sequence[Sample], plan: SplitAssignment, params: DataParams
-) -> list[PairRow]:
-    check = params.leak_check
-    if not check.enabled:
-        return []
-    rows = sorted(plan.split_of())
-    compared = np.load(thumbnails, mmap_mode="r")
-    if len(rows) < len(compared):
-        compared = compared[rows]
-    pairs = near_duplicates(compared, check.hash_distance, check.pixel_distance)
-    return remove_leaks(plan, pairs, rows, samples)
 
 
 def _write_index(

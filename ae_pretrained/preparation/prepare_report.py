@@ -24,7 +24,7 @@ from ae_pretrained.figures.data_figures import (
 )
 from ae_pretrained.figures.style import save_png
 from ae_pretrained.files import write_json
-from ae_pretrained.preparation.assignment import LeftOut, PairRow
+from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.processes import process_pool
 from ae_pretrained.preparation.storage import replace_folder, restore_folder
@@ -44,7 +44,8 @@ class PrepareReport:
         samples, outcomes: every image of the source and what came of it.
         splits: rows of every split that is not empty.
         left_out: what is in no split, or in another than meant.
-        pairs: near-duplicates and what was done about them.
+        duplicates: groups of rows that are near-identical.
+        pairs: near-duplicates that are listed, and what was done about them.
         classes: class names.
         warnings: what is no error, but should be known.
     """
@@ -53,6 +54,7 @@ class PrepareReport:
     outcomes: Sequence[Outcome]
     splits: dict[str, list[int]]
     left_out: Sequence[LeftOut]
+    duplicates: Sequence[Sequence[int]]
     pairs: Sequence[PairRow]
     classes: list[str]
     warnings: Sequence[str]
@@ -158,9 +160,13 @@ def _metrics(report: PrepareReport) -> dict[str, Any]:
         **{f"num_{name}": len(rows) for name, rows in report.splits.items()},
         "num_left_out": len(report.left_out),
         "left_out": dict(sorted(Counter(item.reason for item in report.left_out).items())),
-        "num_near_duplicates": len(report.pairs),
-        "num_leaks": sum("taken out" in row.action for row in report.pairs),
-        "near_duplicates": _pair_counts(report.pairs),
+        "num_near_duplicates": sum(map(len, report.duplicates)),
+        "num_leaks": sum(item.reason == NEAR_DUPLICATE for item in report.left_out),
+        "near_duplicates": {
+            "groups": len(report.duplicates),
+            "largest_group": max(map(len, report.duplicates), default=0),
+            **_pair_counts(report.pairs),
+        },
         "classes": {name: dict(sorted(count.items())) for name, count in _class_counts(report).items()},
         "num_breeds": {name: sum(count[name] > 0 for count in breeds.values()) for name in report.splits},
         "breeds": breeds,

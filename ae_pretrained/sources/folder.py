@@ -1,22 +1,35 @@
 """One's own images: ``images/`` and ``masks/``, paired by stem.
 
-A mask holds class numbers, in the order of ``data.classes``, and ``data.ignore_index`` where nobody labelled.
-``unlabelled/`` may hold images for the autoencoder alone. Lists of names, one a line, may say which image is
-in which split (``train.txt``, ``val.txt``, ``test.txt``); what they leave open is drawn by seed.
+A mask holds class numbers, in the order of ``data.classes``, and ``data.ignore_index`` where nobody labelled. An
+image without a mask, and every image of ``unlabelled/``, is for the autoencoder alone. Which image is in which split
+may be said by lists of names (``train.txt``, ``val.txt``, ``test.txt``) or by sub-folders of both folders (``train``;
+``val``, ``valid`` or ``validation``; ``test``); what they leave open is drawn by seed. Images that belong together
+are kept in one split: those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
-from ae_pretrained.sources.image_files import scan_images, stem_of
+from ae_pretrained.sources.image_files import scan_images
 from ae_pretrained.sources.mask_values import class_numbers
+from ae_pretrained.sources.name_lists import find_stem, read_groups, read_names
 
+GroupBy = Literal["none", "folder"]
 _LISTS: tuple[SplitHint, ...] = ("train", "val", "test")
+_SPLIT_FOLDERS: dict[str, SplitHint] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
 class FolderSource:
@@ -26,17 +39,18 @@ class FolderSource:
         root: folder with ``images/`` and ``masks/``.
         classes: names by mask value, background first.
         ignore_index: mask value of unlabelled pixels.
+        group_by: ``folder`` keeps the images of one sub-folder (one patient, one scene) in one split.
     """
 
-    def __init__(self, root: Path, classes: list[str], ignore_index: int) -> None:
-        self.root, self.classes, self.ignore_index = root, classes, ignore_index
+    def __init__(self, root: Path, classes: list[str], ignore_index: int, group_by: GroupBy = "none") -> None:
+        self.root, self.classes, self.ignore_index, self.group_by = root, classes, ignore_index, group_by
 
     def listing(self) -> Listing:
         """Every image.
 
         With ``test.txt`` the test split is what it names; without it, it is drawn. The same holds for
         ``val.txt``. With ``train.txt``, images in no list are left out; it needs a ``test.txt``, for to draw
-        test from a train list would be to overrule it.
+        test from a train list would be to overrule it. Sub-folders that are called like splits are such lists.
 
         Raises:
             DataError: for missing folders, and for lists that contradict each other.
@@ -45,24 +59,32 @@ class FolderSource:
         masks, mask_findings = scan_images(self.root / "masks")
         findings += mask_findings
         doubtful = {finding.name.partition("/")[2] for finding in findings if finding.fault}
-        split_of = self._lists(images, doubtful, findings)
+        lists = self._lists(images, doubtful, findings)
+        groups = self._groups(images, doubtful, findings)
+        masks = {_paired_name(stem): path for stem, path in masks.items()}
+        named_doubtful = {_paired_name(stem) for stem in doubtful}
         samples = []
         for stem, path in images.items():
-            if stem in doubtful:
+            if stem in doubtful or _paired_name(stem) in named_doubtful:
                 continue
-            if stem not in masks:
-                detail = (
-                    f"{path}: no mask {stem}.* in {self.root / 'masks'}; add one, or move the image to "
-                    f"{self.root / 'unlabelled'} for the autoencoder alone"
-                )
-                findings.append(Finding("", f"images/{stem}", "image without mask", detail, True))
-                continue
-            split = self._split(stem, split_of)
+            split = _split(stem, lists)
+            mask = masks.get(_paired_name(stem))
             if split is None:
                 findings.append(Finding("", f"images/{stem}", "not listed", "no split list names it", False))
-            else:
-                samples.append(Sample(stem, path, masks[stem], split))
-        for stem in masks.keys() - images.keys() - doubtful:
+                continue
+            if mask is None:
+                trainable = split not in ("val", "test")
+                where = (
+                    "kept for the autoencoder alone" if trainable else f"it cannot be evaluated in {split}"
+                )
+                detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}; {where}"
+                findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
+                if not trainable:
+                    continue
+                split = "unlabelled"
+            samples.append(Sample(stem, path, mask, split, group=groups.get(stem, "")))
+        known = {_paired_name(stem) for stem in images}
+        for stem in masks.keys() - known - named_doubtful:
             detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}; add it, or remove the mask"
             findings.append(Finding("", f"masks/{stem}", "mask without image", detail, True))
         samples += self._unlabelled(findings)
@@ -78,31 +100,49 @@ class FolderSource:
         findings += more
         return [Sample(f"unlabelled/{stem}", path, None, "unlabelled") for stem, path in found.items()]
 
+    def _groups(self, images: dict[str, Path], doubtful: set[str], findings: list[Finding]) -> dict[str, str]:
+        """Group by stem: of ``groups.csv``, else the sub-folder where that is asked for."""
+        groups = {}
+        if self.group_by == "folder":
+            parents = {stem: stem.rpartition("/")[0] for stem in images}
+            groups = {stem: parent for stem, parent in parents.items() if parent not in ("", *_SPLIT_FOLDERS)}
+        path = self.root / "groups.csv"
+        if path.is_file():
+            listed, absent = read_groups(path, images.keys() | doubtful)
+            groups |= listed
+            for name in absent:
+                detail = f"{path}: names {name!r}, but {self.root / 'images'} holds no such image"
+                findings.append(Finding("", name, "listed but absent", detail, True))
+        return groups
+
     def _lists(
         self, images: dict[str, Path], doubtful: set[str], findings: list[Finding]
-    ) -> dict[str, dict[str, SplitHint]]:
+    ) -> dict[SplitHint, set[str]]:
         """For each list that exists, its stems."""
-        found: dict[str, dict[str, SplitHint]] = {}
+        files = [split for split in _LISTS if (self.root / f"{split}.txt").is_file()]
+        folders = self._split_folders(images)
+        if folders and files:
+            raise DataError(
+                f"{self.root}: the splits are said twice, by {', '.join(f'{name}.txt' for name in files)} and by the "
+                f"sub-folders {', '.join(sorted(folders))} of images/; keep one of the two"
+            )
+        if folders:
+            return self._from_folders(images, folders)
+        found: dict[SplitHint, set[str]] = {}
         everywhere: dict[str, str] = {}
-        for split in _LISTS:
+        stems = images.keys() | doubtful
+        for split in files:
             path = self.root / f"{split}.txt"
-            if not path.is_file():
-                continue
-            found[split] = {}
-            # A byte order mark is what Windows editors begin a text with.
-            for line in path.read_text(encoding="utf-8-sig").splitlines():
-                entry = unicodedata.normalize("NFC", line.strip())
-                if not entry or entry.startswith("#"):
-                    continue
-                # A name may hold dots: as it stands it is a stem, and only otherwise a file name.
-                stem = entry if entry in images or entry in doubtful else stem_of(entry)
+            found[split] = set()
+            for entry in read_names(path):
+                stem = find_stem(entry, stems)
                 if stem in everywhere:
                     raise DataError(
                         f"{path}: {entry!r} is already in {everywhere[stem]}; an image is in one split only"
                     )
                 everywhere[stem] = path.name
-                if stem in images or stem in doubtful:
-                    found[split][stem] = split
+                if stem in stems:
+                    found[split].add(stem)
                 else:
                     detail = f"{path}: names {entry!r}, but {self.root / 'images'} holds no such image"
                     findings.append(Finding(split, entry, "listed but absent", detail, True))
@@ -113,18 +153,49 @@ class FolderSource:
             )
         return found
 
-    @staticmethod
-    def _split(stem: str, lists: dict[str, dict[str, SplitHint]]) -> SplitHint | None:
-        for names in lists.values():
-            if stem in names:
-                split = names[stem]
-                return "trainval" if split == "train" and "val" not in lists else split
-        if "train" in lists:
-            return None
-        if "test" not in lists:
-            return "rest"
-        return "trainval" if "val" not in lists else "train"
+    def _split_folders(self, images: dict[str, Path]) -> dict[str, SplitHint]:
+        """Sub-folders of images/ that are called like splits: two or more of them are meant so."""
+        tops = {stem.partition("/")[0] for stem in images if "/" in stem}
+        named = {top: _SPLIT_FOLDERS[top.lower()] for top in sorted(tops) if top.lower() in _SPLIT_FOLDERS}
+        return named if len(set(named.values())) > 1 else {}
+
+    def _from_folders(
+        self, images: dict[str, Path], folders: dict[str, SplitHint]
+    ) -> dict[SplitHint, set[str]]:
+        outside = [stem for stem in images if stem.partition("/")[0] not in folders]
+        if outside:
+            raise DataError(
+                f"{self.root / 'images'}: {len(outside)} images lie outside of the sub-folders "
+                f"{', '.join(folders)}, such as {outside[0]!r}; are these sub-folders the splits? Then move the "
+                "others into one of them, or into unlabelled/; if not, call them otherwise"
+            )
+        found: dict[SplitHint, set[str]] = {}
+        for stem in images:
+            found.setdefault(folders[stem.partition("/")[0]], set()).add(stem)
+        if "test" not in found:
+            raise DataError(
+                f"{self.root / 'images'}: there is {' and '.join(f'{name}/' for name in folders)} but no test/; move "
+                "some images and masks to test/, or rename val/ to test/ (val is then drawn from train)"
+            )
+        return found
 
     def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Class numbers as they are, ``ignore_index`` to 255."""
         return class_numbers(values, sample, self.classes, self.ignore_index)
+
+
+def _paired_name(stem: str) -> str:
+    """What image and mask are paired by: ``images/val`` and ``masks/validation`` are the same split."""
+    top, slash, rest = stem.partition("/")
+    return f"{_SPLIT_FOLDERS.get(top.lower(), top)}{slash}{rest}" if slash else stem
+
+
+def _split(stem: str, lists: dict[SplitHint, set[str]]) -> SplitHint | None:
+    for split, names in lists.items():
+        if stem in names:
+            return "trainval" if split == "train" and "val" not in lists else split
+    if "train" in lists:
+        return None
+    if "test" not in lists:
+        return "rest"
+    return "trainval" if "val" not in lists else "train"

@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from ae_pretrained.sources.base import DataError, Finding
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 _CLUTTER = {"thumbs.db", "desktop.ini", "readme.md", "readme.txt"}
+# What the files of each format begin with; WebP and the family of HEIC say it a few bytes later.
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1"}
+
+
+def sniff_format(head: bytes) -> str | None:
+    """The image format that a file's first 16 bytes or more say, whatever the file is called; None if it is none."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        return "HEIC" if head[8:12] in _HEIC_BRANDS else "AVIF" if head[8:12] == b"avif" else None
+    return next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file is called an image, or is one whatever it is called (``.jfif``, ``.heic``, no ending)."""
+    if path.suffix.lower() in IMAGE_ENDINGS:
+        return True
+    try:
+        with path.open("rb") as file:
+            return sniff_format(file.read(16)) is not None
+    except OSError:
+        return False  # the finding names it
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in order; sub-folders that are symbolic links are followed, each folder once."""
+    seen: set[Path] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in names:
+            yield Path(parent) / name
 
 
 def stem_of(name: str) -> str:
@@ -23,11 +69,11 @@ def stem_of(name: str) -> str:
 def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
     """The images below a folder by stem, sub-folders included, in order of stem.
 
-    Endings may be in upper case. A stem that several files share stands for none of them: which one is meant
-    would be a guess.
+    Endings may be in upper case, and a file without a known ending is an image if its content is. A stem that several
+    files share stands for none of them: which one is meant would be a guess.
 
     Returns:
-        Images by stem, and a finding for each shared stem (a fault) and each file without an image's ending.
+        Images by stem, and a finding for each shared stem (a fault) and each file that is no image.
 
     Raises:
         DataError: when the folder is absent.
@@ -36,15 +82,17 @@ def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         raise DataError(f"{folder}: no such folder")
     by_stem: dict[str, list[Path]] = {}
     findings = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_files(folder)):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in Path(name).parts)
-        if path.is_dir() or hidden or path.name.lower() in _CLUTTER:
+        if hidden or path.name.lower() in _CLUTTER:
             continue
-        if path.suffix.lower() in IMAGE_ENDINGS:
+        if _is_image(path):
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
-            expected = f"no image ending; known are {' '.join(sorted(IMAGE_ENDINGS))}"
+            expected = (
+                "neither called an image nor one by its content; JPEG, PNG, GIF, BMP, WebP, TIFF are read"
+            )
             findings.append(Finding("", f"{folder.name}/{name}", "not an image", expected, False))
     images = {}
     for stem, paths in sorted(by_stem.items()):

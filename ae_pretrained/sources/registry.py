@@ -14,7 +14,7 @@ from ae_pretrained.sources.oxford import OxfordSource
 def open_source(root: Path, params: DataParams) -> Source:
     """The source that ``data.source`` names, reading from ``root``; the embedded data has the official layout."""
     if params.source == "folder":
-        return FolderSource(root, params.classes, params.ignore_index)
+        return FolderSource(root, params.classes, params.ignore_index, params.group_by)
     if params.source == "original_project":
         return OriginalSource(root, params.classes)
     return OxfordSource(root, params.classes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,15 @@ FOLDER = Path("studies/label_efficiency")
 PARAMS = FOLDER / "params.yaml"
 GRID = FOLDER / "grid.yaml"
 DATA = FOLDER / "data"
-PRETRAINED = FOLDER / "pretrained"
+PROCESSED = DATA / "processed"
+PRETRAINED = FOLDER / "pretrained"  # records of the autoencoders, in Git
+WEIGHTS = FOLDER / "weights"  # their weights, which stay on the machine that made them
 CELLS = FOLDER / "cells"
-# Lists of arms and of the runs that they have; dvc.yaml has a stage for each.
-_GROUPS = (
-    ("baselines", "runs"),
-    ("transfers", "runs"),
-    ("baseline_controls", "control_runs"),
-    ("transfer_controls", "control_runs"),
-    ("other_pretexts", "control_runs"),
-)
+CHECKPOINTS = Path(".checkpoints/label_efficiency")
+# Lists of arms in the grid, and of the runs that they have.
+_GROUPS = (("compared", "runs"), ("controls", "control_runs"))
 REFERENCE = "scratch"  # the arm that every other is compared with
+OURS = "ours"  # the pretext task of arms that have none of their own name
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,17 @@ def read_grid() -> dict[str, Any]:
 
 
 def cells_of(grid: dict[str, Any]) -> list[Cell]:
-    """Every cell that the grid asks for."""
+    """Every cell that the grid asks for.
+
+    Raises:
+        PipelineError: for a run of another form, or a list that the grid lacks.
+    """
+    for name in (name for group in (*_GROUPS, ("seeds",)) for name in group):
+        if name not in grid:
+            raise PipelineError(
+                f"{GRID}: no list {name!r}. Arms with every run are in `compared` (was: baselines, transfers), those "
+                "with the control runs in `controls` (was: baseline_controls, transfer_controls, other_pretexts)"
+            )
     return [
         Cell.parse(arm, run, seed)
         for arms, runs in _GROUPS
@@ -98,9 +108,15 @@ def study_params(changes: dict[str, Any], name: str) -> Params:
         changes: sections as in ``params.yaml``, only what differs.
         name: what the changes belong to, for the error.
     """
-    values = read_params(PARAMS)
+    values = copy.deepcopy(_read(PARAMS, PARAMS.read_bytes() if PARAMS.is_file() else b""))
     lay_over(values, changes, name)
     return validate_params(values, f"{PARAMS} with {name}")
+
+
+@functools.cache
+def _read(path: Path, _content: bytes) -> dict[str, Any]:
+    """The values of a params file, parsed once for each content that it has: every cell of the grid asks."""
+    return read_params(path)
 
 
 def lay_over(values: dict[str, Any], changes: dict[str, Any], name: str) -> None:
@@ -152,3 +168,19 @@ def cell_params(cell: Cell, grid: dict[str, Any]) -> Params:
     values = params.model_dump()
     lay_over(values, changes_of(grid, "arms", cell.arm), f"arm {cell.arm}")
     return validate_params(values, f"{PARAMS} with arm {cell.arm}")
+
+
+def pretext_of(cell: Cell, grid: dict[str, Any]) -> str | None:
+    """Name of the autoencoder that a cell starts from; None for an arm that starts from none."""
+    if cell_params(cell, grid).train_seg.init != "autoencoder":
+        return None
+    return cell.arm if cell.arm in grid["pretexts"] else OURS
+
+
+def pretext_params(pretext: str, grid: dict[str, Any]) -> Params:
+    """What an autoencoder of the study is pretrained with.
+
+    Raises:
+        PipelineError: for a task that the grid does not describe.
+    """
+    return study_params(changes_of(grid, "pretexts", pretext), f"pretext {pretext}")

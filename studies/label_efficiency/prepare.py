@@ -3,7 +3,7 @@
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.stage_runner import run_stage
-from studies.label_efficiency.grid import DATA, study_params
+from studies.label_efficiency.grid import DATA, PROCESSED, study_params
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
     fetch(params.data, params.seed, DATA / "raw")
     prepare(
         DATA / "raw",
-        DATA / "processed",
+        PROCESSED,
         params.data,
         params.seed,
         metrics_file=DATA / "prepare.json",

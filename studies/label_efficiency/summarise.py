@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, label_efficiency
+from ae_pretrained.evaluation.writing import write_table
 from ae_pretrained.figures.style import save_png
-from ae_pretrained.files import write_json, write_text
+from ae_pretrained.files import write_json
 from ae_pretrained.params import load_params
 from ae_pretrained.stage_runner import run_stage
+from studies.label_efficiency.figure import Controls, EfficiencyCurve, label_efficiency
 from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
+from studies.label_efficiency.pairing import mixture, origin, other_machines, why_not_paired
+from studies.label_efficiency.records import read_record
 from studies.label_efficiency.statistics import Interval, paired_difference, t_interval, updates_to_reach
 
 RESULTS = FOLDER / "results"
@@ -28,10 +29,10 @@ def main() -> None:
     interval = grid["validate_every"]
     classes = load_params(PARAMS).data.classes
     cells = [read_cell(cell, interval) for cell in cells_of(grid)]
-    write_csv(RESULTS / "cells.csv", [cell_row(cell, classes) for cell in cells])
+    write_rows(RESULTS / "cells.csv", [cell_row(cell, classes) for cell in cells])
     table = summarise_groups(cells, classes)
-    write_csv(RESULTS / "summary.csv", table)
-    write_csv(RESULTS / "curves.csv", wide_rows(table, list(grid["arms"])))
+    write_rows(RESULTS / "summary.csv", table)
+    write_rows(RESULTS / "curves.csv", wide_rows(table, list(grid["arms"])))
     write_json(RESULTS / "summary.json", nested(table))
     titles = grid["titles"]
     figure = label_efficiency(curves(table, titles), budget_titles(table), controls(table, titles))
@@ -43,13 +44,13 @@ def read_cell(cell: Cell, interval: int) -> dict[str, Any]:
     path = CELLS / f"{cell.name}.json"
     if not path.is_file():
         raise PipelineError(
-            f"{path}: this cell of the grid has not been run; `dvc repro` runs what is missing"
+            f"{path}: this cell of the grid has not been run; `dvc repro {FOLDER}/dvc.yaml` runs what is missing"
         )
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_record(path)
     with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     values["curve"] = [(int(row["epoch"]) * interval, float(row["val_mean_iou"])) for row in rows]
-    return dict(values)
+    return values
 
 
 def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
@@ -61,7 +62,9 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
         **{f"test_iou_{name}": test[name]["iou"] for name in classes if name in test},
         "test_mean_foreground_dice": test["mean_foreground_dice"],
         "test_pixel_accuracy": test["pixel_accuracy"],
-        "test_species_accuracy": test.get("image_class_accuracy", test.get("species_accuracy", "")),
+        # Records keep the keys of their day: this one had another name.
+        "test_image_class_accuracy": test.get("image_class_accuracy", test.get("species_accuracy", "")),
+        **origin(cell),
     }
 
 
@@ -89,6 +92,8 @@ def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) ->
                     "seeds": len(by_seed),
                     **scores(by_seed, classes),
                     **comparison(by_seed, arms.get(REFERENCE)),
+                    **mixture(by_seed),
+                    "remark": remark(by_seed, arms.get(REFERENCE)),
                 }
             )
     return rows
@@ -114,7 +119,10 @@ def scores(by_seed: dict[int, dict[str, Any]], classes: Sequence[str]) -> dict[s
 def comparison(
     by_seed: dict[int, dict[str, Any]], reference: dict[int, dict[str, Any]] | None
 ) -> dict[str, Any]:
-    """Difference to the reference of the same budget, and the updates to its best validation score."""
+    """Difference to the reference of the same budget, and the updates to its best validation score.
+
+    All NaN where there is no reference, or cells and reference must not be paired (:mod:`.pairing`).
+    """
     names = ("difference", "difference_low", "difference_high", "updates_to_reference")
     if reference is None:
         return dict.fromkeys(names, math.nan)
@@ -122,6 +130,8 @@ def comparison(
         {seed: cell["test"]["mean_iou"] for seed, cell in by_seed.items()},
         {seed: cell["test"]["mean_iou"] for seed, cell in reference.items()},
     )
+    if why_not_paired(by_seed, reference):
+        return dict.fromkeys(names, math.nan)
     needed = [
         updates_to_reach(max(score for _, score in reference[seed]["curve"]), cell["curve"])
         for seed, cell in by_seed.items()
@@ -129,6 +139,13 @@ def comparison(
     reached = [updates for updates in needed if updates is not None]
     mean = sum(reached) / len(reached) if len(reached) == len(needed) else math.nan
     return {**spread("difference", difference), "updates_to_reference": mean}
+
+
+def remark(by_seed: dict[int, dict[str, Any]], reference: dict[int, dict[str, Any]] | None) -> str:
+    """What a reader of a row's difference has to know: why there is none, or that it is between machines."""
+    if reference is None:
+        return f"no {REFERENCE} to compare with"
+    return why_not_paired(by_seed, reference) or other_machines(by_seed, reference)
 
 
 def spread(name: str, interval: Interval) -> dict[str, float]:
@@ -156,6 +173,7 @@ def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
             key: value
             for key, value in row.items()
             if key not in ("budget", "label_fraction", "arm")
+            and value != ""
             and not (isinstance(value, float) and math.isnan(value))
         }
         share = f"{row['label_fraction']:g}"
@@ -223,20 +241,10 @@ def _budget_title(budget: str, counts: Sequence[int]) -> str:
     return f"{budget.capitalize()} budget: {words} updates"
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows of the same columns; floats to 6 digits, NaN as an empty field."""
-    buffer = io.StringIO()
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of the same columns as a CSV."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _text(value) for key, value in row.items()} for row in rows)
-    write_text(path, buffer.getvalue())
-
-
-def _text(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return "" if math.isnan(value) else f"{value:.6g}"
+    write_table(path, columns, [[row.get(column, "") for column in columns] for row in rows])
 
 
 if __name__ == "__main__":

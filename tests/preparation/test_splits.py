@@ -31,6 +31,31 @@ def test_holdout_of_strata_too_small_for_one_each_keeps_the_total() -> None:
     assert len(holdout(strata, 0.1, seed=0)) == 5
 
 
+def test_holdout_never_divides_a_group() -> None:
+    """Ten patients of 3 to 12 slices: whole patients are drawn, about as many slices as asked for."""
+    sizes = [3, 12, 5, 7, 4, 9, 6, 8, 5, 11]
+    patients = [patient for patient, size in enumerate(sizes) for _ in range(size)]
+    for seed in range(20):
+        held = {patients[row] for row in holdout([("lung", "")] * len(patients), 0.2, seed, groups=patients)}
+        total = sum(sizes[patient] for patient in held)
+        assert sorted(holdout([("lung", "")] * len(patients), 0.2, seed, groups=patients)) == [
+            row for row, patient in enumerate(patients) if patient in held
+        ]
+        assert abs(total - 14) <= 6, "half of the largest group"
+
+
+def test_images_that_stand_alone_are_drawn_as_without_groups() -> None:
+    alone = holdout(STRATA, 0.2, seed=3, groups=list(range(len(STRATA))))
+    assert alone.tolist() == holdout(STRATA, 0.2, seed=3).tolist()
+
+
+@pytest.mark.parametrize("sizes", [[30, 30], [1, 59], [20, 20, 20]])
+def test_of_few_large_groups_some_are_held_out_and_some_are_not(sizes: list[int]) -> None:
+    groups = [group for group, size in enumerate(sizes) for _ in range(size)]
+    held = holdout([("a", "")] * 60, 0.1, seed=0, groups=groups)
+    assert 0 < len(held) < 60
+
+
 @pytest.mark.parametrize("count", [3, 9, 31, 90, 200])
 def test_every_prefix_is_stratified(count: int) -> None:
     order = nested_order(STRATA, seed=0)

@@ -134,13 +134,14 @@ def test_unlabelled_images_are_for_the_autoencoder_alone(root: Path, tmp_path: P
 
 def test_images_and_masks_without_the_other(root: Path, tmp_path: Path) -> None:
     (root / "masks" / "image 03.png").unlink()
-    with pytest.raises(DataError, match=r"image 03\.png: no mask image 03\.\*.*on_error=skip"):
-        run(root, tmp_path)
     (root / "images" / "image 04.png").unlink()
+    with pytest.raises(DataError, match=r"image 04\.png: no image image 04\.\*.*on_error=skip"):
+        run(root, tmp_path)
     metrics = run(root, tmp_path, on_error="skip")
-    assert metrics["left_out"] == {"mask without image": 1, "image without mask": 1}
+    assert metrics["left_out"] == {"mask without image": 1, "no mask": 1}
     assert set(left_out(tmp_path)) == {"images/image 03", "masks/image 04"}
     assert sum(len(split) for split in splits(tmp_path).values()) == 18
+    assert open_split(tmp_path / "processed", "unlabelled").column("name") == ["image 03"]
 
 
 def test_one_stem_for_two_images_is_never_a_guess(root: Path, tmp_path: Path) -> None:
@@ -231,3 +232,83 @@ def test_a_split_that_comes_out_empty(tmp_path: Path) -> None:
 def test_listing_keeps_its_order_whatever_the_file_system(root: Path) -> None:
     names = [sample.name for sample in FolderSource(root, CLASSES, 255).listing().samples]
     assert names == sorted(names)
+
+
+def move_into(root: Path, folders: dict[str, range], names: dict[str, str] | None = None) -> None:
+    """Images and masks of some numbers into sub-folders; ``names`` are those of masks/ where they differ."""
+    for kind in ("images", "masks"):
+        for folder, numbers in folders.items():
+            called = (names or {}).get(folder, folder) if kind == "masks" else folder
+            (root / kind / called).mkdir()
+            for number in numbers:
+                name = f"image {number:02d}.png"
+                (root / kind / name).rename(root / kind / called / name)
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "val", "test"), ("Train", "valid", "Test"), ("training", "validation", "testing")]
+)
+def test_sub_folders_called_like_splits_are_the_splits(
+    root: Path, tmp_path: Path, names: tuple[str, str, str]
+) -> None:
+    move_into(root, dict(zip(names, (range(12), range(12, 16), range(16, 20)), strict=True)))
+    run(root, tmp_path)
+    for folder, (split, found) in zip(names, splits(tmp_path).items(), strict=True):
+        assert len(found) == {"train": 12, "val": 4, "test": 4}[split]
+        assert {name.partition("/")[0] for name in found.column("name")} == {folder}
+
+
+def test_images_and_masks_may_call_val_differently(root: Path, tmp_path: Path) -> None:
+    move_into(root, {"train": range(12), "val": range(12, 16), "test": range(16, 20)}, {"val": "valid"})
+    run(root, tmp_path)
+    assert {name: len(split) for name, split in splits(tmp_path).items()} == {
+        "train": 12,
+        "val": 4,
+        "test": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("folders", "lists", "said"),
+    [
+        ({"train": range(16), "val": range(16, 20)}, (), r"train/ and val/ but no test/; move some"),
+        ({"train": range(12), "test": range(12, 18)}, (), r"2 images lie outside of the sub-folders"),
+        (
+            {"train": range(15), "test": range(15, 20)},
+            ("test",),
+            r"said twice, by test\.txt and by the sub-folders",
+        ),
+    ],
+)
+def test_split_folders_that_leave_a_doubt(
+    root: Path, tmp_path: Path, folders: dict[str, range], lists: tuple[str, ...], said: str
+) -> None:
+    move_into(root, folders)
+    for name in lists:
+        (root / f"{name}.txt").write_text("image 01\n")
+    with pytest.raises(DataError, match=said):
+        run(root, tmp_path)
+
+
+def test_sub_folders_and_groups_stay_together(root: Path, tmp_path: Path) -> None:
+    move_into(root, {f"patient {number}": range(4 * number, 4 * number + 4) for number in range(5)})
+    run(root, tmp_path, group_by="folder")
+    where: dict[str, set[str]] = {}
+    for split, found in splits(tmp_path).items():
+        for name, group in zip(found.column("name"), found.column("group"), strict=True):
+            assert group == name.partition("/")[0]
+            where.setdefault(group, set()).add(split)
+    assert [len(found) for found in where.values()] == [1] * 5
+    (root / "groups.csv").write_text(
+        "".join(f"patient {n // 4}/image {n:02d}.png,{n % 2}\n" for n in range(20))
+    )
+    with pytest.raises(DataError, match="split is empty"):  # two groups cannot fill three splits
+        run(root, tmp_path)
+
+
+def test_an_image_in_a_test_list_without_a_mask_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "masks" / "image 03.png").unlink()
+    (root / "test.txt").write_text("image 03\nimage 04\nimage 05\n")
+    run(root, tmp_path)
+    assert left_out(tmp_path)["images/image 03"][1].endswith("it cannot be evaluated in test")
+    assert splits(tmp_path)["test"].column("name") == ["image 04", "image 05"]

@@ -77,6 +77,13 @@ def test_an_arm_or_a_task_that_is_not_described_is_refused() -> None:
         changes_of(grid, "pretexts", "our")
 
 
+def test_a_grid_of_the_version_before_is_told_what_to_change() -> None:
+    grid = read_grid()
+    grid["baselines"] = grid.pop("compared")
+    with pytest.raises(PipelineError, match=r"no list 'compared'.*was: baselines, transfers"):
+        cells_of(grid)
+
+
 def test_updates_between_validations_are_refused() -> None:
     grid = read_grid()
     with pytest.raises(PipelineError, match="no multiple of validate_every"):

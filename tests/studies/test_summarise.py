@@ -18,7 +18,7 @@ from studies.label_efficiency.summarise import (
 CLASSES = ["background", "cat", "dog"]
 
 
-def cell(arm: str, fraction: float, updates: int, seed: int, score: float) -> dict[str, Any]:
+def cell(arm: str, fraction: float, updates: int, seed: int, score: float, **made_by: Any) -> dict[str, Any]:
     ious = {name: {"iou": score} for name in CLASSES}
     return {
         "arm": arm,
@@ -28,6 +28,14 @@ def cell(arm: str, fraction: float, updates: int, seed: int, score: float) -> di
         "num_labelled": round(1000 * fraction),
         "test": {"mean_iou": score, **ious},
         "curve": [(updates // 2, score - 0.1), (updates, score)],
+        "data": {"test": made_by.pop("images", "d" * 16)},
+        "provenance": {
+            "commit": "c" * 40,
+            "code": "a" * 16,
+            "processor": "CPU 1",
+            "device": "cpu",
+            **made_by,
+        },
     }
 
 
@@ -123,3 +131,54 @@ def test_arms_of_a_single_share_are_controls_beside_the_others() -> None:
 
 def test_without_controls_every_arm_is_a_line(table: list[dict[str, Any]]) -> None:
     assert controls(table, {}) is None
+
+
+def pair(seeds: int = 2, **made_by: Any) -> list[dict[str, Any]]:
+    """Scratch and ours at one run; the last seed of ours was made by something else."""
+    cells = [cell("scratch", 0.05, 100, seed, 0.5) for seed in range(seeds)]
+    cells += [cell("ours", 0.05, 100, seed, 0.6) for seed in range(seeds - 1)]
+    return [*cells, cell("ours", 0.05, 100, seeds - 1, 0.6, **made_by)]
+
+
+def test_a_row_says_what_it_mixes() -> None:
+    scratch, ours = summarise_groups(pair(commit="e" * 40, modified=True, processor="CPU 2"), CLASSES)
+    assert (scratch["commits"], scratch["code"], scratch["machines"]) == ("ccccccc", "aaaaaaa", "CPU 1")
+    assert ours["commits"] == "ccccccc + eeeeeee+changes"
+    assert ours["machines"] == "CPU 1 + CPU 2"
+    assert scratch["remark"] == ""
+    # The same code on another machine is paired, and said.
+    assert ours["difference"] == pytest.approx(0.1)
+    assert ours["remark"] == "on CPU 2, reference on CPU 1"
+
+
+@pytest.mark.parametrize(
+    ("made_by", "remark"),
+    [
+        ({"code": "b" * 16}, "not paired: code bbbbbbb, reference aaaaaaa"),
+        ({"code": None}, "not paired: code unknown, reference aaaaaaa"),
+        ({"images": "f" * 16}, "not paired: trained or measured on other images than the reference"),
+    ],
+)
+def test_cells_of_other_code_or_images_are_not_paired(made_by: dict[str, Any], remark: str) -> None:
+    table = summarise_groups(pair(**made_by), CLASSES)
+    ours = row(table, "ours", "long")
+    assert ours["remark"] == remark
+    assert ours["mean_iou"] == pytest.approx(0.6)
+    assert np.isnan([ours[key] for key in ("difference", "difference_low", "updates_to_reference")]).all()
+    assert "difference" not in nested(table)["long"]["0.05"]["ours"]
+    assert row(table, "scratch", "long")["difference"] == 0.0
+
+
+def test_records_that_say_nothing_of_their_code_are_not_paired() -> None:
+    cells = pair()
+    for values in cells:
+        del values["provenance"]
+    scratch, ours = summarise_groups(cells, CLASSES)
+    assert (ours["commits"], ours["code"], ours["machines"]) == ("unknown",) * 3
+    assert ours["remark"] == "not paired: code unknown, reference unknown"
+    assert (scratch["difference"], scratch["remark"]) == (0.0, "")
+
+
+def test_a_gpu_is_named_in_place_of_the_processor() -> None:
+    _, ours = summarise_groups(pair(device="NVIDIA H100"), CLASSES)
+    assert ours["machines"] == "CPU 1 + NVIDIA H100"

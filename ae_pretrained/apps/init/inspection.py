@@ -10,18 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.assignment import (
-    LeftOut,
-    PairRow,
-    SplitAssignment,
-    assign_splits,
-    check_splits,
-    left_out_by_source,
-    remove_leaks,
-    with_class_names,
-)
+from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
 from ae_pretrained.preparation.decoding import Outcome, decode_all
-from ae_pretrained.preparation.duplicates import near_duplicates
+from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
@@ -34,13 +25,15 @@ class Inspection:
     Attributes:
         samples, outcomes: every image and what came of it.
         plan: rows of every split, and what was left out.
-        pairs: near-duplicates and what is done about them.
+        duplicates: groups of rows that are near-identical.
+        pairs: near-duplicates that are listed, and what is done about them.
         warnings: what the plan's check has to say.
     """
 
     samples: Sequence[Sample]
     outcomes: Sequence[Outcome]
     plan: SplitAssignment
+    duplicates: Sequence[Sequence[int]]
     pairs: Sequence[PairRow]
     warnings: Sequence[str]
 
@@ -128,17 +121,14 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
             training mask.
     """
-    source = FolderSource(root, params.classes, params.ignore_index)
+    source = FolderSource(root, params.classes, params.ignore_index, params.group_by)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
     outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
-    samples = with_class_names(listing.samples, outcomes, params.classes)
-    plan = assign_splits(samples, outcomes, params, seed)
-    plan.left_out += left_out_by_source(listing.findings, lenient)
-    rows = sorted(plan.split_of())
-    thumbnails = np.load(scratch / THUMBNAILS, mmap_mode="r")[rows]
-    pairs = near_duplicates(thumbnails, params.leak_check.hash_distance, params.leak_check.pixel_distance)
-    table = remove_leaks(plan, pairs, rows, samples)
-    return Inspection(samples, outcomes, plan, table, check_splits(plan, outcomes, params))
+    planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
+    planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
+    return Inspection(
+        planned.samples, outcomes, planned.assignment, planned.duplicates, planned.pairs, planned.warnings
+    )

@@ -50,8 +50,12 @@ def _images(inspection: Inspection) -> Iterator[str]:
         yield f"{width} x {height} px (median), from {low_w} x {low_h} to {high_w} x {high_h} px"
     for reason, count in sorted(Counter(item.reason for item in inspection.plan.left_out).items()):
         yield f"{count} x {reason}"
-    leaks = sum("taken out" in row.action for row in inspection.pairs)
-    yield f"{len(inspection.pairs)} pairs of near-duplicates, {leaks} of them in two splits (one each is taken out)"
+    if inspection.duplicates:
+        largest = max(map(len, inspection.duplicates))
+        yield (
+            f"{sum(map(len, inspection.duplicates))} near-duplicates in {len(inspection.duplicates)} groups, the "
+            f"largest of {largest}; each stays in one split"
+        )
 
 
 def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]) -> Iterator[str]:

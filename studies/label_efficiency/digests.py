@@ -1,0 +1,40 @@
+"""What a record says of its inputs: digests of the images and of an autoencoder's weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ae_pretrained.dataset.arrays import Split, count_images, open_split
+
+_ROWS = 256  # images hashed at once
+
+
+def data_digest(processed: Path) -> dict[str, str]:
+    """Digest of every split that is there, by name: of its content, however it is stored.
+
+    Raises:
+        ArraysError: when train, val or test is not there.
+    """
+    digests = {name: split_digest(open_split(processed, name)) for name in ("train", "val", "test")}
+    if "unlabelled" in count_images(processed):
+        digests["unlabelled"] = split_digest(open_split(processed, "unlabelled"), labelled=False)
+    return digests
+
+
+def split_digest(split: Split, labelled: bool = True) -> str:
+    """16 hexadecimal digits over images, masks (of a labelled split), padding and the order of the labels."""
+    digest = hashlib.blake2b(repr(split.images.shape).encode(), digest_size=8)
+    for array in (split.images, split.masks) if labelled else (split.images,):
+        for start in range(0, len(array), _ROWS):
+            digest.update(np.ascontiguousarray(array[start : start + _ROWS]).data)
+    for column in ("box", "label_order"):
+        digest.update("\n".join(split.column(column)).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file, the digest by which DVC knew the weights of the first cells."""
+    return hashlib.md5(path.read_bytes()).hexdigest()

@@ -1,0 +1,77 @@
+"""The records in Git: they fit the grid, say what made them, and the tables are made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from ae_pretrained.params import load_params
+from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, PRETRAINED, cells_of, read_grid
+from studies.label_efficiency.records import missing_cells
+from studies.label_efficiency.summarise import cell_row, read_cell, summarise_groups, write_rows
+from tests.conftest import ROOT
+
+MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
+
+
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study runs from the root of the repository."""
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, dict[str, Any]]:
+    files = [*(ROOT / CELLS).glob("*.json"), *(ROOT / PRETRAINED).glob("*.json")]
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def test_every_cell_of_the_grid_has_a_record_that_fits(records: dict[str, dict[str, Any]]) -> None:
+    grid = read_grid()
+    cells = cells_of(grid)
+    data = records[cells[0].name]["data"]
+    assert missing_cells(cells, grid, data) == []
+    for cell in cells:
+        record = records[cell.name]
+        assert (record["arm"], record["label_fraction"], record["updates"], record["seed"]) == (
+            cell.arm,
+            cell.fraction,
+            cell.updates,
+            cell.seed,
+        )
+        assert record["provenance"]["seed"] == cell.seed
+
+
+def test_every_record_says_what_made_it_or_that_it_is_unknown(records: dict[str, dict[str, Any]]) -> None:
+    for name, record in records.items():
+        assert record["provenance"].keys() == MADE_BY, name
+        unknown = {key for key, value in record["provenance"].items() if value is None}
+        if unknown:
+            assert "provenance" in record["recovered"], f"{name}: {unknown} are null in a record of a run"
+        assert len(record["provenance"]["code"]) == 16
+
+
+def test_the_tables_are_those_of_the_records(tmp_path: Path) -> None:
+    grid, classes = read_grid(), load_params(PARAMS).data.classes
+    cells = [read_cell(cell, grid["validate_every"]) for cell in cells_of(grid)]
+    write_rows(tmp_path / "cells.csv", [cell_row(cell, classes) for cell in cells])
+    table = summarise_groups(cells, classes)
+    write_rows(tmp_path / "summary.csv", table)
+    for name in ("cells.csv", "summary.csv"):
+        assert (tmp_path / name).read_bytes() == (ROOT / FOLDER / "results" / name).read_bytes()
+    # results/README.md reports a difference for every arm.
+    assert [row for row in table if row["remark"].startswith("not paired")] == []
+
+
+def test_no_code_makes_a_record_stale() -> None:
+    stage = YAML(typ="safe", pure=True).load(FOLDER / "dvc.yaml")["stages"]["cells"]
+    assert stage["deps"] == [f"{FOLDER}/data/processed"]
+    for output in stage["outs"]:
+        (settings,) = output.values()
+        assert settings == {"cache": False, "persist": True}, (
+            "without `persist` DVC removes the records first"
+        )
