@@ -14,7 +14,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
 from ae_pretrained.prediction.naming import check_no_photo_is_replaced, result_names, shown
 from ae_pretrained.prediction.overlays import mask_png, photo_png, tint_photo
-from ae_pretrained.preparation.image_reader import decode_image, read_mask
+from ae_pretrained.sources.image_reader import decode_image, read_mask
 from tests.prediction.small import photo
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_file, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, annotation_of, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource, annotation_of
 from ae_pretrained.sources.formats.json_files import holds_keys, json_files, read_json
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import Region, fill_polygon
 from ae_pretrained.sources.formats.run_lengths import coco_mask
+from ae_pretrained.sources.mask_values import check_size
 
 _KEYS = ("images", "annotations", "categories")
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.label_colors import LabelColors, Rgb, parse_label_colors
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
+from ae_pretrained.sources.mask_values import check_size
+from ae_pretrained.sources.name_lists import read_text
 
 _LIST = re.compile(r"(label|class|colou?r).*\.(txt|csv)$", re.IGNORECASE)
 
@@ -50,8 +52,8 @@ class ColorMaskSource(ExportSource):
         for path in sorted(root.iterdir()):
             if path.is_file() and _LIST.search(path.name):
                 try:
-                    found = parse_label_colors(path.read_text(encoding="utf-8-sig"), path.name)
-                except (DataError, UnicodeDecodeError):
+                    found = parse_label_colors(read_text(path), path.name)
+                except DataError:
                     continue
                 if len(found) > 1:
                     return path.name
@@ -64,8 +66,7 @@ class ColorMaskSource(ExportSource):
         name = self.find(self.root)
         if name is None:
             raise DataError(f"{self.root}: expected {self.expects}")
-        text = (self.root / name).read_text(encoding="utf-8-sig")
-        return LabelColors(parse_label_colors(text, str(self.root / name)), name)
+        return LabelColors(parse_label_colors(read_text(self.root / name), str(self.root / name)), name)
 
     def export_names(self) -> Iterable[str]:
         return self._lookup.names

@@ -15,10 +15,11 @@ import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_file, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, annotation_of, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource, annotation_of
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import Region, fill_ellipse, fill_polygon, rectangle, turned
 from ae_pretrained.sources.formats.run_lengths import expand_runs
+from ae_pretrained.sources.mask_values import check_size
 
 _WITHOUT_PIXELS = {"tag"}  # says something of the whole image
 

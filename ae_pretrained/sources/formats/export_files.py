@@ -10,19 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ae_pretrained.sources.base import Finding
-from ae_pretrained.sources.image_files import IMAGE_ENDINGS
+from ae_pretrained.sources.image_files import files_below, is_image
+from ae_pretrained.sources.split_names import SPLIT_OF_WORD
 
-_SPLIT_OF_WORD = {
-    "train": "train",
-    "training": "train",
-    "trainval": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
+# Exports have lists of the two together.
+_SPLIT_OF_WORD = {**SPLIT_OF_WORD, "trainval": "train", "dev": "val"}
 # Words that may stand beside a split's name in the name of a folder.
 _NEUTRAL_WORDS = {
     "image",
@@ -37,6 +29,8 @@ _NEUTRAL_WORDS = {
     "data",
     "annot",
 }
+# Not looked into: an export may have one of them for each image.
+_OTHER_ENDINGS = {".csv", ".json", ".md", ".npy", ".txt", ".xml", ".yaml", ".yml"}
 _ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9A-Za-z]+$")
 
 
@@ -83,14 +77,23 @@ class FileIndex:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.files = {_composed(path.relative_to(root).as_posix()): path for path in sorted(_walk(root))}
+        below = ((path.relative_to(root), path) for path in sorted(files_below(root)))
+        self.files = {
+            _composed(inner.as_posix()): path
+            for inner, path in below
+            if not any(part.startswith((".", "__MACOSX")) for part in inner.parts)
+        }
         self._by_name: dict[str, list[str]] = {}
         for path in self.files:
             self._by_name.setdefault(PurePosixPath(path).name, []).append(path)
 
     def images(self) -> list[str]:
-        """Files with an image's ending."""
-        return [path for path in self.files if PurePosixPath(path).suffix.lower() in IMAGE_ENDINGS]
+        """Files that are images, by their ending or, where that says nothing, by their content."""
+        return [
+            path
+            for path, file in self.files.items()
+            if file.suffix.lower() not in _OTHER_ENDINGS and is_image(file)
+        ]
 
     def beside(self, known: set[str]) -> set[str]:
         """Images in the same folders as the known ones, and below ``unlabelled/``, that are not known."""
@@ -148,18 +151,6 @@ class FileIndex:
             )
             findings.append(Finding(split or "", name, "listed but absent", detail, True))
         return None
-
-
-def _walk(root: Path) -> Iterable[Path]:
-    seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder above it
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
 def _composed(path: str) -> str:

@@ -41,26 +41,6 @@ def annotation_of(sample: Sample) -> str:
     return sample.annotation
 
 
-def check_size(sample: Sample, found: Sequence[int | None], height: int, width: int) -> None:
-    """Refuse an annotation that was made on an image of another size.
-
-    Args:
-        sample: whose annotation it is.
-        found: height and width that the annotation or the mask has; None where it does not say.
-        height, width: of the image.
-
-    Raises:
-        DataError: naming both files and both sizes.
-    """
-    if not all(found) or list(found) == [height, width]:
-        return
-    turned = " (turned by its EXIF: turn the annotation too)" if list(found) == [width, height] else ""
-    raise DataError(
-        f"{sample.mask}: the annotation of {sample.image.name} is for {found[1]} x {found[0]} px, the image has "
-        f"{width} x {height} px{turned}"
-    )
-
-
 @dataclass(frozen=True)
 class Entry:
     """An image of an export.

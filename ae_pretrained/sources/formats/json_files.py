@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.name_lists import read_text
 
 _MANY = 30  # a folder with more JSON files than these has one for each image
 
@@ -42,10 +43,10 @@ def read_json(path: Path, kind: type, title: str) -> Any:
         DataError: naming the file, when it is damaged or its outermost value is not of this kind.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise DataError(f"{path}: is no valid JSON ({error}); export it again") from None
     if not isinstance(content, kind):
         expected = "an object" if kind is dict else "an array"

@@ -33,7 +33,7 @@ def parse_label_colors(text: str, where: str) -> list[tuple[str, Rgb]]:
     """
     found: list[tuple[str, Rgb]] = []
     owner: dict[Rgb, str] = {}
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         name, values = _name_and_color(line)

@@ -18,10 +18,12 @@ from PIL import Image
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.json_files import holds_keys, json_files, read_json
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import Region, fill_ellipse, fill_polygon, rectangle
+from ae_pretrained.sources.mask_values import check_size
+from ae_pretrained.sources.name_lists import read_text
 
 
 class LabelmeSource(ExportSource):
@@ -40,7 +42,7 @@ class LabelmeSource(ExportSource):
     def export_names(self) -> Iterable[str]:
         list_file = self.root / "labels.txt"
         if list_file.is_file():
-            yield from filter(None, map(str.strip, list_file.read_text(encoding="utf-8-sig").splitlines()))
+            yield from filter(None, map(str.strip, read_text(list_file).splitlines()))
         found = set()
         for sample in self.listing().samples:
             if sample.mask is not None:

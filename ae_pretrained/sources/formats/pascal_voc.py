@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_file
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.label_colors import LabelColors, parse_label_colors
 from ae_pretrained.sources.formats.mask_pixels import (
     channels,
@@ -25,6 +25,8 @@ from ae_pretrained.sources.formats.mask_pixels import (
     read_numbers,
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
+from ae_pretrained.sources.mask_values import check_size
+from ae_pretrained.sources.name_lists import find_stem, read_names, read_text
 
 _MASK_FOLDERS = ("SegmentationClassPNG", "SegmentationClass")  # older labelme has the PNGs in the first
 _LISTS = "ImageSets/Segmentation"
@@ -81,14 +83,14 @@ class PascalVocSource(ExportSource):
         path = self.root / "labelmap.txt"
         if not path.is_file():
             return None
-        return LabelColors(parse_label_colors(path.read_text(encoding="utf-8"), str(path)), path.name)
+        return LabelColors(parse_label_colors(read_text(path), str(path)), path.name)
 
     @cached_property
     def _listed_names(self) -> list[str] | None:
         """Names by number: of labelme's list, or those of VOC itself where its own lists of objects are there."""
         path = self.root / "class_names.txt"
         if path.is_file():
-            names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+            names = [line.strip() for line in read_text(path).splitlines()]
             return [name for name in names if name and name != "__ignore__"]
         is_voc = re.fullmatch(r"VOC20\d\d", self.root.name) or any(
             (self.root / "ImageSets" / "Main").glob("aeroplane_*.txt")
@@ -131,10 +133,8 @@ class PascalVocSource(ExportSource):
             lists.pop("trainval", None)  # what the two hold together
         split_of: dict[str, str | None] = {}
         for name, path in lists.items():
-            for line in path.read_text(encoding="utf-8-sig").splitlines():
-                stem = line.strip().strip('"')
-                if not stem:
-                    continue
+            for entry in read_names(path):
+                stem = find_stem(entry.strip('"'), images)
                 split = split_of_file(name)
                 if split_of.get(stem, split) != split:
                     raise DataError(

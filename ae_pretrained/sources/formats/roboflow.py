@@ -11,10 +11,12 @@ from pathlib import Path
 
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.mask_pixels import read_numbers
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
+from ae_pretrained.sources.mask_values import check_size
+from ae_pretrained.sources.name_lists import read_text
 
 _FILE = "_classes.csv"
 
@@ -71,10 +73,7 @@ class RoboflowMaskSource(ExportSource):
 
 
 def _class_of_value(path: Path) -> dict[int, str]:
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    rows = list(csv.reader(read_text(path).splitlines()))
     found = {}
     for number, row in enumerate(rows[1:], start=2):
         if not row:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ae_pretrained.sources.base import Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.mask_pixels import (
     find_numbers,
     name_numbers,
@@ -20,6 +20,7 @@ from ae_pretrained.sources.formats.mask_pixels import (
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
+from ae_pretrained.sources.mask_values import check_size
 
 
 class SuffixMaskSource(ExportSource):

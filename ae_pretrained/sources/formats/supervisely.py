@@ -18,10 +18,11 @@ from PIL import Image
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource, check_size
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.json_files import holds_keys, read_json
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import Region, fill_polygon, rectangle
+from ae_pretrained.sources.mask_values import check_size
 
 
 class SuperviselySource(ExportSource):

@@ -21,6 +21,7 @@ from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folde
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
 from ae_pretrained.sources.formats.rasterize import fill_polygon
+from ae_pretrained.sources.name_lists import read_names, read_text
 
 _SPLIT_KEYS = (("train", "train"), ("val", "val"), ("valid", "val"), ("test", "test"))
 _NAME_FILES = ("classes.txt", "obj.names")
@@ -59,11 +60,11 @@ class YoloSource(ExportSource):
         if path is None:
             raise DataError(f"{self.root}: expected {self.expects}")
         if path.name in _NAME_FILES:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = read_text(path).splitlines()
             return path.name, {"names": [line.strip() for line in lines if line.strip()]}
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = yaml.safe_load(read_text(path))
+        except yaml.YAMLError as error:
             raise DataError(f"{path}: is no valid YAML ({error})") from None
         names = content.get("names") if isinstance(content, dict) else None
         if isinstance(names, dict) and all(isinstance(key, int) for key in names):
@@ -109,8 +110,7 @@ class YoloSource(ExportSource):
                     self.notes.append(f"{file}: {key}: {place} is not below {self.root}: passed over")
                     continue
                 if inner.endswith(".txt"):
-                    lines = (self.root / inner).read_text(encoding="utf-8-sig").split("\n")
-                    listed = [_below(self.root, line.strip()) for line in lines if line.strip()]
+                    listed = [_below(self.root, entry) for entry in read_names(self.root / inner)]
                 else:
                     listed = [image for image in images if image.startswith(f"{inner}/")]
                 for image in filter(None, listed):
@@ -125,7 +125,7 @@ class YoloSource(ExportSource):
         assert sample.mask is not None
         names = self._content[1]["names"]
         canvas = Canvas(height, width)
-        for number, line in enumerate(sample.mask.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for number, line in enumerate(read_text(sample.mask).splitlines(), start=1):
             if not line.strip():
                 continue
             where = f"{sample.mask}, line {number}"

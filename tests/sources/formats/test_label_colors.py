@@ -20,7 +20,7 @@ SKY, CAR = ("Sky", (128, 128, 128)), ("Car 2", (64, 0, 128))
     [
         "128 128 128\tSky\n64 0 128\tCar 2\n",  # label_colors.txt of CamVid
         "name,r,g,b\nSky,128,128,128\nCar 2,64,0,128\n",  # class_dict.csv
-        '\ufeffname, r, g, b\r\n"Sky", 128, 128, 128\r\n"Car 2", 64, 0, 128\r\n',
+        'name, r, g, b\r\n"Sky", 128, 128, 128\r\n"Car 2", 64, 0, 128\r\n',
         "# label:color_rgb:parts:actions\nSky:128,128,128::\nCar 2:64,0,128::\n",  # labelmap.txt of CVAT
         "Sky #808080\n\nCar 2: #400080\n",
         "0,Sky,128,128,128\n1,Car 2,64,0,128\n",

@@ -115,7 +115,9 @@ def test_coco_refuses_what_has_no_pixels(annotation: dict[str, Any], said: str, 
 
 def test_coco_refuses_another_size(tmp_path: Path) -> None:
     coco(tmp_path, [{"category_id": 2, "segmentation": [flat(LEAF)]}], width=HEIGHT, height=WIDTH)
-    with pytest.raises(DataError, match=r"is for 60 x 80 px, the image has 80 x 60 px .turned by its EXIF"):
+    with pytest.raises(
+        DataError, match=r"the mask has 60 x 80 px, its image a.jpg has 80 x 60 px .turned by"
+    ):
         mask_in(tmp_path, "coco")
     coco(tmp_path, [{"category_id": 2, "segmentation": [flat(LEAF)]}], width=None, height=0)
     assert mask_in(tmp_path, "coco")[0].any()  # it does not say
