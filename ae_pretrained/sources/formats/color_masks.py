@@ -6,15 +6,15 @@ Masks are beside the images or in a second folder; see :mod:`~ae_pretrained.sour
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource
-from ae_pretrained.sources.formats.label_colors import LabelColors, Rgb, parse_label_colors
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource, Unnamed
+from ae_pretrained.sources.formats.label_colors import LabelColors, parse_label_colors
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
 from ae_pretrained.sources.mask_values import check_size
@@ -27,8 +27,8 @@ class ColorMaskSource(ExportSource):
     """Images and masks in colour.
 
     Args:
-        root, classes, ignore_index: see :class:`ExportSource`.
-        colors: the colour of each class; None: those of the list in ``root``.
+        root, classes, ignore_index, unnamed: see :class:`ExportSource`.
+        colors: a class and its colour in each entry, as a line of a list; empty: the list in ``root``.
     """
 
     title = "masks in colour"
@@ -42,10 +42,11 @@ class ColorMaskSource(ExportSource):
         root: Path,
         classes: Sequence[str] | None = None,
         ignore_index: int = IGNORE_INDEX,
-        colors: Mapping[str, Rgb] | None = None,
+        unnamed: Unnamed = "stop",
+        colors: Sequence[str] = (),
     ) -> None:
-        super().__init__(root, classes, ignore_index)
-        self._colors = list(colors.items()) if colors else None
+        super().__init__(root, classes, ignore_index, unnamed)
+        self._colors = list(colors)
 
     @classmethod
     def find(cls, root: Path) -> str | None:
@@ -61,8 +62,8 @@ class ColorMaskSource(ExportSource):
 
     @cached_property
     def _lookup(self) -> LabelColors:
-        if self._colors is not None:
-            return LabelColors(self._colors, "data.colors")
+        if self._colors:
+            return LabelColors(parse_label_colors("\n".join(self._colors), "data.colors"), "data.colors")
         name = self.find(self.root)
         if name is None:
             raise DataError(f"{self.root}: expected {self.expects}")

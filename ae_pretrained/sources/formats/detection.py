@@ -10,8 +10,7 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.coco import CocoSource
 from ae_pretrained.sources.formats.color_masks import ColorMaskSource
 from ae_pretrained.sources.formats.cvat_xml import CvatXmlSource
-from ae_pretrained.sources.formats.export_source import ExportSource
-from ae_pretrained.sources.formats.label_colors import Rgb
+from ae_pretrained.sources.formats.export_source import ExportSource, Unnamed
 from ae_pretrained.sources.formats.label_studio import LabelStudioSource
 from ae_pretrained.sources.formats.labelme import LabelmeSource
 from ae_pretrained.sources.formats.pascal_voc import PascalVocSource
@@ -90,7 +89,8 @@ def open_export(
     root: Path,
     classes: Sequence[str] | None = None,
     ignore_index: int = IGNORE_INDEX,
-    colors: Mapping[str, Rgb] | None = None,
+    unnamed: Unnamed = "stop",
+    colors: Sequence[str] = (),
 ) -> ExportSource:
     """The source that reads an export.
 
@@ -99,8 +99,9 @@ def open_export(
         root: folder of the export.
         classes: names, background first; None: as the export has them.
         ignore_index: value of unlabelled pixels in masks of class numbers without names.
-        colors: of the classes, for ``color_masks``; None: from the list in the folder.
+        unnamed: see :class:`ExportSource`.
+        colors: see :class:`ColorMaskSource`; of no other format.
     """
     if name == "color_masks":
-        return ColorMaskSource(root, classes, ignore_index, colors)
-    return FORMATS[name](root, classes, ignore_index)
+        return ColorMaskSource(root, classes, ignore_index, unnamed, colors)
+    return FORMATS[name](root, classes, ignore_index, unnamed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from ae_pretrained.sources.formats.export_files import (
     split_of_folder,
     unique_names,
 )
-from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names
+from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names, is_background
 
+Unnamed = Literal["stop", "background", "ignore"]
 _UNKNOWN = 256  # beside the class numbers and the ignored pixels
 
 
@@ -66,17 +67,24 @@ class ExportSource(ABC):
         classes: ``data.classes``, background first; None: all that the export names. Classes are known by their
             names, so their order here need not be that of the export.
         ignore_index: value of unlabelled pixels in masks of class numbers that come without names.
+        unnamed: what pixels are whose class is not among ``classes``: an error (``stop``), ``background``, or
+            unlabelled (``ignore``).
     """
 
     title: ClassVar[str]  # what users call the format
     expects: ClassVar[str]  # the files by which it is known
 
     def __init__(
-        self, root: Path, classes: Sequence[str] | None = None, ignore_index: int = IGNORE_INDEX
+        self,
+        root: Path,
+        classes: Sequence[str] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        unnamed: Unnamed = "stop",
     ) -> None:
         self.root = root
         self.notes: list[str] = []  # what listing() took for granted, for the user to read
         self.ignore_index = ignore_index
+        self._unnamed = unnamed
         self._classes = None if classes is None else list(classes)
 
     @classmethod
@@ -156,10 +164,12 @@ class ExportSource(ABC):
             DataError: for an annotation that cannot be read, is of another size, or holds an unknown class.
         """
         named = self.labels(sample, height, width)
-        ids = class_ids(named.names, self.classes)
-        table = np.array([_UNKNOWN if number is None else number for number in ids], dtype=np.uint16)
+        has_background = self.paints_on_background or is_background(self.classes[0])
+        ids = class_ids(named.names, self.classes, has_background)
+        unknown_as = {"stop": _UNKNOWN, "background": 0, "ignore": IGNORE_INDEX}[self._unnamed]
+        table = np.array([unknown_as if number is None else number for number in ids], dtype=np.uint16)
         mask = table[named.values]
-        if None in ids and (mask == _UNKNOWN).any():
+        if (mask == _UNKNOWN).any():
             counts = np.bincount(named.values.ravel(), minlength=len(ids))
             unknown = [
                 f"{name!r} ({counts[value]} px)"
@@ -168,7 +178,8 @@ class ExportSource(ABC):
             ]
             raise DataError(
                 f"{sample.mask}: the annotation of {sample.image.name} holds {', '.join(unknown[:8])}, but "
-                f"data.classes is {', '.join(self.classes)}. Write every class there as the export spells it"
+                f"data.classes is {', '.join(self.classes)}. Write every class there as the export spells it, or say "
+                "with data.unnamed_classes what such pixels are: background, or to be ignored"
             )
         return mask.astype(np.uint8)
 

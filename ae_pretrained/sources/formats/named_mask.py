@@ -73,14 +73,20 @@ def class_names(names: Iterable[str], background: bool) -> list[str]:
     return [BACKGROUND, *foreground] if background or len(foreground) < len(unique) else foreground
 
 
-def class_ids(names: Sequence[str], classes: Sequence[str]) -> list[int | None]:
-    """For each name of an export its number among ``data.classes``, 255 to ignore it, or None if it is unknown."""
+def class_ids(names: Sequence[str], classes: Sequence[str], has_background: bool) -> list[int | None]:
+    """For each name of an export its number among ``data.classes``, 255 to ignore it, or None if it is unknown.
+
+    Args:
+        names: of the export.
+        classes: ``data.classes``.
+        has_background: whether the first of them is background, however it is called there.
+    """
     known = {name: number for number, name in enumerate(classes)}
     ids: list[int | None] = []
     for name in names:
         if name in known:
             ids.append(known[name])
-        elif is_background(name):
+        elif is_background(name) and has_background:
             ids.append(0)
         else:
             ids.append(IGNORE_INDEX if is_ignored(name) else None)

@@ -63,7 +63,10 @@ class PascalVocSource(ExportSource):
 
     @property
     def _masks(self) -> Path:
-        return self.root / str(self.find(self.root)).rstrip("/")
+        found = self.find(self.root)
+        if found is None:
+            raise DataError(f"{self.root}: {self.title}: expected {self.expects}")
+        return self.root / found.rstrip("/")
 
     def export_names(self) -> Iterable[str]:
         if self._label_colors is not None:

@@ -46,12 +46,14 @@ class Labelled:
         return [(name, pixels) for name, pixels in found if pixels.any()]
 
 
-def drawn(count: int = 12, names: int = 3, ignored: bool = True, seed: int = 0) -> list[Labelled]:
+def drawn(
+    count: int = 12, names: int = 3, ignored: bool = True, seed: int = 0, side: int | None = None
+) -> list[Labelled]:
     """Images of noise with blots of each class; the last two are empty. Half train, and then val and test."""
     rng = np.random.default_rng(seed)
     pictures = []
     for number in range(count):
-        height, width = int(rng.integers(24, 40)), int(rng.integers(24, 40))
+        height, width = (int(rng.integers(24, 40)) if side is None else side for _ in range(2))
         mask = np.zeros((height, width), dtype=np.uint8)
         for value in [*range(1, names), *([IGNORE_INDEX] if ignored else [])]:
             y, x = rng.integers(0, height - 8), rng.integers(0, width - 8)

@@ -138,7 +138,9 @@ def test_palettes_that_differ_from_file_to_file_are_read_by_colour(case: Path, t
             assert isinstance(color, tuple)
             found[color] = found.get(color, 0) + count
     named = dict(zip(NAMES, sorted(found, key=lambda color: -found[color]), strict=True))
-    source = open_export("color_masks", case, colors=named)  # type: ignore[arg-type]
+    source = open_export(
+        "color_masks", case, colors=[f"{name} {r} {g} {b}" for name, (r, g, b) in named.items()]
+    )
     pixels = np.zeros(3)
     for sample in source.listing().samples:
         assert sample.mask is not None

@@ -112,7 +112,7 @@ def test_void_is_ignored_and_background_is_known_by_its_name(tmp_path: Path) -> 
 
 def test_colours_that_are_said_come_before_the_list(tmp_path: Path) -> None:
     folder_of(tmp_path, "9 9 9 x\n0 128 0 y\n")
-    source = open_export("color_masks", tmp_path, colors={"ground": (9, 9, 9), "leaf": (0, 128, 0)})
+    source = open_export("color_masks", tmp_path, colors=["ground 9 9 9", "leaf #008000"])
     assert source.classes == ["ground", "leaf"]
     assert set(np.unique(source.mask_of(source.listing().samples[0], 10, 12))) == {0, 1}
 
