@@ -33,8 +33,8 @@ from ae_pretrained.metrics.confusion import (
     mean_over_true_classes,
     scores_from_confusion,
 )
-from ae_pretrained.prediction.input_files import read_photo
-from ae_pretrained.prediction.overlays import tint_photo
+from ae_pretrained.prediction.input_files import read_input_image
+from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.image_reader import read_mask
@@ -88,7 +88,7 @@ def score(root: Path, segmenter: Segmenter, flip_averaging: bool) -> list[Scored
     scored = []
     for record in tqdm(_records(source), disable=None):
         assert record.mask is not None
-        photo = read_photo(record.image, record.name)
+        photo = read_input_image(record.image, record.name)
         truth = source.class_mask(read_mask(record.mask), record)
         mask = segmenter.predict([photo], flip_averaging=flip_averaging)[0].mask
         counts = confusion_per_image(
@@ -104,7 +104,7 @@ def _small(photo: np.ndarray, mask: np.ndarray, truth: np.ndarray, num_classes: 
     scale = _SHOWN / max(mask.shape)
     size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-    tinted = tint_photo(small, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), num_classes)
+    tinted = tint_image(small, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), num_classes)
     pet = cv2.resize((truth > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
     outlines, _ = cv2.findContours(pet, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(tinted, outlines, -1, (255, 255, 255), 1)

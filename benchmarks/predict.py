@@ -40,13 +40,13 @@ def work(model: str | None, photos: Path, batch_size: int, flip: bool, count: in
     import numpy as np
 
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.prediction.input_files import find_photos, read_photo
+    from ae_pretrained.prediction.input_files import find_images, read_input_image
     from ae_pretrained.prediction.segmenter import Segmenter
 
     keep_freed_memory()  # as the command does
     segmenter = Segmenter.load(model, "cpu")
-    paths = find_photos([photos])
-    images = [read_photo(paths[i % len(paths)], "") for i in range(count)]
+    paths = find_images([photos])
+    images = [read_input_image(paths[i % len(paths)], "") for i in range(count)]
     segmenter.predict(images[:batch_size], flip_averaging=flip, batch_size=batch_size)  # warm
     start, used = time.perf_counter(), time.process_time()
     segmenter.predict(images, flip_averaging=flip, batch_size=batch_size)

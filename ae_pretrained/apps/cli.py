@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ae_pretrained.apps import predict
+from ae_pretrained.apps import predict, stage_command
 from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     summary.set_defaults(run=_summary)
     init_command.add_parser(commands)
+    stage_command.add_parser(commands)
     predict.add_parser(commands)
     demo_command.add_parser(commands)
     export_command.add_parser(commands)

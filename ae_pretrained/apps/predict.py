@@ -1,4 +1,4 @@
-"""``ae-pretrained predict``: masks, overlays and a table of one's own photos."""
+"""``ae-pretrained predict``: masks, overlays and a table for the user's own images."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
-0, or 2 when some photos could not be read (the others are done), or 1 when nothing was done.
+0; 2 when some images could not be read (the others are done); 1 when nothing was done.
 """
 _WIDEST = 48
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("predict", help="segment photos of one's own", epilog=_EPILOG)
+    parser = commands.add_parser("predict", help="segment your own images", epilog=_EPILOG)
     parser.add_argument(
-        "photos",
+        "images",
         nargs="+",
         type=Path,
-        metavar="PHOTO",
-        help="photos, and folders of photos (with their sub-folders)",
+        metavar="IMAGE",
+        help="image files, and folders of images (with their sub-folders)",
     )
     parser.add_argument(
         "--model",
@@ -37,11 +37,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--out", type=Path, default=Path("predictions"), help="folder of the results (default: %(default)s)"
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: auto, a GPU if there is one",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=16, help="photos that are predicted at once (default: %(default)s)"
-    )
+    parser.add_argument("--batch-size", type=int, default=16, help="images per batch (default: %(default)s)")
     parser.add_argument(
         "--no-flip",
         action="store_true",
@@ -52,37 +53,37 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run(arguments: argparse.Namespace) -> int:
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.prediction.input_files import find_photos
+    from ae_pretrained.prediction.input_files import find_images
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter
 
     keep_freed_memory()
-    photos = find_photos(arguments.photos, leave_out=arguments.out)
+    images = find_images(arguments.images, leave_out=arguments.out)
     segmenter = Segmenter.load(arguments.model, arguments.device)
     result = predict_into(
         segmenter,
-        photos,
+        images,
         arguments.out,
         batch_size=arguments.batch_size,
         flip_averaging=not arguments.no_flip,
-        report=_printer(photos, segmenter.classes),
+        report=_printer(images, segmenter.classes),
     )
     done, failed = len(result.rows), len(result.unreadable)
     unread = f"; {failed} could not be read" if failed else ""
-    print(f"{done} {'photo' if done == 1 else 'photos'} in {arguments.out}{unread}")
+    print(f"{done} {'image' if done == 1 else 'images'} in {arguments.out}{unread}")
     return 2 if failed else 0
 
 
-def _printer(photos: Sequence[Path], classes: Sequence[str]) -> Callable[[Row | Unreadable], None]:
+def _printer(images: Sequence[Path], classes: Sequence[str]) -> Callable[[Row | Unreadable], None]:
     """Prints a table, a line at a time, beside the progress bar."""
     from tqdm import tqdm
 
     from ae_pretrained.prediction.naming import shown
     from ae_pretrained.prediction.prediction_tables import Unreadable
 
-    width = min(_WIDEST, max(len(shown(photo)) for photo in photos))
-    species = max(7, *(len(name) for name in classes[1:]))
-    header = f"{'photo':<{width}}  {'size':>11}  {'species':<{species}}  {'share':>7}  confidence"
+    width = min(_WIDEST, max(len(shown(image)) for image in images))
+    widest = max(5, *(len(name) for name in classes[1:]))
+    header = f"{'image':<{width}}  {'size':>11}  {'class':<{widest}}  {'share':>7}  confidence"
     headed = False
 
     def line(item: Row | Unreadable) -> None:
@@ -94,10 +95,9 @@ def _printer(photos: Sequence[Path], classes: Sequence[str]) -> Callable[[Row | 
             tqdm.write(header)
             headed = True
         name = item.file if len(item.file) <= width else f"…{item.file[1 - width :]}"
-        share = f"{100 * item.shares[item.species]:.1f} %" if item.species else "–"
+        name_found = item.class_name or "none"
+        share = f"{100 * item.shares[item.class_name]:.1f} %" if item.class_name else "–"
         size = f"{item.width} x {item.height}"
-        tqdm.write(
-            f"{name:<{width}}  {size:>11}  {item.species or 'none':<{species}}  {share:>7}  {item.confidence:.3f}"
-        )
+        tqdm.write(f"{name:<{width}}  {size:>11}  {name_found:<{widest}}  {share:>7}  {item.confidence:.3f}")
 
     return line

@@ -62,7 +62,7 @@ def _write_size_analysis(path: Path, result: SegmentationResult, classes: list[s
     sixths = [part for part in np.array_split(order, _SIXTHS) if len(part)]
     line = np.array([(share[part].mean(), score[part].mean()) for part in sixths])
     groups = [names[label] for label in true_class]
-    noun = sheets.foreground_words(classes)[0]
+    noun = sheets.foreground_noun(classes)
     save_png(charts.score_by_size(share, score, groups, line, classes, noun), path)
 
 

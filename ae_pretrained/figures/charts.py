@@ -1,4 +1,4 @@
-"""Charts of a segmentation result: confusion, classes, calibration, pet size, breeds."""
+"""Charts of a segmentation result: confusion, classes, calibration, size of the foreground, breeds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def confusion_matrix(pooled: np.ndarray, classes: Sequence[str]) -> Figure:
 
 @styled
 def class_bars(scores: dict[str, np.ndarray], classes: Sequence[str]) -> Figure:
-    """Bars of each score, one bar a class.
+    """Bars of each score, one bar per class.
 
     Args:
         scores: name of the score to (C,) values in [0, 1]; NaN for an absent class.

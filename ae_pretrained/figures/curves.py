@@ -56,7 +56,7 @@ def training_curves(title: str, columns: Mapping[str, Sequence[float]], classes:
 
     Args:
         title: of the figure.
-        columns: name to one value an epoch (NaN for none), ``epoch`` among them.
+        columns: name to one value per epoch (NaN for none), ``epoch`` among them.
         classes: class names, for the colours of their curves.
     """
     epochs = np.asarray(columns["epoch"], dtype=float)
@@ -114,7 +114,7 @@ class RobustnessCurve:
 
 @styled
 def robustness_curves(curves: Sequence[RobustnessCurve], clean: float) -> Figure:
-    """Mean IoU against the strength of each corruption, a panel each, stronger to the right.
+    """Mean IoU against the strength of each corruption, one panel per corruption, stronger to the right.
 
     Args:
         curves: at least one.

@@ -49,9 +49,9 @@ class SegmentedImage:
     probabilities: np.ndarray
 
 
-def foreground_words(classes: Sequence[str]) -> tuple[str, str]:
-    """What to call a foreground region and its class: (pet, species), or (object, class) for other data."""
-    return ("pet", "species") if set(classes[1:]) <= {"cat", "dog"} else ("object", "class")
+def foreground_noun(classes: Sequence[str]) -> str:
+    """What to call a foreground region: a pet, or an object in other data."""
+    return "pet" if set(classes[1:]) <= {"cat", "dog"} else "object"
 
 
 def _class_legend(classes: Sequence[str]) -> list[tuple[str, str]]:
@@ -80,7 +80,7 @@ def side_by_side(title: str, images: Sequence[SegmentedImage], classes: Sequence
 
 
 def error_map(item: SegmentedImage) -> np.ndarray:
-    """Colour every pixel by what became of it; rightly found background is the image in light grey."""
+    """Colour every pixel by the kind of its error; correct background shows the image in light grey."""
     truth, prediction = item.truth, item.prediction
     canvas = (grey(item.image) * 0.35 + 165).astype(np.uint8)  # light: ignored pixels are dark grey
     there, found, counted = (truth > 0) & (truth != 255), prediction > 0, truth != 255
@@ -98,25 +98,25 @@ def error_map(item: SegmentedImage) -> np.ndarray:
 
 
 def error_maps(groups: Sequence[tuple[str, Sequence[SegmentedImage]]], classes: Sequence[str]) -> Figure:
-    """Error maps of groups of images (name of the group, its images), four to a line."""
-    noun, kind = foreground_words(classes)
+    """Error maps of groups of images (name of the group, its images), four in a line."""
+    noun = foreground_noun(classes)
     rows = []
     for name, images in groups:
         for start in range(0, len(images), _TILES_ACROSS):
             line = images[start : start + _TILES_ACROSS]
             caption = name if start == 0 else f"{name}, continued"
             rows.append(ImageRow(caption, [error_map(item) for item in line]))
-    labels = [f"right {noun}", f"missed {noun}", f"false {noun}", f"wrong {kind}", "ignored"]
+    labels = [f"right {noun}", f"missed {noun}", f"false {noun}", "wrong class", "ignored"]
     return image_sheet(
         "Error maps",
         rows,
         legend=list(zip(labels, _ERROR_COLORS.values(), strict=True)),
-        note="Background that was found as such is the image in grey.",
+        note="Where the background is correct, the image is shown in grey.",
     )
 
 
 def shown_classes(images: Sequence[SegmentedImage], num_classes: int) -> list[int]:
-    """The classes that get a column: all, or those of the highest mean probability where they are many."""
+    """The classes that get a column: all, or those of the highest mean probability if there are many."""
     if num_classes <= MOST_CLASSES_SHOWN:
         return list(range(num_classes))
     mean = np.mean([item.probabilities.mean(axis=(1, 2)) for item in images], axis=0)

@@ -70,7 +70,7 @@ styled = matplotlib.rc_context(STYLE)
 
 
 def class_colors(num_classes: int) -> list[str]:
-    """One colour a class as ``#RRGGBB``: background light grey, then orange, blue, and on.
+    """One colour per class as ``#RRGGBB``: background light grey, then orange, blue, and so on.
 
     Beyond seven foreground classes the colours come again, ever darker, so that any number has distinct ones.
 
@@ -128,6 +128,6 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, the folder too where there is none."""
+    """Write a figure as PNG, and make its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png_bytes(figure))

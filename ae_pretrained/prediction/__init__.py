@@ -1,1 +1,6 @@
-"""Using a trained segmenter: photos in, masks, overlays and tables out."""
+"""Using a trained segmenter: images in, masks, overlays and tables out."""
+
+from ae_pretrained.prediction.segmenter import Prediction, Segmenter
+from ae_pretrained.prediction.shipped import shipped_model
+
+__all__ = ["Prediction", "Segmenter", "shipped_model"]

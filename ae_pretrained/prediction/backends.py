@@ -24,8 +24,8 @@ class LoadedModel:
     Attributes:
         logits: runs the network.
         classes: names by class id, background first.
-        image_size: side of the square that photos are brought to, px.
-        resize: how they are brought to it, ``stretch`` or ``pad``.
+        image_size: side of the square that images are resized to, px.
+        resize: how they are resized to it, ``stretch`` or ``pad``.
         device: what runs it, ``cpu`` or ``cuda``.
     """
 

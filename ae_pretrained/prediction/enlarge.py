@@ -1,17 +1,15 @@
-"""From the probabilities of a small square back to a mask at the photo's own size."""
+"""Enlarge probabilities at the network's size to a mask at the image's own size."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-_STRIP_PIXELS = (
-    2**18
-)  # pixels worked on at a time; what is held beside the result does not grow with the photo
+_STRIP_PIXELS = 2**18  # pixels worked on at a time: memory beside the result does not grow with the image
 
 
 def _neighbours(count_in: int, count_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each output place: the input places before and after it, and the share of the one after."""
+    """For each output pixel: the input pixels before and after it, and the weight of the one after."""
     place = (np.arange(count_out) + 0.5) * (count_in / count_out) - 0.5
     place = place.clip(0, count_in - 1)
     before = place.astype(np.int64)
@@ -23,7 +21,7 @@ def most_probable(probabilities: np.ndarray, height: int, width: int) -> tuple[n
 
     Args:
         probabilities: (C, h, w) float32, of the content alone, without padding.
-        height, width: of the photo, px.
+        height, width: of the image, px.
 
     Returns:
         (height, width) uint8 class ids, the lower one of equals, and (height, width) float32 probabilities of them.

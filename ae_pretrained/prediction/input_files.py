@@ -1,4 +1,4 @@
-"""Photos to predict: finding them and decoding them."""
+"""Images to predict: finding them and decoding them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
-def read_photo(source: Path | bytes, name: str) -> np.ndarray:
-    """Decode a photo, turned upright as its EXIF says, as ``image_reader.read_image`` does.
+def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
+    """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
@@ -24,25 +24,25 @@ def read_photo(source: Path | bytes, name: str) -> np.ndarray:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: naming the photo, when it is absent, damaged, no image, or larger than 200 megapixels.
+        DataError: naming the image, when it is absent, damaged, no image, or larger than 200 megapixels.
     """
     return decode_image(source, name) if isinstance(source, bytes) else read_image(source)
 
 
-def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
-    """The photos that files and folders stand for.
+def find_images(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+    """The images that files and folders name.
 
-    A file counts whatever its ending. Of a folder and its sub-folders, files with an image's ending count, in
-    order of name; hidden ones do not. A photo named twice counts once.
+    A file counts whatever its ending. In a folder and its sub-folders, files with the ending of an image count, in
+    order of name; hidden files do not. An image that is named twice counts once.
 
     Args:
         sources: files and folders.
-        leave_out: a sub-folder that is passed over, such as the one where earlier results lie.
+        leave_out: a sub-folder to skip, such as the one with earlier results.
 
     Raises:
         DataError: for a source that is absent, and a folder without an image.
     """
-    photos: dict[Path, Path] = {}
+    images: dict[Path, Path] = {}
     for source in sources:
         if source.is_dir():
             found = _in_folder(source, leave_out.resolve() if leave_out else None)
@@ -51,8 +51,8 @@ def find_photos(sources: Sequence[Path], leave_out: Path | None = None) -> list[
         else:
             raise DataError(f"{source}: no such file or folder")
         for path in found:
-            photos.setdefault(path.resolve(), path)
-    return list(photos.values())
+            images.setdefault(path.resolve(), path)
+    return list(images.values())
 
 
 def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:

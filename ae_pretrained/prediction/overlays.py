@@ -1,4 +1,4 @@
-"""Masks as images: a palette PNG that programs read as class ids, and the photo with its classes tinted."""
+"""Masks as images: a palette PNG that programs read as class ids, and the image with its classes tinted."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def mask_png(mask: np.ndarray, num_classes: int) -> bytes:
     return stream.getvalue()
 
 
-def tint_photo(photo: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """Tint the foreground in the colours of its classes and draw its outline; the background stays as it is.
+def tint_image(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Tint the foreground in the colours of its classes and draw its outline; the background is not changed.
 
     Args:
-        photo: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8 class ids; 0 and 255 are left alone.
         num_classes: classes with the background.
 
@@ -51,22 +51,22 @@ def tint_photo(photo: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndar
     thickness = 2 * max(1, round(min(height, width) / 400)) + 1
     # A pixel is on the outline where its neighbourhood holds another class.
     outline = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((thickness, thickness), np.uint8)) > 0
-    out = photo.copy()
+    out = image.copy()
     rows = max(1, _STRIP_PIXELS // width)
-    for start in range(0, height, rows):  # in strips: nothing of the size of the photo but the result
+    for start in range(0, height, rows):  # in strips: only the result is as large as the image
         part = slice(start, start + rows)
         tint = colors[mask[part]]
-        blended = cv2.addWeighted(photo[part], 1 - _OPACITY, tint, _OPACITY, 0)
+        blended = cv2.addWeighted(image[part], 1 - _OPACITY, tint, _OPACITY, 0)
         foreground = shown[mask[part]]
         np.copyto(out[part], blended, where=foreground[..., None])
         np.copyto(out[part], tint, where=(foreground & outline[part])[..., None])
     return out
 
 
-def photo_png(photo: np.ndarray) -> bytes:
+def image_png(image: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB as PNG."""
-    # OpenCV writes a large photo several times faster than Pillow, at about the same size.
-    done, content = cv2.imencode(".png", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
+    # OpenCV writes a large PNG several times faster than Pillow, of about the same size.
+    done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
-        raise ValueError(f"OpenCV cannot write a PNG of shape {photo.shape}")
+        raise ValueError(f"OpenCV cannot write a PNG of shape {image.shape}")
     return content.tobytes()

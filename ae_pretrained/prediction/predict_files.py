@@ -1,4 +1,4 @@
-"""Photos through a segmenter into a folder of results."""
+"""Segment image files and write masks, overlays and tables into a folder."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_bytes
-from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_photo_is_replaced, result_names, shown
-from ae_pretrained.prediction.overlays import mask_png, photo_png, tint_photo
+from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_image_is_replaced, result_names, shown
+from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.prediction.streaming import Photo, stream_photos
+from ae_pretrained.prediction.streaming import InputImage, stream_images
 from ae_pretrained.preparation.processes import count_processes
 
 _WRITERS = 4
@@ -27,11 +27,11 @@ _WRITERS = 4
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What came of the photos, in their order.
+    """Results, in the order of the images.
 
     Attributes:
-        rows: one a photo that was predicted.
-        unreadable: one a photo that could not be read.
+        rows: one per image that was predicted.
+        unreadable: one per image that could not be read.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -40,49 +40,49 @@ class FolderResult:
 
 def predict_into(
     segmenter: Segmenter,
-    photos: Sequence[Path],
+    images: Sequence[Path],
     folder: Path,
     *,
     batch_size: int = 16,
     flip_averaging: bool = True,
     report: Callable[[Row | Unreadable], None] = lambda _: None,
 ) -> FolderResult:
-    """Predict photos and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
+    """Predict images and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
 
-    Every file is written whole or not at all, and replaces one of the same name from an earlier run. Memory does
-    not grow with the number of photos, save for a row each.
+    Every file is written whole or not at all, and replaces one of the same name from an earlier run. Only the rows
+    of the tables grow with the number of images.
 
     Args:
         segmenter: predicts.
-        photos: files; what cannot be read is left out and listed.
+        images: files; what cannot be read is left out and listed.
         folder: made where it is absent.
-        batch_size: photos that go through the network at once.
+        batch_size: images that go through the network at once.
         flip_averaging: average with the prediction for the mirror image.
-        report: called for each photo, in order, once its files are written.
+        report: called for each image, in order, once its files are written.
 
     Raises:
-        PipelineError: when no photo can be read (nothing is written then), the folder cannot be written, or a
-            result would replace one of the photos.
+        PipelineError: when no image can be read (nothing is written then), the folder cannot be written, or a
+            result would replace one of the images.
     """
     if batch_size < 1:
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
-    names = result_names(photos)
-    check_no_photo_is_replaced(photos, names, folder)
+    names = result_names(images)
+    check_no_image_is_replaced(images, names, folder)
     result = FolderResult()
     try:
         _check_writable(folder)
         finish = partial(_finish, segmenter, names, folder)
         with (
-            tqdm(total=len(photos), desc="predict", unit="photo", delay=2, disable=None) as bar,
-            closing(stream_photos(photos, batch_size)) as batches,
-            ThreadPoolExecutor(count_processes(_WRITERS, len(photos)), thread_name_prefix="write") as pool,
+            tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
+            closing(stream_images(images, batch_size)) as batches,
+            ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
         ):
             for batch in batches:
                 for item in pool.map(finish, *_predicted(segmenter, batch, flip_averaging)):
                     _keep(item, result, report)
                     bar.update()
         if not result.rows:
-            raise PipelineError(f"none of {len(photos)} photos could be read; nothing was predicted")
+            raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
         write_tables(folder, result.rows, result.unreadable, segmenter.classes, flip_averaging)
     except OSError as error:
         place = shown(error.filename) if error.filename else str(folder)
@@ -93,38 +93,42 @@ def predict_into(
 
 
 def _check_writable(folder: Path) -> None:
-    """Find out before the first photo, not after the last."""
+    """Find out before the first image, not after the last."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def _predicted(
-    segmenter: Segmenter, batch: Sequence[Photo], flip_averaging: bool
-) -> tuple[Sequence[Photo], list[np.ndarray | None]]:
-    """The photos of a batch, and the small probabilities of those that could be read."""
-    readable = [photo.pixels for photo in batch if photo.pixels is not None]
+    segmenter: Segmenter, batch: Sequence[InputImage], flip_averaging: bool
+) -> tuple[Sequence[InputImage], list[np.ndarray | None]]:
+    """The images of a batch, and the small probabilities of those that could be read."""
+    readable = [image.pixels for image in batch if image.pixels is not None]
     maps: Iterator[np.ndarray] = iter(segmenter.probabilities(readable, flip_averaging=flip_averaging))
-    return batch, [None if photo.pixels is None else next(maps) for photo in batch]
+    return batch, [None if image.pixels is None else next(maps) for image in batch]
 
 
 def _finish(
-    segmenter: Segmenter, names: Sequence[str], folder: Path, photo: Photo, probabilities: np.ndarray | None
+    segmenter: Segmenter,
+    names: Sequence[str],
+    folder: Path,
+    image: InputImage,
+    probabilities: np.ndarray | None,
 ) -> Row | Unreadable:
-    """Mask and overlay of one photo, written."""
-    if photo.pixels is None or probabilities is None:
-        return Unreadable(shown(photo.path), photo.error.encode("utf-8", "replace").decode("utf-8"))
-    height, width = photo.pixels.shape[:2]
+    """Mask and overlay of one image, written."""
+    if image.pixels is None or probabilities is None:
+        return Unreadable(shown(image.path), image.error.encode("utf-8", "replace").decode("utf-8"))
+    height, width = image.pixels.shape[:2]
     prediction = segmenter.prediction(probabilities, height, width)
     classes = len(segmenter.classes)
-    mask, overlay = (f"{names[photo.position]}{ending}" for ending in (MASK, OVERLAY))
+    mask, overlay = (f"{names[image.position]}{ending}" for ending in (MASK, OVERLAY))
     write_bytes(folder / mask, mask_png(prediction.mask, classes))
-    write_bytes(folder / overlay, photo_png(tint_photo(photo.pixels, prediction.mask, classes)))
+    write_bytes(folder / overlay, image_png(tint_image(image.pixels, prediction.mask, classes)))
     return Row(
-        shown(photo.path),
+        shown(image.path),
         width,
         height,
-        prediction.species,
+        prediction.class_name,
         prediction.mean_confidence,
         prediction.shares,
         shown(mask),

@@ -1,4 +1,4 @@
-"""What was predicted, photo by photo, as JSON and CSV."""
+"""The predictions as JSON and CSV, one row per image."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ae_pretrained.files import write_json, write_text
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the tables say about one photo.
+    """One image in the tables.
 
     Attributes:
-        file: the photo.
+        file: the image.
         width, height: its size, upright, px.
-        species: foreground class with the most pixels, or None.
+        class_name: foreground class with the most pixels, or None; ``class`` in the files.
         confidence: mean probability over the foreground, over all pixels where there is none.
         shares: share of the pixels by class.
         mask, overlay: the result files, relative to their folder.
@@ -27,7 +28,7 @@ class Row:
     file: str
     width: int
     height: int
-    species: str | None
+    class_name: str | None
     confidence: float
     shares: dict[str, float]
     mask: str
@@ -36,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A photo without a prediction, and why."""
+    """An image without a prediction, and why."""
 
     file: str
     error: str
@@ -55,14 +56,14 @@ def write_tables(
         {
             "classes": list(classes),
             "flip_averaging": flip_averaging,
-            "predictions": [vars(row) for row in rows],
+            "predictions": [_entry(row) for row in rows],
             "unreadable": [vars(item) for item in unreadable],
         },
     )
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     shares = [f"share_{name}" for name in classes]
-    writer.writerow(["file", "width", "height", "species", "confidence", *shares, "mask", "overlay"])
+    writer.writerow(["file", "width", "height", "class", "confidence", *shares, "mask", "overlay"])
     for row in rows:
         numbers = [f"{row.shares[name]:.6f}" for name in classes]
         writer.writerow(
@@ -70,7 +71,7 @@ def write_tables(
                 row.file,
                 row.width,
                 row.height,
-                row.species or "",
+                row.class_name or "",
                 f"{row.confidence:.6f}",
                 *numbers,
                 row.mask,
@@ -78,3 +79,8 @@ def write_tables(
             ]
         )
     write_text(folder / "predictions.csv", stream.getvalue())
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    """A row of the JSON file; ``class`` cannot be the name of an attribute."""
+    return {("class" if key == "class_name" else key): value for key, value in vars(row).items()}

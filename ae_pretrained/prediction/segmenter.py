@@ -1,4 +1,4 @@
-"""A trained segmenter, ready for photos of any size."""
+"""A trained segmenter, ready for images of any size."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from ae_pretrained.preparation.resize import content_box, resize_image
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a segmenter says about one photo.
+    """What a segmenter says about one image.
 
     Attributes:
-        mask: (H, W) uint8 class ids, at the size of the photo.
+        mask: (H, W) uint8 class ids, at the size of the image.
         confidence: (H, W) float32, the probability of the class in ``mask``.
-        shares: share of the photo's pixels by class name; they sum to 1.
-        species: the foreground class with the most pixels, None where there is no foreground.
+        shares: share of the image's pixels by class name; they sum to 1.
+        class_name: the foreground class with the most pixels, None where there is no foreground.
         mean_confidence: mean of ``confidence`` over the foreground, over all pixels where there is none.
     """
 
     mask: np.ndarray
     confidence: np.ndarray
     shares: dict[str, float]
-    species: str | None
+    class_name: str | None
     mean_confidence: float
 
 
 class Segmenter:
-    """Segments photos.
+    """Segments images.
 
         segmenter = Segmenter.load()
-        prediction = segmenter.predict([photo])[0]
+        prediction = segmenter.predict([image])[0]
 
     Attributes:
         classes: names by class id, background first.
         image_size: side of the square that the network sees, px.
-        resize: how a photo is brought to it: ``stretch``, or ``pad``, which keeps the aspect ratio.
+        resize: how an image is resized to it: ``stretch``, or ``pad``, which keeps the aspect ratio.
         device: what runs the network, ``cpu`` or ``cuda``.
     """
 
@@ -69,12 +69,12 @@ class Segmenter:
     def predict(
         self, images: Sequence[np.ndarray], *, flip_averaging: bool = True, batch_size: int = 16
     ) -> list[Prediction]:
-        """Segment photos, each at its own size.
+        """Segment images, each at its own size.
 
         Args:
             images: (H, W, 3) uint8 RGB each; sizes may differ.
-            flip_averaging: average with the prediction for the mirror image: better, and half as fast.
-            batch_size: photos that go through the network at once.
+            flip_averaging: average with the prediction for the mirror image: better, but takes twice as long.
+            batch_size: images that go through the network at once.
 
         Raises:
             PipelineError: for an array that is no such image.
@@ -92,14 +92,14 @@ class Segmenter:
         return predictions
 
     def probabilities(self, images: Sequence[np.ndarray], *, flip_averaging: bool = True) -> list[np.ndarray]:
-        """One batch through the network, left at the network's size: small, whatever the size of the photos.
+        """One batch through the network; the results stay at the network's size, however large the images are.
 
         Args:
             images: (H, W, 3) uint8 RGB each.
             flip_averaging: average with the prediction for the mirror image.
 
         Returns:
-            Per photo (C, h, w) float32 that sum to 1 over C; h and w are at most ``image_size``, without padding.
+            Per image (C, h, w) float32 that sum to 1 over C; h and w are at most ``image_size``, without padding.
 
         Raises:
             PipelineError: for an array that is no such image.
@@ -122,7 +122,7 @@ class Segmenter:
         return [planes[:, y0:y1, x0:x1] for planes, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)]
 
     def prediction(self, probabilities: np.ndarray, height: int, width: int) -> Prediction:
-        """What follows for a photo of ``height`` x ``width`` px from its (C, h, w) of :meth:`probabilities`."""
+        """The prediction for an image of ``height`` x ``width`` px from its (C, h, w) of :meth:`probabilities`."""
         mask, confidence = most_probable(probabilities, height, width)
         counts = np.bincount(mask.ravel(), minlength=len(self.classes))
         shares = {name: float(count / mask.size) for name, count in zip(self.classes, counts, strict=True)}

@@ -1,4 +1,4 @@
-"""Photos in batches, the next of them decoded while the present one is worked on."""
+"""Images in batches: the next batch is decoded while the current one is worked on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.sources.base import DataError
 
-_BATCH_PIXELS = 48_000_000  # a batch of large photos is closed early: memory holds two batches and no more
+_BATCH_PIXELS = 48_000_000  # ends a batch of large images early: memory holds two batches
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A photo to predict: its file, and its pixels or why there are none.
+class InputImage:
+    """An image to predict: its file, and its pixels or the reason why there are none.
 
     Attributes:
         position: its place among all.
@@ -31,15 +31,15 @@ class Photo:
     error: str = ""
 
 
-def _read(position: int, path: Path) -> Photo:
+def _read(position: int, path: Path) -> InputImage:
     try:
-        return Photo(position, path, read_photo(path, str(path)))
+        return InputImage(position, path, read_input_image(path, str(path)))
     except DataError as error:
-        return Photo(position, path, None, str(error))
+        return InputImage(position, path, None, str(error))
 
 
-def _next_batch(pending: Iterator[tuple[int, Path]], batch_size: int) -> list[Photo]:
-    batch: list[Photo] = []
+def _next_batch(pending: Iterator[tuple[int, Path]], batch_size: int) -> list[InputImage]:
+    batch: list[InputImage] = []
     held = 0
     while len(batch) < batch_size and held < _BATCH_PIXELS:
         item = next(pending, None)
@@ -51,8 +51,8 @@ def _next_batch(pending: Iterator[tuple[int, Path]], batch_size: int) -> list[Ph
     return batch
 
 
-def stream_photos(paths: Sequence[Path], batch_size: int) -> Generator[list[Photo], None, None]:
-    """Decode photos in order, in batches of at most ``batch_size`` photos and some 48 megapixels."""
+def stream_images(paths: Sequence[Path], batch_size: int) -> Generator[list[InputImage], None, None]:
+    """Decode images in order, in batches of at most ``batch_size`` images and some 48 megapixels."""
     pending = iter(enumerate(paths))
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
         future = pool.submit(_next_batch, pending, batch_size)

@@ -15,6 +15,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.curves import training_curves
 from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
+from ae_pretrained.params.editing import flatten
 from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
 from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
@@ -50,10 +51,10 @@ def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) 
     values: dict[str, Any] = {
         "params": params,
         "figures": figures,
-        "flat_params": flatten(params),
-        "flat_figures": {name: flatten(item) for name, item in figures.items()},
-        "plain_data": [row for row in flatten(figures["prepare"]) if "." not in row[0]],
-        "nested_data": [row for row in flatten(figures["prepare"]) if "." in row[0]],
+        "flat_params": _dotted(params),
+        "flat_figures": {name: _dotted(item) for name, item in figures.items()},
+        "plain_data": [row for row in _dotted(figures["prepare"]) if "." not in row[0]],
+        "nested_data": [row for row in _dotted(figures["prepare"]) if "." in row[0]],
         "class_rows": [
             (name, color, figures["eval_seg"].get(name))
             for name, color in zip(classes, class_colors(len(classes)), strict=True)
@@ -125,7 +126,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """A training log: column to one value an epoch, NaN where a cell is empty.
+    """A training log: column to one value per epoch, NaN where a cell is empty.
 
     Raises:
         PipelineError: when the file is absent or has no epoch.
@@ -139,14 +140,9 @@ def read_log(path: Path) -> dict[str, list[float]]:
     return {key: [float(row[key]) if row[key] else math.nan for row in rows] for key in rows[0]}
 
 
-def flatten(values: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def _dotted(values: dict[str, Any]) -> list[tuple[str, Any]]:
     """Nested mappings as (dotted key, value) in order."""
-    if not isinstance(values, dict):
-        return [(prefix, values)]
-    rows = []
-    for key, value in values.items():
-        rows += flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return rows
+    return [(".".join(path), value) for path, value in flatten(values).items()]
 
 
 def format_number(value: Any) -> str:

@@ -44,8 +44,8 @@ GALLERIES = (
         "reconstruction",
         "Reconstruction",
         "Reconstruction",
-        "What the autoencoder makes of test images, ranked by PSNR. A pretext task that corrupts its input "
-        "trains the network on corrupted images; what it does to clean ones is then a side effect.",
+        "Reconstructions of test images, ranked by PSNR. If the pretext task corrupts the input, the network is "
+        "trained on corrupted images only, and clean input is new to it.",
         "eval_ae",
         {f"reconstructions_corrupted_{rank}": f"Corrupted input: {rank} by PSNR" for rank in _RANKS}
         | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
@@ -54,8 +54,8 @@ GALLERIES = (
         "embeddings",
         "Embeddings",
         "Embeddings",
-        "Deepest features of the encoder, averaged over each image. What a linear classifier reads from them "
-        "is in the table of figures.",
+        "Deepest features of the encoder, averaged over each image. The list of all figures has the accuracy of a "
+        "linear classifier on them.",
         "eval_ae",
         {
             "embeddings_class": "PCA and t-SNE, coloured by class",
@@ -66,7 +66,7 @@ GALLERIES = (
         "segmentation",
         "Segmentation",
         "Segmentation",
-        "Test images by their own mean IoU. The worst ones are worth a look: some are errors of the labels.",
+        "Test images, ranked by their own mean IoU. Look at the worst ones: some are errors of the labels.",
         "eval_seg",
         {f"segmentation_{rank}": f"Image, truth, prediction, overlay: {rank}" for rank in _RANKS},
     ),
@@ -74,11 +74,11 @@ GALLERIES = (
         "explanations",
         "Errors, confidence, explanations",
         "Explanations",
-        "The same images: what became of every pixel, how sure the network is, and what it looks at.",
+        "The same images: the error of every pixel, how certain the network is, and what it looks at.",
         "eval_seg",
         {
-            "error_maps": "What became of every pixel",
-            "confidence": "Probability of every class and the highest of them",
+            "error_maps": "Error of every pixel",
+            "confidence": "Probability of every class, and the highest of them",
             "grad_cam_bottleneck": "Grad-CAM on the bottleneck",
             "grad_cam_last_decoder_stage": "Grad-CAM on the last decoder stage",
         },
@@ -87,7 +87,7 @@ GALLERIES = (
         "errors",
         "Where the errors are",
         "Errors",
-        "Pixels are pooled over the whole test split before anything is divided; ignored pixels count nowhere.",
+        "Computed from the pixel counts of the whole test split; ignored pixels are not counted.",
         "eval_seg",
         {
             "confusion_matrix": "Confusion matrix",

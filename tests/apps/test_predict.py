@@ -14,10 +14,10 @@ from ae_pretrained import Segmenter, files
 from ae_pretrained.apps.cli import main
 from ae_pretrained.prediction import predict_files as folder_module
 from ae_pretrained.prediction import streaming
-from ae_pretrained.prediction.input_files import find_photos, read_photo
-from ae_pretrained.prediction.overlays import tint_photo
+from ae_pretrained.prediction.input_files import find_images, read_input_image
+from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.sources.image_reader import read_mask
-from tests.prediction.small import enormous_png, save_photo, save_small
+from tests.prediction.small import enormous_png, save_image, save_small
 
 Capture = pytest.CaptureFixture[str]
 
@@ -27,23 +27,23 @@ def model(tmp_path: Path) -> Path:
     return save_small(tmp_path / "model" / "segmenter.safetensors")
 
 
-def predict(model: Path, out: Path, *photos: Path, more: tuple[str, ...] = ()) -> int:
-    return main(["predict", *map(str, photos), "--model", str(model), "--out", str(out), *more])
+def predict(model: Path, out: Path, *images: Path, more: tuple[str, ...] = ()) -> int:
+    return main(["predict", *map(str, images), "--model", str(model), "--out", str(out), *more])
 
 
 def written(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_real_photos(model: Path, tmp_path: Path, oxford_sample: Path, capsys: Capture) -> None:
+def test_real_images(model: Path, tmp_path: Path, oxford_sample: Path, capsys: Capture) -> None:
     """GIF, PNG with alpha and JPEGs of several sizes, all called .jpg: files, tables and the call agree."""
     names = ("Abyssinian_34", "Abyssinian_5", "Bengal_10", "Abyssinian_106")
-    photos = [oxford_sample / "images" / f"{name}.jpg" for name in names]
-    assert predict(model, tmp_path / "out", *photos) == 0
+    paths = [oxford_sample / "images" / f"{name}.jpg" for name in names]
+    assert predict(model, tmp_path / "out", *paths) == 0
     told = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert told["classes"] == ["background", "cat", "dog"]
     assert told["unreadable"] == []
-    images = [read_photo(path, "") for path in photos]
+    images = [read_input_image(path, "") for path in paths]
     expected = Segmenter.load(model).predict(images)
     with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -54,30 +54,30 @@ def test_real_photos(model: Path, tmp_path: Path, oxford_sample: Path, capsys: C
         mask = read_mask(tmp_path / "out" / f"{name}_mask.png")
         assert np.mean(mask == prediction.mask) > 0.9999
         overlay = np.asarray(Image.open(tmp_path / "out" / f"{name}_overlay.png"))
-        assert np.array_equal(overlay, tint_photo(image, mask, 3))
+        assert np.array_equal(overlay, tint_image(image, mask, 3))
         assert (entry["width"], entry["height"]) == (mask.shape[1], mask.shape[0])
-        assert entry["species"] == prediction.species
+        assert entry["class"] == prediction.class_name
         assert entry["confidence"] == pytest.approx(prediction.mean_confidence, abs=1e-5)
         assert entry["shares"] == pytest.approx(prediction.shares, abs=1e-4)
         assert line["file"] == entry["file"] == str(oxford_sample / "images" / f"{name}.jpg")
         assert float(line["share_cat"]) == entry["shares"]["cat"]
         assert (line["mask"], line["overlay"]) == (entry["mask"], entry["overlay"])
         assert f"{name}.jpg" in said
-    assert "4 photos in" in said
+    assert "4 images in" in said
     assert len(written(tmp_path / "out")) == 2 * 4 + 2
 
 
-def test_an_unreadable_photo_is_named_and_the_others_are_done(
+def test_an_unreadable_image_is_named_and_the_others_are_done(
     model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    photos = tmp_path / "photos"
-    save_photo(photos / "a.png")
-    save_photo(photos / "z.jpg", 30, 20)
-    (photos / "broken.jpg").write_bytes((photos / "z.jpg").read_bytes()[:-100])
-    (photos / "text.png").write_text("no image")
-    (photos / "empty.png").touch()
-    (photos / "huge.png").write_bytes(enormous_png())
-    assert predict(model, tmp_path / "out", photos, more=("--batch-size", "2")) == 2
+    images = tmp_path / "images"
+    save_image(images / "a.png")
+    save_image(images / "z.jpg", 30, 20)
+    (images / "broken.jpg").write_bytes((images / "z.jpg").read_bytes()[:-100])
+    (images / "text.png").write_text("no image")
+    (images / "empty.png").touch()
+    (images / "huge.png").write_bytes(enormous_png())
+    assert predict(model, tmp_path / "out", images, more=("--batch-size", "2")) == 2
     said = capsys.readouterr()
     for name, why in (
         ("broken.jpg", "truncated"),
@@ -88,7 +88,7 @@ def test_an_unreadable_photo_is_named_and_the_others_are_done(
         line = next(line for line in said.err.splitlines() if name in line)
         assert line.startswith("ERROR: ")
         assert why in line
-    assert "2 photos in" in said.out
+    assert "2 images in" in said.out
     assert "4 could not be read" in said.out
     told = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [Path(entry["file"]).name for entry in told["predictions"]] == ["a.png", "z.jpg"]
@@ -104,12 +104,12 @@ def test_an_unreadable_photo_is_named_and_the_others_are_done(
 def test_nothing_readable_is_a_failure(model: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "a.png").write_text("no image")
     assert predict(model, tmp_path / "out", tmp_path / "a.png") == 1
-    assert "none of 1 photos could be read" in capsys.readouterr().err
+    assert "none of 1 images could be read" in capsys.readouterr().err
     assert written(tmp_path / "out") == []
 
 
 def test_bad_input(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    image = save_photo(tmp_path / "a.png")
+    image = save_image(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
     out = tmp_path / "out"
     cases: list[tuple[tuple[Path, ...], tuple[str, ...], str]] = [
@@ -119,31 +119,31 @@ def test_bad_input(model: Path, tmp_path: Path, capsys: Capture) -> None:
         ((image,), ("--model", str(tmp_path / "none")), "no such model file"),
         ((image,), ("--model", str(image)), "not a readable safetensors file"),
     ]
-    for photos, more, message in cases:
-        assert predict(model, out, *photos, more=more) == 1
+    for images, more, message in cases:
+        assert predict(model, out, *images, more=more) == 1
         assert message in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_photos_of_the_same_stem_keep_their_own_results(model: Path, tmp_path: Path) -> None:
-    photos = [
-        save_photo(tmp_path / "in" / name, seed=seed)
+def test_images_of_the_same_stem_keep_their_own_results(model: Path, tmp_path: Path) -> None:
+    images = [
+        save_image(tmp_path / "in" / name, seed=seed)
         for seed, name in enumerate(("cat.png", "cat.jpg", "b/cat.png"))
     ]
-    assert predict(model, tmp_path / "out", *photos) == 0
+    assert predict(model, tmp_path / "out", *images) == 0
     told = json.loads((tmp_path / "out" / "predictions.json").read_text())["predictions"]
     assert [entry["mask"] for entry in told] == ["cat_mask.png", "cat_2_mask.png", "cat_3_mask.png"]
     segmenter = Segmenter.load(model)
-    for path, entry in zip(photos, told, strict=True):
+    for path, entry in zip(images, told, strict=True):
         mask = read_mask(tmp_path / "out" / entry["mask"])
-        assert np.mean(mask == segmenter.predict([read_photo(path, "")])[0].mask) > 0.999
+        assert np.mean(mask == segmenter.predict([read_input_image(path, "")])[0].mask) > 0.999
 
 
-def test_results_beside_the_photos(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    """A second run over the same folder takes masks for photos: refused where one would be replaced."""
-    save_photo(tmp_path / "in" / "cat.png")
+def test_results_beside_the_images(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A second run over the same folder takes masks for images: refused where one would be replaced."""
+    save_image(tmp_path / "in" / "cat.png")
     inside = tmp_path / "in" / "predictions"
-    for _ in range(2):  # a folder of results below the photos is passed over
+    for _ in range(2):  # a folder of results below the images is passed over
         assert predict(model, inside, tmp_path / "in") == 0
         assert len(json.loads((inside / "predictions.json").read_text())["predictions"]) == 1
     assert predict(model, tmp_path / "in", tmp_path / "in" / "cat.png") == 0
@@ -156,7 +156,7 @@ def test_results_beside_the_photos(model: Path, tmp_path: Path, capsys: Capture)
 
 def test_a_second_run_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
     for seed in range(5):
-        save_photo(tmp_path / "in" / f"{seed}.png", 20 + seed, seed=seed)
+        save_image(tmp_path / "in" / f"{seed}.png", 20 + seed, seed=seed)
     for out in ("one", "two"):
         assert predict(model, tmp_path / out, tmp_path / "in", more=("--no-flip",)) == 0
     for path in (tmp_path / "one").iterdir():
@@ -164,7 +164,7 @@ def test_a_second_run_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
 
 
 def test_an_output_folder_that_cannot_be_written(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    image = save_photo(tmp_path / "a.png")
+    image = save_image(tmp_path / "a.png")
     (tmp_path / "file").touch()
     assert predict(model, tmp_path / "file", image) == 1
     assert f"{tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in "abc":
-        save_photo(tmp_path / "in" / f"{name}.png")
+        save_image(tmp_path / "in" / f"{name}.png")
     genuine = Path.write_bytes
 
     def full(path: Path, content: bytes) -> int:
@@ -199,18 +199,18 @@ def test_a_full_disk_leaves_nothing_half_written(
 
 def test_memory_is_bounded_by_closing_batches_early(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for seed in range(7):
-        save_photo(tmp_path / f"{seed}.png", 40, 50, seed)
+        save_image(tmp_path / f"{seed}.png", 40, 50, seed)
     monkeypatch.setattr(streaming, "_BATCH_PIXELS", 5000)
-    batches = list(streaming.stream_photos(find_photos([tmp_path]), 16))
+    batches = list(streaming.stream_images(find_images([tmp_path]), 16))
     assert [len(batch) for batch in batches] == [3, 3, 1]
-    assert [photo.position for batch in batches for photo in batch] == list(range(7))
+    assert [image.position for batch in batches for image in batch] == list(range(7))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file names there are text")
 def test_a_file_name_that_is_no_text(model: Path, tmp_path: Path, capsys: Capture) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9.png")
     try:
-        odd.write_bytes(save_photo(tmp_path / "a.png").read_bytes())
+        odd.write_bytes(save_image(tmp_path / "a.png").read_bytes())
     except OSError:
         pytest.skip("this file system takes UTF-8 names alone")
     assert predict(model, tmp_path / "out", odd) == 0

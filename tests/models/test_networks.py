@@ -103,7 +103,7 @@ def test_feature_maps_are_as_declared() -> None:
 
 
 @pytest.mark.parametrize("config", [PAPER, LITE])
-def test_too_small_a_image_is_refused_with_the_size_that_works(config: ModelConfig) -> None:
+def test_too_small_an_image_is_refused_with_the_size_that_works(config: ModelConfig) -> None:
     with pytest.raises(ImageSizeError, match=r"32 x 40 px.*above 32 px"):
         UNet(config, 3)(torch.rand(1, 3, 40, 32))
     assert UNet(config, 3).train()(torch.rand(2, 3, 33, 33)).shape == (2, 3, 33, 33)

@@ -38,16 +38,16 @@ def save_small(
     return path
 
 
-def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
     """(height, width, 3) uint8 with large structures."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8))
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def save_photo(path: Path, height: int = 40, width: int = 60, seed: int = 0) -> Path:
+def save_image(path: Path, height: int = 40, width: int = 60, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(photo(height, width, seed)).save(path)
+    Image.fromarray(random_image(height, width, seed)).save(path)
     return path
 
 

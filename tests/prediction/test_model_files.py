@@ -45,7 +45,7 @@ def test_pickle_foreign_truncated_and_no_model(tmp_path: Path) -> None:
     whole = save_small(tmp_path / "c").read_bytes()
     (tmp_path / "c").write_bytes(whole[: len(whole) // 2])
     assert "damaged or truncated" in _refused(tmp_path / "c")
-    (tmp_path / "d").write_text("a photo, perhaps")
+    (tmp_path / "d").write_text("an image, perhaps")
     assert "not a readable safetensors file" in _refused(tmp_path / "d")
     (tmp_path / "empty").touch()
     assert "not a readable safetensors file" in _refused(tmp_path / "empty")

@@ -12,24 +12,24 @@ from PIL import Image
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
-from ae_pretrained.prediction.naming import check_no_photo_is_replaced, result_names, shown
-from ae_pretrained.prediction.overlays import mask_png, photo_png, tint_photo
+from ae_pretrained.prediction.naming import check_no_image_is_replaced, result_names, shown
+from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
 from ae_pretrained.sources.image_reader import decode_image, read_mask
-from tests.prediction.small import photo
+from tests.prediction.small import random_image
 
 
-def test_every_photo_has_a_name_of_its_own() -> None:
-    photos = [Path(name) for name in ("a/cat.jpg", "b/cat.jpg", "b/Cat.png", "cat_2.jpg", "dog.tar.gz.png")]
-    names = result_names(photos)
+def test_every_image_has_a_name_of_its_own() -> None:
+    images = [Path(name) for name in ("a/cat.jpg", "b/cat.jpg", "b/Cat.png", "cat_2.jpg", "dog.tar.gz.png")]
+    names = result_names(images)
     assert names == ["cat", "cat_3", "Cat_4", "cat_2", "dog.tar.gz"]
-    assert len({name.casefold() for name in names}) == len(photos)
+    assert len({name.casefold() for name in names}) == len(images)
 
 
-def test_a_photo_is_never_replaced(tmp_path: Path) -> None:
-    photos = [tmp_path / "cat.jpg", tmp_path / "cat_mask.png"]
+def test_an_image_is_never_replaced(tmp_path: Path) -> None:
+    images = [tmp_path / "cat.jpg", tmp_path / "cat_mask.png"]
     with pytest.raises(PipelineError, match=r"cat_mask\.png: the result for .*cat\.jpg would replace"):
-        check_no_photo_is_replaced(photos, result_names(photos), tmp_path)
-    check_no_photo_is_replaced(photos, result_names(photos), tmp_path / "out")
+        check_no_image_is_replaced(images, result_names(images), tmp_path)
+    check_no_image_is_replaced(images, result_names(images), tmp_path / "out")
 
 
 def test_names_that_are_no_text() -> None:
@@ -56,16 +56,16 @@ def test_masks_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
 
 
 def test_an_overlay_tints_the_foreground_alone() -> None:
-    image = photo(60, 80)
+    image = random_image(60, 80)
     before = image.copy()
     mask = np.zeros((60, 80), dtype=np.uint8)
     mask[10:50, 20:60], mask[0, 0] = 2, 255
-    out = tint_photo(image, mask, 3)
+    out = tint_image(image, mask, 3)
     assert np.array_equal(image, before)
     assert np.array_equal(out[mask != 2], image[mask != 2])
     color = class_rgb(3)[2]
     assert np.array_equal(out[10, 30], color)  # the outline is opaque
     np.testing.assert_allclose(out[30, 40], 0.55 * image[30, 40] + 0.45 * color, atol=1)
-    shown_again = np.asarray(Image.open(io.BytesIO(photo_png(out))))
+    shown_again = np.asarray(Image.open(io.BytesIO(image_png(out))))
     assert np.array_equal(shown_again, out)
-    assert np.array_equal(decode_image(photo_png(out), "x"), out)
+    assert np.array_equal(decode_image(image_png(out), "x"), out)

@@ -14,10 +14,10 @@ from ae_pretrained import Segmenter
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import SegmenterInfo, load_unet, save_model
 from ae_pretrained.prediction.backends import LoadedModel
-from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
-from tests.prediction.small import CLASSES, photo, save_small, small_unet
+from tests.prediction.small import CLASSES, random_image, save_small, small_unet
 
 SIZES = [(40, 60), (60, 40), (32, 32), (9, 200), (1, 1), (333, 500)]
 
@@ -43,7 +43,7 @@ def test_equals_the_steps_written_out(tmp_path: Path, resize: str, flip: bool) -
     """Against torch alone: resize as `prepare` does, probabilities, padding cut off, bilinear, argmax."""
     path = save_small(tmp_path / "m.safetensors", resize, size=48)  # type: ignore[arg-type]
     model, _ = load_unet(path)
-    images = [photo(height, width, seed) for seed, (height, width) in enumerate(SIZES)]
+    images = [random_image(height, width, seed) for seed, (height, width) in enumerate(SIZES)]
     for image, found in zip(
         images, Segmenter.load(path).predict(images, flip_averaging=flip, batch_size=4), strict=True
     ):
@@ -93,23 +93,23 @@ def test_what_is_derived_from_the_mask() -> None:
         [np.zeros((10, 10, 3), np.uint8)], flip_averaging=False
     )[0]
     assert np.array_equal(found.mask, square)
-    assert found.species == "dog"
+    assert found.class_name == "dog"
     assert found.shares == {"background": 0.65, "cat": 0.05, "dog": 0.3}
     assert found.mean_confidence == pytest.approx(float(found.confidence[square > 0].mean()))
 
 
-def test_without_foreground_there_is_no_species() -> None:
+def test_without_foreground_there_is_no_class() -> None:
     found = _fixed({"square": np.zeros((8, 8), np.uint8)}, "stretch", 8, 2.0).predict(
         [np.zeros((5, 7, 3), np.uint8)]
     )[0]
-    assert found.species is None
+    assert found.class_name is None
     assert found.shares == {"background": 1.0, "cat": 0.0, "dog": 0.0}
     assert found.mean_confidence == pytest.approx(np.exp(2) / (np.exp(2) + 2), abs=1e-5)
 
 
 def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
     segmenter = Segmenter.load(save_small(tmp_path / "m.safetensors"))
-    images = [photo(30 + i, 50, i) for i in range(5)]
+    images = [random_image(30 + i, 50, i) for i in range(5)]
     one, three = segmenter.predict(images, batch_size=1), segmenter.predict(images, batch_size=3)
     for a, b in zip(one, three, strict=True):
         np.testing.assert_allclose(a.confidence, b.confidence, atol=1e-5)
@@ -120,7 +120,9 @@ def test_half_precision_weights_are_calculated_with_in_full(tmp_path: Path) -> N
     info = SegmenterInfo(CLASSES, 32, "stretch")
     save_model(small_unet(), tmp_path / "full", info)
     save_model(small_unet(), tmp_path / "half", info, torch.float16)
-    full, half = (Segmenter.load(tmp_path / name).predict([photo(40, 40)])[0] for name in ("full", "half"))
+    full, half = (
+        Segmenter.load(tmp_path / name).predict([random_image(40, 40)])[0] for name in ("full", "half")
+    )
     np.testing.assert_allclose(full.confidence, half.confidence, atol=2e-3)
     assert not np.array_equal(full.confidence, half.confidence)
 
@@ -132,20 +134,20 @@ def test_half_precision_weights_are_calculated_with_in_full(tmp_path: Path) -> N
         (np.zeros((4, 4), np.uint8), "uint8 of shape (4, 4)"),
         (np.zeros((4, 4, 4), np.uint8), "uint8 of shape (4, 4, 4)"),
         (np.zeros((0, 4, 3), np.uint8), "uint8 of shape (0, 4, 3)"),
-        ("photo.jpg", "<class 'str'>"),
+        ("image.jpg", "<class 'str'>"),
     ],
 )
 def test_no_image(tmp_path: Path, image: object, found: str) -> None:
     segmenter = Segmenter.load(save_small(tmp_path / "m.safetensors"))
     with pytest.raises(PipelineError) as caught:
-        segmenter.predict([photo(4, 4), image])  # type: ignore[list-item]
+        segmenter.predict([random_image(4, 4), image])  # type: ignore[list-item]
     assert f"images[1]: expected (H, W, 3) uint8 RGB, found {found}" in str(caught.value)
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
     path = save_small(tmp_path / "m.safetensors")
     with pytest.raises(PipelineError, match="batch_size: found 0"):
-        Segmenter.load(path).predict([photo(4, 4)], batch_size=0)
+        Segmenter.load(path).predict([random_image(4, 4)], batch_size=0)
     with pytest.raises(PipelineError, match="device: found 'gpu', expected one of auto, cpu, cuda"):
         Segmenter.load(path, "gpu")
     if not torch.cuda.is_available():
@@ -153,16 +155,16 @@ def test_bad_arguments(tmp_path: Path) -> None:
             Segmenter.load(path, "cuda")
 
 
-def test_the_shipped_model_works_on_a_real_photo(oxford_sample: Path) -> None:
+def test_the_shipped_model_works_on_a_real_image(oxford_sample: Path) -> None:
     try:
         shipped_model("segmenter")
     except PipelineError as error:
         pytest.skip(str(error))
     segmenter = Segmenter.load()
     assert segmenter.classes == CLASSES
-    image = read_photo(oxford_sample / "images" / "Bengal_201.jpg", "")
+    image = read_input_image(oxford_sample / "images" / "Bengal_201.jpg", "")
     found = segmenter.predict([image])[0]
-    assert found.species == "cat"
+    assert found.class_name == "cat"
     assert found.mask.shape == image.shape[:2]
     assert 0.1 < found.shares["cat"] < 0.9
 

@@ -85,7 +85,7 @@ def test_the_frame_of_the_image_is_no_outline() -> None:
 
 
 @pytest.mark.parametrize("size", [32, 64, 100])
-def test_a_image_has_the_size_asked_for_and_depends_on_its_seed_alone(size: int) -> None:
+def test_an_image_has_the_size_asked_for_and_depends_on_its_seed_alone(size: int) -> None:
     first, mask = draw_image(BREEDS[3], size, np.random.default_rng([1, 2]))
     again, mask_again = draw_image(BREEDS[3], size, np.random.default_rng([1, 2]))
     assert first.shape == (size, size, 3)

@@ -1,1 +1,1 @@
-"""A local web page to try a segmenter on photos."""
+"""A local web page to try a segmenter on images."""

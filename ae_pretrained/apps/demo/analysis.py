@@ -1,4 +1,4 @@
-"""What the page shows of one photo."""
+"""What the page shows of one image."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ae_pretrained.figures.image_grids import ColorScale, color_scalar, to_uint8
 from ae_pretrained.figures.style import class_colors, class_rgb
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.weights import load_autoencoder
-from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.segmenter import Prediction, Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
 
-MAX_PIXELS = 50_000_000  # of a photo; a phone's largest have that many
-_SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the photo at its own size
+MAX_PIXELS = 50_000_000  # of an image, as large phone cameras make them
+_SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the image at its own size
 _CONFIDENCE_COLORS = "viridis"
 _JPEG_QUALITY = 88
 
@@ -47,8 +47,8 @@ class DemoModel:
     """A segmenter and, if there is one, an autoencoder, used by one thread at a time.
 
     Args:
-        segmenter: what finds the classes.
-        autoencoder: what reconstructs photos, at the size that the segmenter sees; None for no such layer.
+        segmenter: finds the classes.
+        autoencoder: reconstructs images, at the size that the segmenter sees; None: the page has no such layer.
     """
 
     def __init__(self, segmenter: Segmenter, autoencoder: Autoencoder | None) -> None:
@@ -76,57 +76,57 @@ class DemoModel:
         return [{"name": n, "color": c} for n, c in zip(names, class_colors(len(names)), strict=True)]
 
     def analyse(self, content: bytes) -> dict[str, Any]:
-        """Segment a photo.
+        """Segment an image.
 
         Args:
             content: bytes of an image file; kept in memory only.
 
         Returns:
-            What the page needs, ready for JSON: ``width``, ``height``, ``species`` (or None), ``mean_confidence``,
+            What the page needs, ready for JSON: ``width``, ``height``, ``class`` (or None), ``mean_confidence``,
             ``classes`` with ``name``, ``color`` and ``share``, and ``layers``, images as data URLs.
 
         Raises:
             NoImageError, DamagedImageError, ImageTooLargeError: see there.
         """
-        photo = _decode(content)
+        image = _decode(content)
         with self._lock:
-            prediction = self.segmenter.predict([photo])[0]
-            rebuilt = None if self.autoencoder is None else self._reconstruct(self.autoencoder, photo)
-        height, width = photo.shape[:2]
+            prediction = self.segmenter.predict([image])[0]
+            rebuilt = None if self.autoencoder is None else self._reconstruct(self.autoencoder, image)
+        height, width = image.shape[:2]
         return {
             "width": width,
             "height": height,
-            "species": prediction.species,
+            "class": prediction.class_name,
             "mean_confidence": round(prediction.mean_confidence, 4),
             "classes": [
                 {**item, "share": round(prediction.shares[item["name"]], 6)} for item in self.classes()
             ],
-            "layers": self._layers(photo, prediction, rebuilt),
+            "layers": self._layers(image, prediction, rebuilt),
         }
 
-    def _reconstruct(self, autoencoder: Autoencoder, photo: np.ndarray) -> np.ndarray:
-        """The photo (h, w, 3) uint8 as the autoencoder paints it, at the network's size, without padding."""
+    def _reconstruct(self, autoencoder: Autoencoder, image: np.ndarray) -> np.ndarray:
+        """The reconstruction of an image, (h, w, 3) uint8, at the network's size, without padding."""
         size = self.segmenter.image_size
-        box = content_box(photo.shape[1], photo.shape[0], size, self.segmenter.resize)
-        square = torch.from_numpy(resize_image(photo, size, box)).permute(2, 0, 1)
+        box = content_box(image.shape[1], image.shape[0], size, self.segmenter.resize)
+        square = torch.from_numpy(resize_image(image, size, box)).permute(2, 0, 1)
         with torch.inference_mode():
             rebuilt = autoencoder((square.float() / 255)[None])[0]
         x0, y0, x1, y1 = box
         return np.ascontiguousarray(to_uint8(rebuilt.numpy())[y0:y1, x0:x1])
 
     def _layers(
-        self, photo: np.ndarray, prediction: Prediction, rebuilt: np.ndarray | None
+        self, image: np.ndarray, prediction: Prediction, rebuilt: np.ndarray | None
     ) -> dict[str, str]:
-        width, height = _shown_size(photo)
+        width, height = _shown_size(image)
         count = len(self.segmenter.classes)
         mask = cv2.resize(prediction.mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         alpha = np.where(mask > 0, 255, 0).astype(np.uint8)
         tint = np.dstack([class_rgb(count)[mask][..., ::-1], alpha])
         scale = ColorScale(_CONFIDENCE_COLORS, 1 / count, 1.0, "confidence")
         confidence = cv2.resize(prediction.confidence, (width, height), interpolation=cv2.INTER_AREA)
-        shown = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+        shown = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         layers = {
-            "photo": _jpeg(shown),
+            "image": _jpeg(shown),
             "mask": _data_url("png", tint),
             "confidence": _jpeg(color_scalar(confidence, scale)),
         }
@@ -154,7 +154,7 @@ def _decode(content: bytes) -> np.ndarray:
             f"{_megapixels(MAX_PIXELS)} are taken. Make it smaller first."
         )
     try:
-        return read_photo(content, "The image")
+        return read_input_image(content, "The image")
     except DataError as error:
         if "none of" in str(error):  # Pillow knows more kinds than are let in
             raise NoImageError(
@@ -167,9 +167,9 @@ def _megapixels(pixels: int) -> str:
     return f"{pixels / 1e6:.0f} megapixels"
 
 
-def _shown_size(photo: np.ndarray) -> tuple[int, int]:
-    """Width and height of the layers: the photo's own where it is small."""
-    height, width = photo.shape[:2]
+def _shown_size(image: np.ndarray) -> tuple[int, int]:
+    """Width and height of the layers: the image's own where it is small."""
+    height, width = image.shape[:2]
     scale = min(1.0, _SHOWN_SIDE / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 

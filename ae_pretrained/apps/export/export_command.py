@@ -14,7 +14,9 @@ examples.
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("export", help="write a model as ONNX, TorchScript or small", epilog=_EPILOG)
+    parser = commands.add_parser(
+        "export", help="write a model as ONNX or TorchScript, or smaller", epilog=_EPILOG
+    )
     parser.add_argument("--format", choices=("onnx", "torchscript", "safetensors"), required=True)
     parser.add_argument(
         "--model", type=Path, help="a .safetensors file (default: the segmenter that comes with the package)"

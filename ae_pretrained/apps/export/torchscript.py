@@ -17,7 +17,7 @@ def to_torchscript(model: UNet, info: SegmenterInfo) -> bytes:
 
     Args:
         model: the network.
-        info: goes into extra files of the archive, one a key of
+        info: goes into extra files of the archive, one per key of
             :func:`ae_pretrained.apps.export.description.describe`;
             ``torch.jit.load(path, _extra_files={"classes": ""})`` reads them.
 

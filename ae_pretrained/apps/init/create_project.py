@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from ae_pretrained import __version__
 from ae_pretrained.apps.init.inspection import Inspection, check_findings, header_sizes, inspect, list_folder
-from ae_pretrained.apps.init.masks import MaskMeaning, interpret, scan_masks, write_class_numbers
+from ae_pretrained.apps.init.masks import MaskEncoding, interpret, scan_masks, write_class_numbers
 from ae_pretrained.apps.init.sanity import sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
@@ -108,12 +108,12 @@ def _fill(part: Path, target: Path, images: Path, listing: Listing, options: Ini
     found = scan_masks(masks)
     if options.on_error == "stop":
         check_findings(listing, found.faults)
-    meaning = interpret(found, options.mask_values, options.ignore_index)
-    classes = _class_names(meaning, options.classes)
+    encoding = interpret(found, options.mask_values, options.ignore_index)
+    classes = _class_names(encoding, options.classes)
     root, data_root = images, _written_root(images, target)
-    ignore_index = meaning.ignore_index
-    if not meaning.as_stored:
-        _convert(listing, images, part / _CONVERTED, meaning)
+    ignore_index = encoding.ignore_index
+    if not encoding.as_stored:
+        _convert(listing, images, part / _CONVERTED, encoding)
         root, data_root, ignore_index = part / _CONVERTED, _CONVERTED, IGNORE_INDEX
     values: dict[Key, Any] = {
         ("data", "source"): "folder",
@@ -130,7 +130,7 @@ def _fill(part: Path, target: Path, images: Path, listing: Listing, options: Ini
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
-    report = sanity_report(images, found, meaning, classes, inspection)
+    report = sanity_report(images, found, encoding, classes, inspection)
     files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
     files["README.md"] = _readme(target, images, classes, inspection)
     for name, text in files.items():
@@ -141,12 +141,12 @@ def _fill(part: Path, target: Path, images: Path, listing: Listing, options: Ini
     return report
 
 
-def _class_names(meaning: MaskMeaning, names: Sequence[str] | None) -> list[str]:
-    count = len(meaning.values)
+def _class_names(encoding: MaskEncoding, names: Sequence[str] | None) -> list[str]:
+    count = len(encoding.values)
     if names is None:
         return ["background", *(f"class_{number}" for number in range(1, count))]
     if len(names) != count:
-        values = ", ".join(map(str, meaning.values))
+        values = ", ".join(map(str, encoding.values))
         raise PipelineError(
             f"--classes names {len(names)} classes ({', '.join(names)}), but the masks hold {count} values: {values}"
             ". Name one class a value, background first"
@@ -173,7 +173,7 @@ def _written_root(images: Path, target: Path) -> str:
     return images.as_posix()
 
 
-def _convert(listing: Listing, images: Path, folder: Path, meaning: MaskMeaning) -> None:
+def _convert(listing: Listing, images: Path, folder: Path, encoding: MaskEncoding) -> None:
     """The images in a folder of their own, with masks that hold class numbers."""
     for sample in listing.samples:
         below = folder / sample.image.relative_to(images)
@@ -185,7 +185,7 @@ def _convert(listing: Listing, images: Path, folder: Path, meaning: MaskMeaning)
     for name in ("train.txt", "val.txt", "test.txt"):
         if (images / name).is_file():
             shutil.copy2(images / name, folder / name)
-    write_class_numbers([sample for sample in listing.samples if sample.mask], meaning, folder / "masks")
+    write_class_numbers([sample for sample in listing.samples if sample.mask], encoding, folder / "masks")
 
 
 def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:

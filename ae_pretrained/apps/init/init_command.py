@@ -1,4 +1,4 @@
-"""``ae-pretrained init``: a project folder for one's own images."""
+"""``ae-pretrained init``: a project folder for the user's own images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ae_pretrained.errors import PipelineError
 
 _EPILOG = """\
 IMAGES holds images/ and masks/, paired by name (a.jpg, a.png). A mask has one channel with the number of its class
-in each pixel: 0 background, 1 the first class, and so on, 255 where nobody labelled. Black and white masks (0, 255)
-are understood too. docs/own-data.md has an example.
+in each pixel: 0 background, 1 the first class, and so on; 255 is unlabelled. Black and white masks (0, 255) are
+understood too. docs/own-data.md has an example.
 """
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("init", help="make a project for one's own images and masks", epilog=_EPILOG)
+    parser = commands.add_parser("init", help="make a project for your own images and masks", epilog=_EPILOG)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the project: a new or an empty folder")
     parser.add_argument(
         "--from", dest="images", type=Path, required=True, help="folder with images/ and masks/"
@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--classes", help="names by mask value, background first: background,leaf,flower")
     parser.add_argument(
         "--mask-values",
-        help="value of each class in the mask files, background first, where they are not 0,1,2,…",
+        help="value of each class in the mask files, background first, if they are not 0,1,2,…",
     )
     parser.add_argument("--ignore-index", help="mask value of unlabelled pixels (default: 255)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Which values the masks of a folder hold, and what they are taken for."""
+"""Which values the masks of a folder hold, and which class each of them stands for."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class FoundValues:
 
 
 @dataclass(frozen=True)
-class MaskMeaning:
-    """What mask values are taken for.
+class MaskEncoding:
+    """Which value stands for which class in the mask files.
 
     Attributes:
         values: the value that stands for each class in the files, background first.
@@ -115,8 +115,8 @@ def _refuse_color(path: Path) -> None:
     )
 
 
-def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: int | None) -> MaskMeaning:
-    """What the values are taken for.
+def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: int | None) -> MaskEncoding:
+    """Decide which value stands for which class.
 
     Args:
         found: values of the masks.
@@ -137,7 +137,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
             "masks are black and white (0 and 255): 0 is taken for background, 255 for the one class. Were 255 "
             "to mean unlabelled, say --ignore-index 255"
         )
-        return MaskMeaning(_BINARY, _free_value(_BINARY), note)
+        return MaskEncoding(_BINARY, _free_value(_BINARY), note)
     ignore = IGNORE_INDEX if ignore_index is None else ignore_index
     labels = [value for value in present if value != ignore]
     if len(labels) < 2:
@@ -146,7 +146,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
             "unlabelled. Expected at least two of 0, 1, 2, …"
         )
     if labels == list(range(len(labels))):
-        return MaskMeaning(tuple(labels), ignore)
+        return MaskEncoding(tuple(labels), ignore)
     if len(labels) > _MOST_CLASSES:
         raise DataError(
             f"the masks hold {len(labels)} different values ({_listed(labels)}): shades of grey, not classes. Were "
@@ -161,7 +161,7 @@ def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: in
     )
 
 
-def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | None) -> MaskMeaning:
+def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | None) -> MaskEncoding:
     if ignore_index is not None and ignore_index in wanted:
         raise DataError(f"--ignore-index {ignore_index} is also in --mask-values {_listed(wanted)}")
     default = _free_value(wanted) if IGNORE_INDEX in wanted else IGNORE_INDEX
@@ -173,7 +173,7 @@ def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | 
         )
     if absent := [value for value in wanted if value not in present]:
         raise DataError(f"--mask-values names {_listed(absent)}, but the masks hold {_listed(present)}")
-    return MaskMeaning(wanted, ignore)
+    return MaskEncoding(wanted, ignore)
 
 
 def _free_value(taken: Sequence[int]) -> int:
@@ -185,9 +185,9 @@ def _listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "")
 
 
-def write_class_numbers(samples: Sequence[Sample], meaning: MaskMeaning, folder: Path) -> None:
+def write_class_numbers(samples: Sequence[Sample], encoding: MaskEncoding, folder: Path) -> None:
     """Write masks anew as ``folder/NAME.png``, with class numbers, and 255 on unlabelled pixels."""
-    table = meaning.table()
+    table = encoding.table()
     for sample in tqdm(samples, desc="class numbers", unit="mask", disable=None):
         assert sample.mask is not None
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.apps.init.inspection import Inspection
-from ae_pretrained.apps.init.masks import FoundValues, MaskMeaning
+from ae_pretrained.apps.init.masks import FoundValues, MaskEncoding
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
 
 _FEW_MASKS = 5
@@ -19,16 +19,16 @@ _RARE = 0.001  # share of the labelled pixels
 
 
 def sanity_report(
-    images: Path, found: FoundValues, meaning: MaskMeaning, classes: Sequence[str], inspection: Inspection
+    images: Path, found: FoundValues, encoding: MaskEncoding, classes: Sequence[str], inspection: Inspection
 ) -> str:
     """The report: images, masks, splits, near-duplicates, and warnings."""
     lines = [f"Images   {images}"]
     lines += _indented(_images(inspection))
     lines += ["", "Masks"]
-    lines += _indented(_mask_table(found, meaning, classes))
+    lines += _indented(_mask_table(found, encoding, classes))
     lines += ["", "Splits"]
     lines += _indented(_splits(inspection))
-    if warnings := list(_warnings(found, meaning, classes, inspection)):
+    if warnings := list(_warnings(found, encoding, classes, inspection)):
         lines += ["", "Warnings"]
         lines += [f"  - {warning}" for warning in warnings]
     return "\n".join(lines)
@@ -58,11 +58,11 @@ def _images(inspection: Inspection) -> Iterator[str]:
         )
 
 
-def _mask_table(found: FoundValues, meaning: MaskMeaning, classes: Sequence[str]) -> Iterator[str]:
+def _mask_table(found: FoundValues, encoding: MaskEncoding, classes: Sequence[str]) -> Iterator[str]:
     width = max(map(len, [*classes, "(unlabelled)"])) + 2
     yield f"{'value':<8}{'class':<{width}}{'pixels':>9}{'masks':>9}"
     total = max(1, int(found.pixels.sum()))
-    rows = [*zip(meaning.values, classes, strict=True), (meaning.ignore_index, "(unlabelled)")]
+    rows = [*zip(encoding.values, classes, strict=True), (encoding.ignore_index, "(unlabelled)")]
     for value, name in rows:
         share = found.pixels[value] / total
         yield f"{value:<8}{name:<{width}}{share:>8.1%} {found.masks[value]:>8}"
@@ -77,12 +77,12 @@ def _splits(inspection: Inspection) -> Iterator[str]:
 
 
 def _warnings(
-    found: FoundValues, meaning: MaskMeaning, classes: Sequence[str], inspection: Inspection
+    found: FoundValues, encoding: MaskEncoding, classes: Sequence[str], inspection: Inspection
 ) -> Iterator[str]:
-    if meaning.note:
-        yield meaning.note
-    labelled = sum(int(found.pixels[value]) for value in meaning.values)
-    for value, name in zip(meaning.values, classes, strict=True):
+    if encoding.note:
+        yield encoding.note
+    labelled = sum(int(found.pixels[value]) for value in encoding.values)
+    for value, name in zip(encoding.values, classes, strict=True):
         masks, pixels = int(found.masks[value]), int(found.pixels[value])
         if masks < _FEW_MASKS:
             yield (
@@ -90,15 +90,15 @@ def _warnings(
                 "its pixels to another class"
             )
         elif pixels < _RARE * labelled:
-            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will swing"
-    ignored = int(found.pixels[meaning.ignore_index])
+            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will vary a lot"
+    ignored = int(found.pixels[encoding.ignore_index])
     if ignored > _MUCH_IGNORED * (ignored + labelled):
         yield (
-            f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled (value {meaning.ignore_index}); "
+            f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled (value {encoding.ignore_index}); "
             "they count in no loss and no figure"
         )
     for reason, advice in (
-        (NO_FOREGROUND, "taken for masks that nobody drew: their images are not evaluated"),
+        (NO_FOREGROUND, "counted as missing: their images are not evaluated"),
         (NO_LABEL, "their images are not evaluated"),
         (VANISHED, "raise data.image_size"),
     ):

@@ -55,17 +55,17 @@ def test_answer_is_what_the_models_say(client: FlaskClient, weights: Path, oxfor
     path = next(path for path in paths if max(Image.open(path).size) <= 1280)
     answer = client.post("/predict", data=path.read_bytes())
     assert answer.status_code == 200
-    photo = read_image(path)
-    expected = Segmenter.load(weights / "segmenter.safetensors").predict([photo])[0]
+    image = read_image(path)
+    expected = Segmenter.load(weights / "segmenter.safetensors").predict([image])[0]
     found = answer.get_json()
-    assert (found["height"], found["width"]) == photo.shape[:2]
-    assert found["species"] == expected.species
+    assert (found["height"], found["width"]) == image.shape[:2]
+    assert found["class"] == expected.class_name
     assert found["mean_confidence"] == pytest.approx(expected.mean_confidence, abs=1e-4)
     assert {item["name"]: item["share"] for item in found["classes"]} == pytest.approx(
         expected.shares, abs=1e-6
     )
     layers = {name: decoded(url) for name, url in found["layers"].items()}
-    assert layers.keys() == {"photo", "mask", "confidence", "reconstruction"}
+    assert layers.keys() == {"image", "mask", "confidence", "reconstruction"}
     # The tint is where the mask has a foreground, in the colour of its class.
     mask = layers["mask"]
     np.testing.assert_array_equal(mask[..., 3] > 0, expected.mask > 0)
@@ -73,18 +73,18 @@ def test_answer_is_what_the_models_say(client: FlaskClient, weights: Path, oxfor
         color = tuple(int(item["color"][place : place + 2], 16) for place in (1, 3, 5))
         assert (mask[expected.mask == number][:, :3] == color).all()
     model = load_autoencoder(weights / "autoencoder.safetensors")
-    small = cv2.resize(photo, (32, 32), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
     with torch.inference_mode():
         rebuilt = model(torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255)[0]
     expected_pixels = (rebuilt * 255).round().byte().permute(1, 2, 0).numpy()
     assert np.abs(layers["reconstruction"].astype(int) - expected_pixels).max() <= 1
 
 
-def test_large_photo_is_shown_smaller_and_measured_whole(client: FlaskClient) -> None:
+def test_large_image_is_shown_smaller_and_measured_whole(client: FlaskClient) -> None:
     found = client.post("/predict", data=encoded(noise(700, 2000), "JPEG")).get_json()
     assert (found["height"], found["width"]) == (700, 2000)
     assert decoded(found["layers"]["mask"]).shape == (448, 1280, 4)
-    assert decoded(found["layers"]["photo"]).shape == (448, 1280, 3)
+    assert decoded(found["layers"]["image"]).shape == (448, 1280, 3)
 
 
 def test_without_autoencoder_there_is_no_reconstruction(weights: Path) -> None:
@@ -113,7 +113,7 @@ def jpeg_cut_short() -> bytes:
     ],
     ids=["empty", "pdf", "head-of-gif", "ppm", "cut-jpeg", "cut-png", "large"],
 )
-def test_what_is_no_photo_is_refused(client: FlaskClient, body: bytes, status: int, said: str) -> None:
+def test_what_is_no_image_is_refused(client: FlaskClient, body: bytes, status: int, said: str) -> None:
     answer = client.post("/predict", data=body)
     assert answer.status_code == status
     assert said in answer.get_json()["error"]
@@ -125,7 +125,7 @@ def test_enormous_image_is_refused_by_its_header(
     def never(*_: object) -> None:
         raise AssertionError("pixels were decoded")
 
-    monkeypatch.setattr(analysis, "read_photo", never)
+    monkeypatch.setattr(analysis, "read_input_image", never)
     # A bomb: 100 megapixels of zeros take some kilobytes as PNG.
     bomb = encoded(np.zeros((10_000, 10_000), dtype=np.uint8))
     assert len(bomb) < 200_000
@@ -198,7 +198,7 @@ def test_our_own_fault_is_told_without_its_inside(
     assert client.application.debug is False
 
 
-def test_one_photo_at_a_time(demo_model: DemoModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_image_at_a_time(demo_model: DemoModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several requests at once: the model never runs twice at a time, and all get their own answer."""
     app = create_app(demo_model, None)
     inside, most = 0, 0
@@ -238,7 +238,7 @@ def test_models_that_are_none(weights: Path, tmp_path: Path) -> None:
 
 def test_the_page_names_the_classes(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
-    assert "background, cat and dog apart" in page
+    assert "distinguishes background, cat and dog" in page
     assert all(name in page for name in CLASSES)
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page

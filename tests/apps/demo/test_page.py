@@ -80,22 +80,22 @@ def tab(browser: Any, address: str) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def photo(oxford_sample: Path) -> Path:
+def image(oxford_sample: Path) -> Path:
     return sorted((oxford_sample / "images").glob("*.jpg"))[0]
 
 
-def test_drop_a_photo_and_toggle_the_layers(tab: Watched, address: str, photo: Path) -> None:
+def test_drop_an_image_and_toggle_the_layers(tab: Watched, address: str, image: Path) -> None:
     page = tab.page
     assert page.locator("#result").is_hidden()
-    tab.drop(photo)
+    tab.drop(image)
     page.locator("#mask").wait_for(state="visible")
     natural = "(image) => [image.naturalWidth, image.naturalHeight]"
-    assert page.locator("#mask").evaluate(natural) == page.locator("#photo").evaluate(natural)
-    assert min(page.locator("#photo").evaluate(natural)) > 100
+    assert page.locator("#mask").evaluate(natural) == page.locator("#image").evaluate(natural)
+    assert min(page.locator("#image").evaluate(natural)) > 100
     shares = [float(cell.removesuffix(" %")) for cell in page.locator("#shares td").all_inner_texts()]
     assert len(shares) == 3
     assert sum(shares) == pytest.approx(100, abs=0.3)
-    assert page.locator("#species").inner_text() in ("cat", "dog", "nothing but background")
+    assert page.locator("#class").inner_text() in ("cat", "dog", "nothing but background")
     assert page.locator("#size").inner_text().endswith("px")
 
     for name, label in (("confidence", "Confidence"), ("reconstruction", "Reconstruction")):
@@ -111,8 +111,8 @@ def test_drop_a_photo_and_toggle_the_layers(tab: Watched, address: str, photo: P
     assert page.locator("#confidence").evaluate("(image) => getComputedStyle(image).opacity") == "0.25"
     assert "25 %" in page.locator("#opacity-value").inner_text()
 
-    # Every layer lies exactly on the photo.
-    boxes = [page.locator(f"#{name}").bounding_box() for name in ("photo", "confidence", "reconstruction")]
+    # Every layer lies exactly on the image.
+    boxes = [page.locator(f"#{name}").bounding_box() for name in ("image", "confidence", "reconstruction")]
     for box in boxes[1:]:
         assert all(abs(box[key] - boxes[0][key]) <= 1 for key in box)
     assert tab.complaints == []
@@ -121,15 +121,15 @@ def test_drop_a_photo_and_toggle_the_layers(tab: Watched, address: str, photo: P
 
 def test_choose_a_file_then_another(tab: Watched, oxford_sample: Path) -> None:
     first, second = sorted((oxford_sample / "images").glob("*.jpg"))[:2]
-    for photo in (first, second):
-        tab.page.get_by_label("Choose a photo").last.set_input_files(photo)
+    for image in (first, second):
+        tab.page.get_by_label("Choose an image").last.set_input_files(image)
         tab.page.wait_for_function(
-            "name => document.getElementById('photo').alt.endsWith(name)", arg=photo.name
+            "name => document.getElementById('image').alt.endsWith(name)", arg=image.name
         )
     assert tab.complaints == []
 
 
-def test_what_is_no_image(tab: Watched, tmp_path: Path, photo: Path) -> None:
+def test_what_is_no_image(tab: Watched, tmp_path: Path, image: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no image")
     tab.drop(text)
@@ -141,15 +141,15 @@ def test_what_is_no_image(tab: Watched, tmp_path: Path, photo: Path) -> None:
     large.write_bytes(bytes(21 * 1024 * 1024))
     tab.page.locator("#file").set_input_files(large)
     tab.page.wait_for_function("document.getElementById('error').textContent.includes('at most 20 MB')")
-    tab.drop(photo)
+    tab.drop(image)
     tab.page.locator("#mask").wait_for(state="visible")
     assert alert.is_hidden()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1280, "dark")])
-def test_fits_the_screen(browser: Any, address: str, photo: Path, width: int, scheme: str) -> None:
+def test_fits_the_screen(browser: Any, address: str, image: Path, width: int, scheme: str) -> None:
     watched = Watched(browser, address, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    watched.drop(photo)
+    watched.drop(image)
     watched.page.locator("#mask").wait_for(state="visible")
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     ground = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -159,9 +159,9 @@ def test_fits_the_screen(browser: Any, address: str, photo: Path, width: int, sc
     watched.page.context.close()
 
 
-def test_everything_has_a_name(tab: Watched, photo: Path) -> None:
+def test_everything_has_a_name(tab: Watched, image: Path) -> None:
     """For those who do not see the page: every control and every image on it says what it is."""
-    tab.drop(photo)
+    tab.drop(image)
     tab.page.locator("#mask").wait_for(state="visible")
     unnamed = tab.page.evaluate(
         "() => [...document.querySelectorAll('input')].filter((i) => !i.labels.length).map((i) => i.id)"

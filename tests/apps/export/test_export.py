@@ -1,4 +1,4 @@
-"""Exported models give what PyTorch gives, on real photos, whatever their number and size."""
+"""Exported models give what PyTorch gives, on real images, whatever their number and size."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.transfer import build_segmenter
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import SegmenterInfo, load_autoencoder, load_unet, save_model
-from ae_pretrained.prediction.input_files import read_photo
+from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.shipped import shipped_model
-from tests.prediction.small import CLASSES, photo, save_small, small_unet
+from tests.prediction.small import CLASSES, random_image, save_small, small_unet
 
 INFO = SegmenterInfo(("background", "cat", "dög"), 64, "pad")
-# (photos, height, width); no side but the first is a multiple of the strides
+# (images, height, width); no side but the first is a multiple of the strides
 SIZES = [(1, 64, 64), (3, 50, 37), (2, 33, 129), (16, 65, 63)]
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -69,7 +69,7 @@ def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, images: Callabl
     """Both exports against PyTorch at several sizes, logits within 1e-4.
 
     ONNX is compared with PyTorch in float64: in float32 PyTorch's own group norm, which instance norm runs on, is
-    up to 6e-4 off where a photo is flat, fifty times as much as onnxruntime. TorchScript runs the same kernels.
+    up to 6e-4 off where an image is flat, fifty times as much as onnxruntime. TorchScript runs the same kernels.
     """
     exact, usual, exported, scripted = (
         _torch(model, torch.float64),
@@ -88,10 +88,11 @@ def _compare(model: UNet, proto: onnx.ModelProto, script: bytes, images: Callabl
 
 
 def _images(oxford_sample: Path, count: int, height: int, width: int) -> np.ndarray:
-    """Real photos as (count, 3, height, width) in [0, 1]."""
+    """Real images as (count, 3, height, width) in [0, 1]."""
     paths = sorted((oxford_sample / "images").glob("*.jpg"))[:count]
     images = [
-        cv2.resize(read_photo(path, ""), (width, height), interpolation=cv2.INTER_AREA) for path in paths
+        cv2.resize(read_input_image(path, ""), (width, height), interpolation=cv2.INTER_AREA)
+        for path in paths
     ]
     return np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255
 
@@ -112,11 +113,12 @@ def _exported(name: str) -> onnx.ModelProto:
 @pytest.mark.parametrize(
     "name", ["instance", "batch", "group", pytest.param("imagenet", marks=pytest.mark.slow)]
 )
-def test_exports_equal_pytorch_on_real_photos(name: str, oxford_sample: Path) -> None:
+def test_exports_equal_pytorch_on_real_images(name: str, oxford_sample: Path) -> None:
     script = to_torchscript(_network(name), INFO)
     _compare(_network(name), _exported(name), script, partial(_images, oxford_sample))
 
 
+@pytest.mark.slow
 def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
     try:
         path = shipped_model("segmenter")
@@ -175,12 +177,12 @@ def test_predict_takes_an_exported_model(tmp_path: Path) -> None:
     assert (
         main(["export", "--format", "onnx", "--model", str(weights), "--out", str(tmp_path / "m.onnx")]) == 0
     )
-    images = [photo(40, 70), photo(90, 50)]
+    images = [random_image(40, 70), random_image(90, 50)]
     both = (Segmenter.load(tmp_path / name) for name in ("m.safetensors", "m.onnx"))
     first, second = (segmenter.predict(images) for segmenter in both)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a.confidence, b.confidence, atol=1e-4)
-        assert a.species == b.species
+        assert a.class_name == b.class_name
     onnx_model = Segmenter.load(tmp_path / "m.onnx", "cpu")
     assert (onnx_model.classes, onnx_model.image_size, onnx_model.resize) == (CLASSES, 32, "pad")
 
@@ -190,11 +192,12 @@ def test_the_command(
 ) -> None:
     weights = save_small(tmp_path / "in" / "segmenter.safetensors")
     monkeypatch.chdir(tmp_path)
-    for more in (["onnx"], ["onnx", "--quantize"], ["torchscript"], ["safetensors", "--half"]):
+    # Plain ONNX: see the test above. An export takes seconds.
+    for more in (["onnx", "--quantize"], ["torchscript"], ["safetensors", "--half"]):
         assert main(["export", "--model", str(weights), "--format", *more]) == 0
     assert "segmenter_int8.onnx: 0.0 MB" in capsys.readouterr().out
     names = {path.name for path in tmp_path.iterdir()} - {"in"}
-    assert names == {"segmenter.onnx", "segmenter_int8.onnx", "segmenter.pt", "segmenter_half.safetensors"}
+    assert names == {"segmenter_int8.onnx", "segmenter.pt", "segmenter_half.safetensors"}
     half = tmp_path / "segmenter_half.safetensors"
     assert half.stat().st_size < weights.stat().st_size
     (tmp_path / "usual").touch()

@@ -51,8 +51,6 @@ def test_a_project_has_all_that_it_needs(
         ".git/HEAD",
     ):
         assert (project / name).is_file(), name
-    for script in (ROOT / "stages").glob("*.py"):
-        assert (project / "stages" / script.name).read_bytes() == script.read_bytes()
     comments = [line.partition("#")[2] for line in (ROOT / "params.yaml").read_text().splitlines()[4:]]
     assert [
         line.partition("#")[2] for line in (project / "params.yaml").read_text().splitlines()[3:]
@@ -206,7 +204,6 @@ def test_faulty_files_are_listed_or_left_out(
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(images / "masks/p09.png")
     assert init(tmp_path / "project", images) == 1
     said = capsys.readouterr().err
-    assert "images/p03" in said or "p03.png" in said
     assert "p07.png" in said
     assert "--on-error skip" in said
     assert leftovers(tmp_path) == []
@@ -214,7 +211,7 @@ def test_faulty_files_are_listed_or_left_out(
     assert load_params(tmp_path / "project/params.yaml").data.on_error == "skip"
     report = (tmp_path / "project/sanity.txt").read_text()
     assert "3 x unusable file" in report
-    assert "1 x image without mask" in report
+    assert "1 x no mask" in report
 
 
 def test_a_corrupt_image_is_found_beforehand(
@@ -317,7 +314,7 @@ def test_training_takes_about_as_many_updates_whatever_the_number(
     assert values["train_seg", "epochs"] == epochs
 
 
-def test_photos_of_other_shapes_are_padded(tmp_path: Path) -> None:
+def test_images_of_other_shapes_are_padded(tmp_path: Path) -> None:
     images = write_images(tmp_path / "my images")
     for path in (*images.glob("images/*"), *images.glob("masks/*")):
         Image.open(path).resize((64, 24), Image.Resampling.NEAREST).save(path)

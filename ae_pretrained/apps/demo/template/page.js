@@ -34,7 +34,7 @@ async function segment(file) {
     await show(found, file.name);
     at("status").textContent = "";
   } catch (error) {
-    if (request.signal.aborted) return; // another photo took its place
+    if (request.signal.aborted) return; // another image took its place
     at("status").textContent = "";
     const unreachable = error instanceof TypeError;
     showError(unreachable ? "The program does not answer; is it still running in its terminal?" : error.message);
@@ -47,19 +47,19 @@ async function segment(file) {
 }
 
 async function show(found, name) {
-  const what = found.species ?? "nothing but background";
-  at("photo").alt = `The photo ${name}`;
+  const what = found.class ?? "nothing but background";
+  at("image").alt = `The image ${name}`;
   at("mask").alt = `Classes found in ${name}: ${what}`;
   at("confidence").alt = `How certain the model is of each pixel of ${name}`;
-  at("reconstruction").alt = `${name} as the autoencoder paints it`;
-  for (const layer of ["photo", ...LAYERS]) {
+  at("reconstruction").alt = `Reconstruction of ${name} by the autoencoder`;
+  for (const layer of ["image", ...LAYERS]) {
     if (layer in found.layers) at(layer).src = found.layers[layer];
   }
-  await at("photo").decode();
-  // A tall photo is no higher than the screen; the layers take the size of the stage.
+  await at("image").decode();
+  // A tall image is no higher than the screen; the layers take the size of the stage.
   at("stage").style.maxWidth = `${(85 * found.width) / found.height}vh`;
 
-  at("species").textContent = what;
+  at("class").textContent = what;
   at("mean-confidence").textContent = percent(found.mean_confidence);
   at("size").textContent = `${found.width} × ${found.height} px`;
   at("shares").replaceChildren(...found.classes.map(row));
