@@ -31,7 +31,7 @@ PIPELINES = [
 # does to a figure runs `dvc repro --force` (CONTRIBUTING.md).
 SUPPORT = {
     *(f"{LIBRARY}/{name}.py" for name in ("__init__", "compat", "constants", "errors", "files", "hardware")),
-    *(f"{LIBRARY}/{name}.py" for name in ("memory", "provenance", "stage_runner")),
+    *(f"{LIBRARY}/{name}.py" for name in ("memory", "names", "provenance", "stage_runner")),
     f"{LIBRARY}/params",
     "stages/__init__.py",
     "studies/__init__.py",

@@ -21,7 +21,7 @@ _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hid
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says; HEIC where pillow-heif is installed.
+    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says (HEIC with pillow-heif).
 
     Transparent pixels are laid on mid-grey, 16-bit images are scaled to 8 bits (full scale to full scale), of an
     animation the first frame counts.

@@ -1,7 +1,7 @@
 """Where the first image of a JPEG file ends.
 
-Behind it phones append what they like: the video of a motion photo, a depth map, further images (MPO, gain maps). Those
-bytes hold markers by chance or of their own, so only the structure says whether the image itself is whole.
+Behind it phones append what they like: the video of a motion photo, a depth map, further images (MPO, gain maps).
+Those bytes hold markers by chance or of their own, so only the structure says whether the image itself is whole.
 """
 
 from __future__ import annotations
