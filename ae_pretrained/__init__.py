@@ -15,6 +15,7 @@ _LAZY = {
     "Prediction": "ae_pretrained.prediction.segmenter",
     "Segmenter": "ae_pretrained.prediction.segmenter",
 }
+__all__ = [*_LAZY]
 
 compat.install()
 

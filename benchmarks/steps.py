@@ -24,9 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.arrays import open_split
-from ae_pretrained.dataset.augmentation import augment
+from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import ArrayBatches, to_float
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
@@ -78,7 +77,9 @@ class Setting:
     def network(self) -> UNet:
         """The model from one seed, so that all ways train the same."""
         torch.manual_seed(0)
-        return UNet(ModelConfig.from_params(self.params.model), len(self.params.data.classes)).to(self.device)
+        return UNet(ModelConfig(**self.params.model.model_dump()), len(self.params.data.classes)).to(
+            self.device
+        )
 
 
 def synchronize(device: torch.device) -> None:
@@ -157,7 +158,7 @@ def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
 def plain(setting: Setting) -> Timing:
     """One step of a plain loop."""
     network = setting.network().train()
-    loss = SegmentationLoss(setting.params.train_seg.loss).to(setting.device)
+    loss = SegmentationLoss(**setting.params.train_seg.loss.model_dump()).to(setting.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=setting.params.train_seg.lr)
     batches = _endless(
         DataLoader(_Files(setting.files), setting.params.train_seg.batch_size, shuffle=True, drop_last=True)
@@ -201,13 +202,8 @@ def held_batch(setting: Setting) -> tuple[Tensor, Tensor]:
     rows = list(range(setting.params.train_seg.batch_size))
     images, masks = ArrayBatches(train.images, train.masks, np.arange(len(train)))[rows]
     generator = torch.Generator(setting.device).manual_seed(0)
-    return augment(
-        to_float(images.to(setting.device)),
-        masks.to(setting.device),
-        setting.params.train_seg.augmentation,
-        IGNORE_INDEX,
-        generator,
-    )
+    augment = Augmentation(**setting.params.train_seg.augmentation.model_dump())
+    return augment(to_float(images.to(setting.device)), masks.to(setting.device), generator)
 
 
 def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]) -> Callable[[], None]:
@@ -215,8 +211,9 @@ def make_step(setting: Setting, network: nn.Module, batch: tuple[Tensor, Tensor]
     params = setting.params.train_seg
     if setting.device.type == "cpu" and channels_last_pays(network, number_format(setting)):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    loss = SegmentationLoss(params.loss).to(setting.device)
-    optimizer = make_optimizer(parameter_groups(network, params.lr, 1.0, params.weight_decay), params)  # type: ignore[arg-type]
+    loss = SegmentationLoss(**params.loss.model_dump()).to(setting.device)
+    groups = parameter_groups(network, params.lr, 1.0, params.weight_decay)  # type: ignore[arg-type]
+    optimizer = make_optimizer(groups, params.optimizer, momentum=params.momentum)
     images, masks = batch
     format_ = autocast(setting)
 

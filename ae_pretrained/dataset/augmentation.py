@@ -8,12 +8,14 @@ and one resampling per image; brightness, contrast, saturation and hue one colou
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ae_pretrained.params.training_params import AugmentationParams
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.errors import PipelineError
 
 # The luma weights and colour axes of YIQ: a turn in its IQ plane changes the hue and keeps the luma.
 _RGB_TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
@@ -22,59 +24,114 @@ _MAX_BLUR_SIGMA, _MIN_BLUR_SIGMA = 1.5, 0.1
 _ERASED_SIDE = (0.15, 0.45)  # of the image's side
 
 
-def augment(
-    images: Tensor, masks: Tensor, params: AugmentationParams, ignore_index: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Draw a new version of a batch.
+@dataclass(frozen=True)
+class Augmentation:
+    """Draws a new version of a batch whenever it is called.
 
-    Args:
-        images: (N, 3, H, W) floats in [0, 1].
-        masks: (N, H, W) integers; what comes in from outside the image is ``ignore_index``.
-        params: probabilities and ranges.
-        ignore_index: mask value of pixels that count nowhere.
-        generator: source of every draw, on the device of the batch.
+    The defaults are those of fine-tuning in ``params.yaml``; ``Augmentation(flip=0.5, affine=0, jitter=0, blur=0,
+    noise=0)`` flips alone.
 
-    Returns:
-        The new images, in [0, 1], and masks, of unchanged shapes and types.
+    Attributes:
+        flip: probability of a left-right flip.
+        affine: probability of rotation, scaling and translation together.
+        rotate: largest rotation, degrees.
+        scale: the scale is drawn from [1 - scale, 1 + scale].
+        translate: largest shift as a share of the side.
+        jitter: probability of a change of colours.
+        brightness, contrast, saturation: each factor is drawn from [1 - value, 1 + value].
+        hue: largest turn of the hue, in turns.
+        blur: probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).
+        noise: probability of Gaussian noise.
+        noise_std: standard deviation of that noise, of images in [0, 1].
+        erase: probability that a random box of the image is greyed; its mask stays.
+        ignore_index: mask value of what comes in from outside the image.
+
+    Raises:
+        PipelineError: when a probability is not in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> images, masks = torch.rand(4, 3, 32, 32), torch.randint(0, 3, (4, 32, 32))
+        >>> augment = Augmentation(flip=0.5, rotate=30)
+        >>> new_images, new_masks = augment(images, masks, torch.Generator().manual_seed(0))
+        >>> new_images.shape, new_masks.shape
+        (torch.Size([4, 3, 32, 32]), torch.Size([4, 32, 32]))
     """
-    images, masks = _move(images, masks, params, ignore_index, generator)
-    images = _recolour(images, params, generator)
-    if params.blur > 0:
-        images = _blur(images, params.blur, generator)
-    if params.noise > 0:
-        chosen = _chosen(images, params.noise, generator).view(-1, 1, 1, 1)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
-        images = images + chosen * params.noise_std * noise
-    if params.erase > 0:
-        images = _erase(images, params.erase, generator)
-    return images.clamp(0.0, 1.0), masks
+
+    flip: float = 0.5
+    affine: float = 0.8
+    rotate: float = 15.0
+    scale: float = 0.25
+    translate: float = 0.1
+    jitter: float = 0.8
+    brightness: float = 0.3
+    contrast: float = 0.3
+    saturation: float = 0.3
+    hue: float = 0.03
+    blur: float = 0.1
+    noise: float = 0.1
+    noise_std: float = 0.05
+    erase: float = 0.0
+    ignore_index: int = IGNORE_INDEX
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "affine", "jitter", "blur", "noise", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise PipelineError(
+                    f"{name}: found {getattr(self, name)}, expected a probability from 0 to 1"
+                )
+
+    def __call__(
+        self, images: Tensor, masks: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw a new version of a batch.
+
+        Args:
+            images: (N, 3, H, W) floats in [0, 1].
+            masks: (N, H, W) integers.
+            generator: source of every draw, on the device of the batch; None for PyTorch's global one.
+
+        Returns:
+            The new images, in [0, 1], and masks, of unchanged shapes and types.
+        """
+        images, masks = _move(images, masks, self, generator)
+        images = _recolour(images, self, generator)
+        if self.blur > 0:
+            images = _blur(images, self.blur, generator)
+        if self.noise > 0:
+            chosen = _chosen(images, self.noise, generator).view(-1, 1, 1, 1)
+            noise = torch.randn(images.shape, generator=generator, device=images.device)
+            images = images + chosen * self.noise_std * noise
+        if self.erase > 0:
+            images = _erase(images, self.erase, generator)
+        return images.clamp(0.0, 1.0), masks
 
 
-def _uniform(images: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(images: Tensor, generator: torch.Generator | None) -> Tensor:
     """One draw per image from [0, 1)."""
     return torch.rand(len(images), generator=generator, device=images.device)
 
 
-def _symmetric(images: Tensor, width: float, generator: torch.Generator) -> Tensor:
+def _symmetric(images: Tensor, width: float, generator: torch.Generator | None) -> Tensor:
     return (2.0 * _uniform(images, generator) - 1.0) * width
 
 
-def _chosen(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _chosen(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     return (_uniform(images, generator) < probability).float()
 
 
 def _move(
-    images: Tensor, masks: Tensor, params: AugmentationParams, ignore_index: int, generator: torch.Generator
+    images: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    if params.flip == 0 and params.affine == 0:
+    if settings.flip == 0 and settings.affine == 0:
         return images, masks
-    mirror = 1.0 - 2.0 * _chosen(images, params.flip, generator)
-    moved = _chosen(images, params.affine, generator)
-    angle = moved * _symmetric(images, math.radians(params.rotate), generator)
-    zoom = 1.0 / (1.0 + moved * _symmetric(images, params.scale, generator))
+    mirror = 1.0 - 2.0 * _chosen(images, settings.flip, generator)
+    moved = _chosen(images, settings.affine, generator)
+    angle = moved * _symmetric(images, math.radians(settings.rotate), generator)
+    zoom = 1.0 / (1.0 + moved * _symmetric(images, settings.scale, generator))
     # The normalised coordinates of an image run from -1 to 1: a side is 2 long.
-    shift_x = moved * _symmetric(images, 2.0 * params.translate, generator)
-    shift_y = moved * _symmetric(images, 2.0 * params.translate, generator)
+    shift_x = moved * _symmetric(images, 2.0 * settings.translate, generator)
+    shift_y = moved * _symmetric(images, 2.0 * settings.translate, generator)
     height, width = images.shape[-2:]
     aspect = height / width
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
@@ -90,18 +147,18 @@ def _move(
     # Zeros come in from outside, so that the classes are moved up by one and "outside" becomes -1.
     shifted = masks.unsqueeze(1).float() + 1.0
     sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    sampled = torch.where(sampled == 0.0, float(ignore_index) + 1.0, sampled)
+    sampled = torch.where(sampled == 0.0, float(settings.ignore_index) + 1.0, sampled)
     return images, (sampled - 1.0).squeeze(1).to(masks.dtype)
 
 
-def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Generator) -> Tensor:
-    if params.jitter == 0:
+def _recolour(images: Tensor, settings: Augmentation, generator: torch.Generator | None) -> Tensor:
+    if settings.jitter == 0:
         return images
-    chosen = _chosen(images, params.jitter, generator)
-    brightness = 1.0 + chosen * _symmetric(images, params.brightness, generator)
-    contrast = 1.0 + chosen * _symmetric(images, params.contrast, generator)
-    saturation = 1.0 + chosen * _symmetric(images, params.saturation, generator)
-    angle = chosen * _symmetric(images, 2.0 * math.pi * params.hue, generator)
+    chosen = _chosen(images, settings.jitter, generator)
+    brightness = 1.0 + chosen * _symmetric(images, settings.brightness, generator)
+    contrast = 1.0 + chosen * _symmetric(images, settings.contrast, generator)
+    saturation = 1.0 + chosen * _symmetric(images, settings.saturation, generator)
+    angle = chosen * _symmetric(images, 2.0 * math.pi * settings.hue, generator)
     to_yiq, to_rgb = (matrix.to(images.device, non_blocking=True) for matrix in (_RGB_TO_YIQ, _YIQ_TO_RGB))
     zero = torch.zeros_like(angle)
     cos, sin = saturation * torch.cos(angle), saturation * torch.sin(angle)
@@ -119,7 +176,7 @@ def _recolour(images: Tensor, params: AugmentationParams, generator: torch.Gener
     return torch.einsum("nij,njhw->nihw", matrix, images) + offset
 
 
-def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _blur(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     """A 3x3 Gaussian; images that are not chosen get the identity kernel."""
     chosen = _chosen(images, probability, generator)
     sigma = _MIN_BLUR_SIGMA + (_MAX_BLUR_SIGMA - _MIN_BLUR_SIGMA) * _uniform(images, generator)
@@ -133,7 +190,7 @@ def _blur(images: Tensor, probability: float, generator: torch.Generator) -> Ten
     return F.conv2d(flat, kernel.view(n * c, 1, 1, 3), groups=n * c).view(n, c, h, w)
 
 
-def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _erase(images: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
     chosen = _chosen(images, probability, generator)
     low, high = _ERASED_SIDE
     height, width = images.shape[-2:]

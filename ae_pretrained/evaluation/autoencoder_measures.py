@@ -13,7 +13,8 @@ from tqdm import tqdm
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.dataset.corruption import corrupt
 from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
-from ae_pretrained.metrics.image_quality import psnr, squared_error, ssim_per_image
+from ae_pretrained.metrics.image_quality import psnr, squared_error
+from ae_pretrained.metrics.ssim import ssim_per_image
 from ae_pretrained.params.training_params import CorruptionParams
 
 
@@ -57,7 +58,9 @@ def corrupt_one_by_one(
     pairs = []
     for image, row in zip(images.cpu(), rows.tolist(), strict=True):
         state = int(np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)[0] >> 1)
-        pairs.append(corrupt(image.unsqueeze(0), params, torch.Generator().manual_seed(state)))
+        pairs.append(
+            corrupt(image.unsqueeze(0), **params.model_dump(), generator=torch.Generator().manual_seed(state))
+        )
     changed = torch.cat([mask for _, mask in pairs])
     return torch.cat([image for image, _ in pairs]).to(images.device), changed.to(images.device)
 
@@ -97,7 +100,7 @@ def measure_autoencoder(
             output = reconstruct(model, shown, compute)
             parts = (
                 *squared_error(output, images, valid),
-                ssim_per_image(output, images, valid),
+                ssim_per_image(output, images, valid, dtype=torch.float64),
                 *squared_error(output, images, valid & changed),
             )
             for column, part in zip(columns, parts, strict=True):

@@ -71,7 +71,7 @@ def finetune(
     )
     torch.manual_seed(seed)
     network = build_segmenter(
-        params.init, params.transfer, ModelConfig.from_params(model), num_classes, autoencoder
+        params.init, params.transfer, ModelConfig(**model.model_dump()), num_classes, autoencoder
     )
     static = params.loss.class_weights == "static"
     frequencies = class_frequencies(train.masks, chosen, num_classes) if static else None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
 
-from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.dataset.augmentation import augment
+from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
+from ae_pretrained.losses.cross_entropy_loss import ClassWeights, inverse_frequency_weights
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
-from ae_pretrained.metrics.confusion import dice_per_class, iou_per_class, mean_over_present
+from ae_pretrained.metrics.confusion import (
+    confusion_per_image,
+    dice_per_class,
+    iou_per_class,
+    mean_over_present,
+)
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.training_params import TrainSegParams
@@ -43,28 +48,35 @@ class SegmentationTask(TrainingTask):
             "train_seg",
         )
         self.classes = list(classes)
-        self.loss = SegmentationLoss(params.loss, class_frequencies)
-        # The loss looks at the values of the masks.
-        self.confusion = MulticlassConfusionMatrix(
-            len(self.classes), ignore_index=IGNORE_INDEX, validate_args=False
-        )
+        self.augment = Augmentation(**params.augmentation.model_dump())
+        weights = _class_weights(params.loss.class_weights, class_frequencies)
+        self.loss = SegmentationLoss(params.loss.dice, params.loss.cross_entropy, weights)
+        self._confusion: Tensor | None = None  # (C, C) int64, what this process has seen of val in this epoch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
         if self.at_half_size:
             batch = halve(*batch)
-        images, masks = augment(*batch, self.params.augmentation, IGNORE_INDEX, generator)
+        images, masks = self.augment(*batch, generator)
         return self.report(self.loss(self.network(images), masks), "train", len(images))
+
+    def on_validation_epoch_start(self) -> None:
+        self._confusion = torch.zeros(
+            len(self.classes), len(self.classes), dtype=torch.int64, device=self.device
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, masks = batch
         logits = self.network(images)
         self.report(self.loss(logits, masks), "val", len(images))
-        self.confusion.update(logits.argmax(dim=1), masks.long())
+        assert self._confusion is not None
+        self._confusion += confusion_per_image(logits.argmax(dim=1), masks, len(self.classes)).sum(dim=0)
 
     def on_validation_epoch_end(self) -> None:
-        matrix = self.confusion.compute().cpu().numpy()
-        self.confusion.reset()
+        assert self._confusion is not None
+        pooled = self.trainer.strategy.reduce(self._confusion, reduce_op="sum")  # over the processes
+        assert isinstance(pooled, Tensor)
+        matrix = pooled.cpu().numpy()
         iou, dice = iou_per_class(matrix), dice_per_class(matrix)
         values = {
             "val_mean_iou": float(mean_over_present(iou)),
@@ -74,5 +86,14 @@ class SegmentationTask(TrainingTask):
             # NaN stands for a class that neither val nor the prediction holds; curves need a number.
             values[f"val_iou_{name}"] = float(np.nan_to_num(iou[label]))
             values[f"val_dice_{name}"] = float(np.nan_to_num(dice[label]))
-        # The matrix is already summed over processes, hence no further reduction.
+        # The matrix is already summed over the processes, hence no further reduction.
         self.log_dict({key: torch.tensor(np.nan_to_num(value)) for key, value in values.items()})
+
+
+def _class_weights(kind: Literal["dynamic", "static", "none"], frequencies: Tensor | None) -> ClassWeights:
+    """The class weights of the loss: ``static`` ones come from the pixels of the training masks."""
+    if kind != "static":
+        return kind
+    if frequencies is None:
+        raise ValueError("static class weights need the class frequencies of the train set")
+    return inverse_frequency_weights(frequencies)

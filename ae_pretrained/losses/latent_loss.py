@@ -1,4 +1,4 @@
-"""Latent perceptual loss: the code of an image must say what an ImageNet network sees in it.
+"""Latent perceptual loss: the encoder's features of an image must say what an ImageNet network sees in it.
 
 The perceptual loss compares images, and its gradient reaches the encoder by way of the decoder, which can satisfy
 it from the shallow skip connections alone. This one asks the deep stages themselves (feature distillation, FitNets,
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.losses.perceptual_loss import FrozenNetworkLoss, enlarged, frozen_lite
+from ae_pretrained.losses.frozen_network_loss import FrozenNetworkLoss, enlarge_small, frozen_efficientnet
 from ae_pretrained.models.imagenet import lite_strides, smallest_side
 
 _STAGES = 2  # the deepest stages of the encoder that are asked; shallower ones hold edges, which pixels teach
@@ -36,6 +36,14 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
 
     Raises:
         PipelineError: when no stage of the encoder has a stride of the ImageNet network.
+
+    Example:
+        >>> import torch
+        >>> from ae_pretrained.models import Encoder
+        >>> encoder = Encoder((8, 16, 32, 64))
+        >>> loss = LatentPerceptualLoss(encoder.channels, encoder.strides)
+        >>> images = torch.rand(4, 3, 64, 64)
+        >>> loss(encoder(images), images).backward()
     """
 
     def __init__(self, channels: Sequence[int], strides: Sequence[int], size: int = 0) -> None:
@@ -47,10 +55,10 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
                 "give model.features more stages or set the weight to 0"
             )
         levels = [known.index(strides[stage]) for stage in stages]
-        teacher = frozen_lite(levels[-1] + 1)
+        teacher = frozen_efficientnet(levels[-1] + 1)
         super().__init__(teacher)
         self.stages, self.levels = stages, levels
-        self.smallest = max(size, smallest_side(levels[-1] + 1))
+        self.side = max(size, smallest_side(levels[-1] + 1))
         self.maps = nn.ModuleList(
             nn.Conv2d(channels[stage], teacher.channels[level], 1)
             for stage, level in zip(stages, levels, strict=True)
@@ -65,7 +73,7 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
             valid: (N, 1, H, W) booleans, False on padding; a position counts by its share of valid pixels.
         """
         with torch.no_grad():
-            wanted = self.network(enlarged(images, self.smallest))
+            wanted = self.network(enlarge_small(images, self.side))
         # Without padding both ways say the same. To ask whether there is any, one would wait for a GPU at every step.
         padded = valid is not None and (valid.device.type != "cpu" or not bool(valid.all()))
         losses = []

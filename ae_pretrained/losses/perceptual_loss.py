@@ -6,15 +6,20 @@ implementation compared by mistake, measure nothing of the kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.imagenet import EfficientNetLiteEncoder, smallest_side
+from ae_pretrained.errors import PipelineError, check_choice
+from ae_pretrained.losses.frozen_network_loss import (
+    FrozenNetworkLoss,
+    enlarge_small,
+    frozen,
+    frozen_efficientnet,
+)
+from ae_pretrained.models.imagenet import smallest_side
 
 PerceptualNetwork = Literal["efficientnet_lite0", "vgg16"]
 _VGG_LAYERS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
@@ -55,54 +60,6 @@ class _VGG16Features(nn.Module):
         return features
 
 
-def frozen_lite(levels: int) -> EfficientNetLiteEncoder:
-    """The first ``levels`` resolutions of EfficientNet-Lite0 with its ImageNet weights, for comparing features."""
-    encoder = EfficientNetLiteEncoder(levels).eval()
-    encoder.load_imagenet_weights()
-    # Folded and with channels last it takes a third less time on a CPU (98 ms to 64 ms at 64 px, batch 32,
-    # bf16, one core).
-    encoder.fold_norms()
-    return _frozen(encoder)
-
-
-def _frozen(network: nn.Module) -> Any:
-    network.eval().requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def enlarged(images: Tensor, smallest: int) -> Tensor:
-    """Images (N, C, H, W), enlarged to a shorter side of ``smallest`` px if they are below it."""
-    height, width = images.shape[-2:]
-    if min(height, width) < smallest:
-        scale = smallest / min(height, width)
-        size = (round(height * scale), round(width * scale))
-        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
-    return images.contiguous(memory_format=torch.channels_last)
-
-
-class FrozenNetworkLoss(nn.Module):
-    """A loss that looks through a frozen network.
-
-    The network is no submodule: neither its weights nor its buffers are parameters of whatever holds this loss,
-    or part of its state and checkpoints. It follows to devices and formats nevertheless.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self._held = (network,)
-
-    @property
-    def network(self) -> nn.Module:
-        """The frozen network, in evaluation mode."""
-        return self._held[0]
-
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FrozenNetworkLoss:
-        """What ``to``, ``cuda``, ``double`` and so on come down to."""
-        self.network._apply(fn, recurse)
-        super()._apply(fn, recurse)
-        return self
-
-
 class PerceptualLoss(FrozenNetworkLoss):
     """Mean squared difference of the features of a frozen ImageNet network, averaged over its levels.
 
@@ -116,14 +73,26 @@ class PerceptualLoss(FrozenNetworkLoss):
         size: images whose shorter side is below this many px are enlarged to it first. ImageNet networks learnt on
             224 px: of 64 px images their deep maps say little (which of cat and dog, read off linearly: 0.80 right
             at 64 px, 0.89 enlarged to 128 px, 0.93 to 192 px, on Oxford-IIIT Pet).
+
+    Raises:
+        PipelineError: for another network, or when the weights of ``vgg16`` cannot be downloaded.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(2, 3, 32, 32)
+        >>> loss = PerceptualLoss(levels=2)
+        >>> bool(loss(images, images) < loss(images.flip(-1), images))
+        True
     """
 
     def __init__(
         self, network: PerceptualNetwork = "efficientnet_lite0", levels: int = 3, size: int = 0
     ) -> None:
+        check_choice("network", network, get_args(PerceptualNetwork))
         lite = network == "efficientnet_lite0"
-        super().__init__(frozen_lite(levels) if lite else _frozen(_VGG16Features()))
-        self.smallest, self.relative = max(smallest_side(levels) if lite else 16, size), lite
+        super().__init__(frozen_efficientnet(levels) if lite else frozen(_VGG16Features()))
+        self.side = max(smallest_side(levels) if lite else 16, size)
+        self.relative = lite
 
     def forward(self, output: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
         """A scalar of at least 0.
@@ -136,8 +105,8 @@ class PerceptualLoss(FrozenNetworkLoss):
         if valid is not None:
             output = torch.where(valid, output, target.to(output.dtype))
         with torch.no_grad():
-            wanted = self.network(enlarged(target, self.smallest))
-        found = self.network(enlarged(output, self.smallest))
+            wanted = self.network(enlarge_small(target, self.side))
+        found = self.network(enlarge_small(output, self.side))
         losses = []
         for a, b in zip(found, wanted, strict=True):
             if b.dtype != torch.float64:

@@ -34,9 +34,20 @@ class Reliability:
 
 
 class CalibrationHistogram:
-    """Running sums per bin of confidence; memory does not grow with the number of pixels."""
+    """Running sums per bin of confidence; memory does not grow with the number of pixels.
 
-    def __init__(self, bins: int) -> None:
+    Args:
+        bins: number of equal bins over (0, 1].
+
+    Example:
+        >>> import torch
+        >>> histogram = CalibrationHistogram(bins=10)
+        >>> histogram.update(torch.full((4,), 0.75), torch.tensor([True, True, False, False]))
+        >>> histogram.result().expected_error
+        0.25
+    """
+
+    def __init__(self, bins: int = 15) -> None:
         self.bins = bins
         self.sums = np.zeros((3, bins), dtype=np.float64)  # pixels, confidence, right pixels
 

@@ -24,36 +24,61 @@ from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
 
 
-def confusion_per_image(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+def confusion_per_image(
+    prediction: Tensor, truth: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX
+) -> Tensor:
     """Count pixels by truth and prediction, image by image.
 
     Args:
         prediction: (N, H, W) integer class of every pixel, in [0, num_classes).
-        truth: (N, H, W) integer class mask; 255 is not counted.
+        truth: (N, H, W) integer class mask; ``ignore_index`` is not counted.
         num_classes: C, the background included.
+        ignore_index: mask value of pixels that count nowhere.
 
     Returns:
         (N, C, C) int64, truth in rows, on the device of the arguments.
 
     Raises:
-        PipelineError: when a mask holds a value that is neither a class nor 255.
+        PipelineError: when a mask holds a value that is neither a class nor ``ignore_index``.
+        ValueError: when the shapes differ, or a labelled pixel is predicted as no class.
+
+    Example:
+        >>> import torch
+        >>> truth = torch.tensor([[[0, 0, 1], [1, 1, 255]]])
+        >>> confusion_per_image(torch.tensor([[[0, 1, 1], [1, 1, 0]]]), truth, num_classes=2)
+        tensor([[[1, 1],
+                 [0, 3]]])
     """
     if prediction.shape != truth.shape:
         raise ValueError(
             f"prediction {tuple(prediction.shape)} and truth {tuple(truth.shape)} differ in shape"
         )
     count = prediction.shape[0]
-    valid = truth != IGNORE_INDEX
-    labels = truth[valid].long()
-    if labels.numel() and int(labels.max()) >= num_classes:
+    valid = truth != ignore_index
+    labels, found = truth[valid].long(), prediction[valid].long()
+    wrong = _beyond(labels, num_classes)
+    if wrong is not None:
         raise PipelineError(
-            f"masks hold the value {int(labels.max())}, but there are {num_classes} classes (0 to "
-            f"{num_classes - 1}) and {IGNORE_INDEX} for ignored; check data.classes and run prepare again"
+            f"masks hold the value {wrong}, but there are {num_classes} classes (0 to "
+            f"{num_classes - 1}) and {ignore_index} for ignored; check data.classes and run prepare again"
+        )
+    wrong = _beyond(found, num_classes)
+    if wrong is not None:
+        raise ValueError(
+            f"a prediction of {wrong}, but there are {num_classes} classes (0 to {num_classes - 1})"
         )
     image = torch.arange(count, device=truth.device).view(-1, 1, 1).expand_as(truth)[valid]
-    cell = (image * num_classes + labels) * num_classes + prediction[valid].long()
+    cell = (image * num_classes + labels) * num_classes + found
     counts = torch.bincount(cell, minlength=count * num_classes**2)
     return counts.view(count, num_classes, num_classes)
+
+
+def _beyond(values: Tensor, num_classes: int) -> int | None:
+    """A value that is no class, if there is one."""
+    if not values.numel():
+        return None
+    low, high = (int(end) for end in values.aminmax())
+    return low if low < 0 else high if high >= num_classes else None
 
 
 def _parts(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,6 +98,11 @@ def class_counts(confusion: np.ndarray) -> np.ndarray:
 
     All that the scores of a class are made of, in 3 C numbers instead of C^2. Sums over images may be taken
     before or after.
+
+    Example:
+        >>> import numpy as np
+        >>> class_counts(np.array([[1, 1], [0, 3]])).tolist()
+        [[1, 3], [2, 3], [1, 4]]
     """
     return np.stack(_parts(confusion), axis=-2)
 
@@ -84,12 +114,24 @@ def iou_from_counts(counts: np.ndarray) -> np.ndarray:
 
 
 def iou_per_class(confusion: np.ndarray) -> np.ndarray:
-    """(..., C, C) counts to (..., C) IoU in [0, 1]; NaN where a class is in neither truth nor prediction."""
+    """(..., C, C) counts to (..., C) IoU in [0, 1]; NaN where a class is in neither truth nor prediction.
+
+    Example:
+        >>> import numpy as np
+        >>> iou_per_class(np.array([[1, 1], [0, 3]]))
+        array([0.5 , 0.75])
+    """
     return iou_from_counts(class_counts(confusion))
 
 
 def dice_per_class(confusion: np.ndarray) -> np.ndarray:
-    """(..., C, C) counts to (..., C) Dice in [0, 1]; NaN where a class is in neither truth nor prediction."""
+    """(..., C, C) counts to (..., C) Dice in [0, 1]; NaN where a class is in neither truth nor prediction.
+
+    Example:
+        >>> import numpy as np
+        >>> dice_per_class(np.array([[2, 2], [0, 3]])).round(3)
+        array([0.667, 0.75 ])
+    """
     hits, truth, predicted = _parts(confusion)
     return _divide(2 * hits, truth + predicted, np.nan)
 
@@ -146,6 +188,12 @@ def scores_from_confusion(pooled: np.ndarray, classes: Sequence[str]) -> dict[st
         ``pixel_accuracy``, ``mean_iou``, ``mean_dice``, ``mean_foreground_dice``, ``absent_classes`` (names
         of the classes in neither truth nor prediction) and for every class name a dict of ``dice``, ``iou``,
         ``precision``, ``recall``. The scores of an absent class, and means over nothing, are NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> scores = scores_from_confusion(np.array([[1, 1], [0, 3]]), ["background", "leaf"])
+        >>> scores["mean_iou"], scores["leaf"]["iou"], scores["pixel_accuracy"]
+        (0.625, 0.75, 0.8)
     """
     scores = {
         "dice": dice_per_class(pooled),

@@ -13,7 +13,7 @@ _CHUNK = 64  # resamplings at a time: bounds the memory for the image counts
 
 
 def mean_iou_interval(
-    confusion: np.ndarray, samples: int, seed: int, level: float = 0.95
+    confusion: np.ndarray, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
     """Interval of the mean IoU of the pooled confusion matrix, over the choice of images.
 
@@ -25,12 +25,19 @@ def mean_iou_interval(
 
     Returns:
         Lower and upper end, in [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> confusion = np.array([[[9, 1], [0, 6]], [[5, 3], [2, 6]], [[8, 0], [1, 7]]])
+        >>> low, high = mean_iou_interval(confusion)
+        >>> 0.5 < low < high < 0.9
+        True
     """
     return _ends(_resampled([class_counts(confusion)], samples, seed)[:, 0], level)
 
 
 def mean_iou_difference(
-    before: np.ndarray, after: np.ndarray, samples: int, seed: int, level: float = 0.95
+    before: np.ndarray, after: np.ndarray, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
     """Interval of the difference of two mean IoUs on the same images, ``after`` minus ``before``.
 
@@ -48,6 +55,14 @@ def mean_iou_difference(
 
     Returns:
         Lower and upper end, in [-1, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> confusion = np.array([[[9, 1], [0, 6]], [[5, 3], [2, 6]], [[8, 0], [1, 7]]])
+        >>> better = confusion + 4 * np.eye(2, dtype=int)
+        >>> low, high = mean_iou_difference(class_counts(confusion), class_counts(better))
+        >>> 0 < low < high < 0.2
+        True
     """
     if before.shape != after.shape:
         raise ValueError(f"counts of shape {before.shape} and {after.shape}: not the same images and classes")

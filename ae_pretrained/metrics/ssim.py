@@ -47,6 +47,13 @@ def _window_means(x: Tensor) -> Tensor:
     return _column_means(_column_means(x).transpose(-1, -2)).transpose(-1, -2)
 
 
+def _check_size(x: Tensor) -> None:
+    if min(x.shape[-2:]) < WINDOW:
+        raise PipelineError(
+            f"SSIM needs images of at least {WINDOW} x {WINDOW} px, found {x.shape[-1]} x {x.shape[-2]}"
+        )
+
+
 def ssim_map(x: Tensor, y: Tensor) -> Tensor:
     """SSIM of every window.
 
@@ -59,10 +66,7 @@ def ssim_map(x: Tensor, y: Tensor) -> Tensor:
     Raises:
         PipelineError: when the images are smaller than the window.
     """
-    if min(x.shape[-2:]) < WINDOW:
-        raise PipelineError(
-            f"SSIM needs images of at least {WINDOW} x {WINDOW} px, found {x.shape[-1]} x {x.shape[-2]}"
-        )
+    _check_size(x)
     # Differences of squares lose all their digits in bf16.
     with torch.autocast(x.device.type, enabled=False):
         x = x if x.dtype == torch.float64 else x.float()
@@ -77,26 +81,65 @@ def ssim_map(x: Tensor, y: Tensor) -> Tensor:
         return above / below
 
 
-def image_ssim(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean SSIM of each image over its windows.
+def ssim_per_image(
+    x: Tensor,
+    y: Tensor,
+    valid: Tensor | None = None,
+    *,
+    empty: float = float("nan"),
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Mean SSIM of each image over the windows that lie wholly inside ``valid``.
+
+    For a rectangle of valid pixels that is the SSIM of the cropped images. An image is *empty* when it holds no such
+    window: it is smaller than the window, or padding leaves no room for one.
 
     Args:
         x, y: (N, C, H, W) in [0, 1].
-        valid: (N, 1, H, W) booleans; windows that touch an invalid pixel (padding) do not count.
+        valid: (N, 1, H, W) booleans, False on padding; None counts every window.
+        empty: value of an empty image. NaN marks it, for whoever averages over images, to be left out; a loss takes
+            1, as where nothing is compared nothing differs.
+        dtype: number format in which the mean is taken; None for that of the images, float32 at least.
 
     Returns:
-        (N,); 1 where no window counts, as there is nothing to differ.
+        (N,) in [-1, 1], or ``empty``.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(2, 3, 32, 32)
+        >>> valid = torch.ones(2, 1, 32, 32, dtype=torch.bool)
+        >>> valid[1, :, 8:] = False  # leaves 8 of 32 rows, fewer than a window has
+        >>> ssim_per_image(images, images, valid)
+        tensor([1., nan])
     """
-    values = ssim_map(x, y).mean(dim=1)
+    if min(x.shape[-2:]) < WINDOW:
+        return torch.full((len(x),), empty, dtype=dtype or torch.float32, device=x.device)
+    values = ssim_map(x, y)
+    values = values.to(dtype or values.dtype).mean(dim=1)
     if valid is None:
         return values.mean(dim=(1, 2))
     outside = F.max_pool2d((~valid).to(values.dtype), WINDOW, stride=1).squeeze(1)
     weight = 1.0 - outside
     total = weight.sum(dim=(1, 2))
     mean = (values * weight).sum(dim=(1, 2)) / total.clamp(min=1.0)
-    return torch.where(total > 0, mean, torch.ones_like(mean))
+    return torch.where(total > 0, mean, empty)
 
 
 def ssim(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean of :func:`image_ssim` over the batch, a scalar."""
-    return image_ssim(x, y, valid).mean()
+    """Mean SSIM of a batch, differentiable: a scalar in [-1, 1]. An image of padding alone counts as 1.
+
+    Args:
+        x, y: (N, C, H, W) in [0, 1].
+        valid: (N, 1, H, W) booleans, False on padding, which counts nowhere.
+
+    Raises:
+        PipelineError: for images smaller than the window, in which there is nothing to learn from.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(2, 3, 32, 32)
+        >>> ssim(images, images)
+        tensor(1.)
+    """
+    _check_size(x)
+    return ssim_per_image(x, y, valid, empty=1.0).mean()

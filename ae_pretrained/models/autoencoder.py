@@ -37,15 +37,24 @@ class Autoencoder(nn.Module):
     skips are all open.
 
     Args:
-        config: the architecture; its encoder is ``convolutional``.
+        config: the architecture; its encoder is ``convolutional``. None for ``ModelConfig()``.
         skips: ``full``, ``none``, or how many of the top levels (highest resolutions) are dropped.
 
     Raises:
         PipelineError: when there are fewer skip connections than ``skips`` drops.
+
+    Example:
+        >>> import torch
+        >>> model = Autoencoder(skips=2).eval()
+        >>> model(torch.rand(1, 3, 64, 64)).shape
+        torch.Size([1, 3, 64, 64])
+        >>> [features.shape[1] for features in model.encoder(torch.rand(1, 3, 64, 64))]
+        [16, 32, 64, 128, 256, 256]
     """
 
-    def __init__(self, config: ModelConfig, skips: Skips = "full") -> None:
+    def __init__(self, config: ModelConfig | None = None, skips: Skips = "full") -> None:
         super().__init__()
+        config = config or ModelConfig()
         self.config, self.skips = config, skips
         self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)
         self.decoder = Decoder(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.params.model_params import ModelParams
 
 Norm = Literal["instance", "batch", "group"]
 EncoderKind = Literal["convolutional", "efficientnet_lite0"]
@@ -17,34 +17,38 @@ class ModelConfig:
     """What it takes to build a network of the same shape.
 
     Attributes:
-        features: channels per encoder stage.
-        encoder_dropout: spatial dropout per encoder stage.
-        decoder_dropout: spatial dropout per decoder stage, deepest first.
+        features: channels per encoder stage; each stage after the first halves the size.
+        encoder_dropout: spatial dropout per encoder stage, or one rate for all.
+        decoder_dropout: spatial dropout per decoder stage, deepest first, one fewer than encoder stages; or one rate.
         norm: normalisation layer.
         encoder: which encoder; ``features`` and ``encoder_dropout`` are those of ``convolutional``.
+
+    Raises:
+        PipelineError: when there are fewer than two stages, or dropout rates for another number of stages.
+
+    Example:
+        >>> ModelConfig(features=(8, 16, 32), decoder_dropout=0.1).decoder_dropout
+        (0.1, 0.1)
     """
 
-    features: tuple[int, ...]
-    encoder_dropout: tuple[float, ...]
-    decoder_dropout: tuple[float, ...]
+    features: tuple[int, ...] = (16, 32, 64, 128, 256, 256)
+    encoder_dropout: float | tuple[float, ...] = 0.0
+    decoder_dropout: float | tuple[float, ...] = 0.0
     norm: Norm = "instance"
     encoder: EncoderKind = "convolutional"
 
     def __post_init__(self) -> None:
         stages = len(self.features)
+        if stages < 2:
+            raise PipelineError(
+                f"features: found {list(self.features)}, expected the channels of two stages or more"
+            )
+        object.__setattr__(self, "features", tuple(self.features))
         for key, expected in (("encoder_dropout", stages), ("decoder_dropout", stages - 1)):
-            found = len(getattr(self, key))
-            if found != expected:
-                raise PipelineError(f"{key}: {stages} features need {expected} values, found {found}")
-
-    @classmethod
-    def from_params(cls, params: ModelParams) -> ModelConfig:
-        return cls(
-            tuple(params.features),
-            tuple(params.encoder_dropout),
-            tuple(params.decoder_dropout),
-            params.norm,
-        )
+            rates = dropout_rates(getattr(self, key), expected)
+            if len(rates) != expected:
+                raise PipelineError(f"{key}: {stages} features need {expected} values, found {len(rates)}")
+            object.__setattr__(self, key, rates)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for the header of a weights file."""
@@ -55,3 +59,8 @@ class ModelConfig:
         """The reverse of :meth:`to_dict`, after a way through JSON."""
         lists = {key: tuple(values[key]) for key in ("features", "encoder_dropout", "decoder_dropout")}
         return cls(**{**values, **lists})
+
+
+def dropout_rates(dropout: float | Sequence[float], stages: int) -> tuple[float, ...]:
+    """One rate per stage: those that are given, or the same for all."""
+    return (float(dropout),) * stages if isinstance(dropout, float | int) else tuple(dropout)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ae_pretrained.models.config import Norm
+from ae_pretrained.models.config import Norm, dropout_rates
 from ae_pretrained.models.layers import Stage
 
 
@@ -48,18 +48,32 @@ class Decoder(nn.Module):
     Args:
         channels: channels of the encoder's feature maps, shallow to deep.
         strides: their strides.
-        dropout: spatial dropout per level, deepest first; a decoder of more levels repeats the last value.
+        dropout: spatial dropout per level, deepest first, or one rate for all; a decoder of more levels repeats the
+            last value.
         norm: normalisation layer.
 
     Attributes:
         out_channels: channels of the output.
+
+    Example:
+        >>> import torch
+        >>> from ae_pretrained.models import Encoder
+        >>> encoder = Encoder((8, 16, 32))
+        >>> decoder = Decoder(encoder.channels, encoder.strides)
+        >>> decoder(encoder(torch.rand(1, 3, 64, 48)), (64, 48)).shape
+        torch.Size([1, 8, 64, 48])
     """
 
     def __init__(
-        self, channels: Sequence[int], strides: Sequence[int], dropout: Sequence[float], norm: Norm
+        self,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        dropout: float | Sequence[float] = 0.0,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__()
-        rates = [*dropout, *[dropout[-1]] * len(channels)]
+        given = dropout_rates(dropout, len(channels))
+        rates = [*given, *[given[-1]] * len(channels)]
         deep_first = list(channels)[::-1]
         self.stages = nn.ModuleList(
             Stage(deep_first[level] + deep_first[level + 1], deep_first[level + 1], norm, rates[level])

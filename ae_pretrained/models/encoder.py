@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.config import Norm
+from ae_pretrained.models.config import Norm, dropout_rates
 from ae_pretrained.models.layers import Stage
 
 
@@ -20,24 +20,39 @@ class Encoder(nn.Module):
 
     Args:
         features: channels per stage, shallow to deep.
-        dropout: spatial dropout per stage.
+        dropout: spatial dropout per stage, or one rate for all.
         norm: ``instance``, ``batch`` or ``group``.
         in_channels: channels of the image.
 
     Attributes:
         channels: channels of every feature map, shallow to deep; decoders read them.
         strides: how many input pixels one pixel of every feature map stands for.
+
+    Example:
+        >>> import torch
+        >>> encoder = Encoder((8, 16, 32))
+        >>> [tuple(features.shape) for features in encoder(torch.rand(1, 3, 64, 48))]
+        [(1, 8, 64, 48), (1, 16, 32, 24), (1, 32, 16, 12)]
     """
 
     def __init__(
-        self, features: Sequence[int], dropout: Sequence[float], norm: Norm, in_channels: int = 3
+        self,
+        features: Sequence[int],
+        dropout: float | Sequence[float] = 0.0,
+        norm: Norm = "instance",
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
+        rates = dropout_rates(dropout, len(features))
+        if len(rates) != len(features):
+            raise PipelineError(
+                f"dropout: {len(features)} stages need {len(features)} values, found {len(rates)}"
+            )
         self.channels = tuple(features)
         self.strides = tuple(2**level for level in range(len(features)))
         inputs = [in_channels, *features[:-1]]
         self.stages = nn.ModuleList(
-            Stage(inputs[level], features[level], norm, dropout[level], stride=1 if level == 0 else 2)
+            Stage(inputs[level], features[level], norm, rates[level], stride=1 if level == 0 else 2)
             for level in range(len(features))
         )
 

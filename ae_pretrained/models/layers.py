@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ae_pretrained.errors import check_choice
 from ae_pretrained.models.config import Norm
 
 NEGATIVE_SLOPE = 0.01
@@ -36,6 +39,7 @@ class InstanceNorm(nn.Module):
 
 def make_norm(kind: Norm, channels: int) -> nn.Module:
     """An affine normalisation layer; groups are the largest number up to 8 that divides the channels."""
+    check_choice("norm", kind, get_args(Norm))
     if kind == "instance":
         return InstanceNorm(channels)
     if kind == "batch":

@@ -1,13 +1,14 @@
-"""From a pretrained encoder to a segmenter: what is carried over, what is frozen, how fast the rest moves."""
+"""From a pretrained encoder to a segmenter: what is carried over, what is frozen, the learning rate of each part."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import nn
 
+from ae_pretrained.errors import check_choice
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
@@ -19,7 +20,11 @@ Transfer = Literal["encoder", "encoder_decoder"]
 
 
 def build_segmenter(
-    init: Init, transfer: Transfer, config: ModelConfig, num_classes: int, autoencoder: Path | None = None
+    init: Init = "scratch",
+    transfer: Transfer = "encoder",
+    config: ModelConfig | None = None,
+    num_classes: int = 3,
+    autoencoder: Path | None = None,
 ) -> UNet:
     """A U-Net with the weights to start from.
 
@@ -27,13 +32,25 @@ def build_segmenter(
         init: ``scratch``; ``autoencoder``; ``random_frozen``, which starts like ``scratch`` (freezing it is
             the training's matter); ``imagenet``, an EfficientNet-Lite0 encoder with its published weights.
         transfer: what ``autoencoder`` carries over: the encoder, or the decoder too. The head is always new.
-        config: the architecture; ``imagenet`` replaces its encoder.
+        config: the architecture, None for ``ModelConfig()``; ``imagenet`` replaces its encoder.
         num_classes: channels of the logits.
         autoencoder: weights file of the pretrained autoencoder.
 
     Raises:
         WeightsError: when the autoencoder's architecture is another than ``config``.
+
+    Example:
+        >>> from ae_pretrained.models import load_autoencoder
+        >>> from ae_pretrained.prediction import shipped_model
+        >>> path = shipped_model("autoencoder")
+        >>> config = load_autoencoder(path).config
+        >>> model = build_segmenter("autoencoder", "encoder_decoder", config, num_classes=5, autoencoder=path)
+        >>> model.head.out_channels
+        5
     """
+    check_choice("init", init, get_args(Init))
+    check_choice("transfer", transfer, get_args(Transfer))
+    config = config or ModelConfig()
     if init == "imagenet":
         model = UNet(dataclasses.replace(config, encoder="efficientnet_lite0"), num_classes)
         assert isinstance(model.encoder, EfficientNetLiteEncoder)
@@ -65,7 +82,16 @@ def _carry_over(model: UNet, path: Path, transfer: Transfer) -> None:
 
 
 def freeze_encoder(model: UNet) -> None:
-    """Stop the encoder's weights, norm statistics and dropout, until :func:`thaw_encoder`."""
+    """Stop the encoder's weights, norm statistics and dropout, until :func:`thaw_encoder`.
+
+    Example:
+        >>> from ae_pretrained.models import UNet
+        >>> model = UNet(num_classes=2)
+        >>> freeze_encoder(model)
+        >>> any(parameter.requires_grad for parameter in model.encoder.parameters())
+        False
+        >>> thaw_encoder(model)
+    """
     model.encoder_frozen = True
     model.encoder.requires_grad_(False)
     # Optimisers step along a gradient that is left over, whatever requires_grad says.
@@ -74,7 +100,7 @@ def freeze_encoder(model: UNet) -> None:
 
 
 def thaw_encoder(model: UNet) -> None:
-    """Let the encoder take part in training again."""
+    """Let the encoder take part in training again; see :func:`freeze_encoder` for an example."""
     model.encoder_frozen = False
     model.encoder.requires_grad_(True)
     model.encoder.train(model.training)
@@ -86,14 +112,26 @@ def is_frozen(model: UNet) -> bool:
 
 
 def parameter_groups(
-    model: Autoencoder | UNet, lr: float, encoder_lr_scale: float, weight_decay: float
+    model: Autoencoder | UNet, lr: float, encoder_lr_scale: float = 1.0, weight_decay: float = 0.0
 ) -> list[dict[str, Any]]:
     """Optimiser groups: encoder and rest, each split into what decays and what does not.
 
     Norm weights and biases are not decayed: pulling them to zero regularises nothing.
 
+    Args:
+        model: what is trained.
+        lr: learning rate of decoder and head.
+        encoder_lr_scale: that of the encoder, relative to ``lr``.
+        weight_decay: of every weight of more than one dimension.
+
     Returns:
         Dictionaries with ``params``, ``lr``, ``weight_decay`` and ``name``; none is empty.
+
+    Example:
+        >>> from ae_pretrained.models import UNet
+        >>> groups = parameter_groups(UNet(num_classes=3), lr=1e-3, encoder_lr_scale=0.1)
+        >>> [group["name"] for group in groups]
+        ['encoder', 'encoder_norm', 'decoder', 'decoder_norm']
     """
     rest = nn.ModuleList([model.decoder, model.head])
     groups = []

@@ -15,14 +15,21 @@ class UNet(nn.Module):
     """A U-Net (Ronneberger et al., arXiv 1505.04597) over a shared encoder.
 
     Args:
-        config: the architecture.
-        num_classes: channels of the logits.
+        config: the architecture. None for ``ModelConfig()``.
+        num_classes: channels of the logits, the background included.
+
+    Example:
+        >>> import torch
+        >>> model = UNet(num_classes=4).eval()
+        >>> model(torch.rand(1, 3, 64, 48)).shape
+        torch.Size([1, 4, 64, 48])
     """
 
     encoder: Encoder | EfficientNetLiteEncoder
 
-    def __init__(self, config: ModelConfig, num_classes: int) -> None:
+    def __init__(self, config: ModelConfig | None = None, num_classes: int = 3) -> None:
         super().__init__()
+        config = config or ModelConfig()
         self.config, self.num_classes = config, num_classes
         if config.encoder == "convolutional":
             self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)

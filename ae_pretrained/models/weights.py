@@ -39,6 +39,8 @@ class SegmenterInfo:
         classes: class names by mask value, background first.
         image_size: side of the square images that it was trained on, px.
         resize: how images were brought to that size, ``stretch`` or ``pad``.
+
+    See :func:`save_model` for an example.
     """
 
     classes: tuple[str, ...]
@@ -59,6 +61,15 @@ def save_model(
         path: file to write, under a temporary name first.
         info: classes and size of a segmenter.
         dtype: number format of floating-point weights on disk; half precision for shipping.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from ae_pretrained.models import UNet
+        >>> path = Path(mkdtemp()) / "segmenter.safetensors"
+        >>> save_model(UNet(num_classes=2), path, SegmenterInfo(("background", "leaf"), 64, "pad"))
+        >>> load_unet(path)[1].classes
+        ('background', 'leaf')
     """
     header: dict[str, Any] = {"format": _FORMAT, "config": model.config.to_dict()}
     if isinstance(model, Autoencoder):
@@ -178,6 +189,11 @@ def load_autoencoder(path: Path) -> Autoencoder:
 
     Raises:
         WeightsError: see :func:`read_weights` and :func:`load_strictly`.
+
+    Example:
+        >>> from ae_pretrained.prediction import shipped_model
+        >>> load_autoencoder(shipped_model("autoencoder")).skips
+        2
     """
     tensors, header = read_weights(path, "autoencoder")
     model = Autoencoder(read_config(header, path), header["skips"])
@@ -190,6 +206,12 @@ def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
 
     Raises:
         WeightsError: see :func:`read_weights` and :func:`load_strictly`.
+
+    Example:
+        >>> from ae_pretrained.prediction import shipped_model
+        >>> model, info = load_unet(shipped_model("segmenter"))
+        >>> info.classes
+        ('background', 'cat', 'dog')
     """
     tensors, header = read_weights(path, "segmenter")
     info = SegmenterInfo(tuple(header["classes"]), header["image_size"], header["resize"])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.dataset.augmentation import augment
+from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
 from ae_pretrained.dataset.corruption import corrupt
 from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
@@ -31,9 +31,11 @@ class AutoencoderTask(TrainingTask):
 
     def __init__(self, network: Autoencoder, params: TrainAEParams, seed: int) -> None:
         super().__init__(network, params, seed, self._parameter_groups, "train_ae")
-        self.task = params
-        self.loss = ReconstructionLoss(params.loss)
+        self.augment = Augmentation(**params.augmentation.model_dump())
+        self.corruption = params.corruption.model_dump()
+        self.loss = ReconstructionLoss(**params.loss.model_dump(exclude={"latent"}))
         self.latent: LatentPerceptualLoss | None = None
+        self.latent_weight = params.loss.latent
         if params.loss.latent > 0:
             encoder = network.encoder
             self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, params.loss.perceptual_size)
@@ -52,19 +54,19 @@ class AutoencoderTask(TrainingTask):
         if half_size:
             images, padding = halve(images, padding)
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
-        seen, changed = corrupt(images, self.task.corruption, generator)
+        seen, changed = corrupt(images, **self.corruption, generator=generator)
         features = self.network.encoder(seen)
         output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
         losses = self.loss(output, images, valid, changed)
         if self.latent is not None:
             # The ImageNet network may look at every pixel there is.
             losses["latent"] = self.latent(features, original, valid)
-            losses["total"] = losses["total"] + self.task.loss.latent * losses["latent"]
+            losses["total"] = losses["total"] + self.latent_weight * losses["latent"]
         return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
-        images, padding = augment(*batch, self.params.augmentation, IGNORE_INDEX, generator)
+        images, padding = self.augment(*batch, generator)
         losses = self._losses(images, padding, generator, half_size=self.at_half_size)
         return self.report(losses, "train", len(images))
 

@@ -64,7 +64,7 @@ def pretrain(
         [processed / IMAGES, processed / INDEX],
     )
     torch.manual_seed(seed)
-    network = Autoencoder(ModelConfig.from_params(model), params.skips)
+    network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)
     result = fit(
         AutoencoderTask(network, params, seed),
         _batches(train),

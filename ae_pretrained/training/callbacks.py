@@ -54,11 +54,18 @@ class Patience(EarlyStopping):
 
 
 class MovingAverage(L.Callback):
-    """An exponential moving average of the weights, which takes their place during validation.
+    """An exponential moving average of the network's weights, which takes their place during validation.
 
-    Stands last in the list of callbacks, so that the others meet the averaged weights at the end of
+    Stands after :class:`BestWeights` in the list of callbacks, which thus meets the averaged weights at the end of
     validation.
     """
+
+    # Lightning's EMAWeightAveraging (2.6) resumes to the byte too, but does not do the same:
+    # - it puts the trained weights back in on_validation_epoch_end, before the module has logged its scores of the
+    #   epoch: at on_validation_end, where the best epoch is known, the averaged weights that were scored are gone,
+    #   and BestWeights would keep others;
+    # - it averages the whole LightningModule, so also the linear maps of the latent loss, which changes val_loss and
+    #   with it the epoch that is best.
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
@@ -135,7 +142,7 @@ class EpochLog(L.Callback):
     Args:
         path: the CSV.
         title: what stands before every line.
-        shown: (column, label) of the figures that matter, in order.
+        shown: figures of the line, in order: (column of the CSV, label).
     """
 
     def __init__(self, path: Path, title: str, shown: Sequence[tuple[str, str]]) -> None:

@@ -27,12 +27,9 @@ from ae_pretrained.dataset.batches import (
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
-from ae_pretrained.params.training_params import TrainingParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.training_task import TrainingTask
-
-ShownMetrics = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -70,20 +67,32 @@ class FitResult:
 
 
 class BatchLoaders(L.LightningDataModule):
-    """Loaders for training and validation, aware of the processes of a distributed run."""
+    """The loaders of training and validation; each process of a distributed run gets batches of its own.
+
+    Args:
+        train, val: the data.
+        batch_size: images per batch and process.
+        updates_per_epoch: training batches per epoch; 0 for one pass over the data.
+        seed: of the order of the training images.
+        workers: loader processes.
+        weights: (N,) how often each training image is drawn, relative to the others; None for all alike.
+    """
 
     def __init__(
         self,
         train: ArrayBatches,
         val: ArrayBatches,
-        params: TrainingParams,
-        seed: int,
-        workers: int,
-        weights: np.ndarray | None,
+        *,
+        batch_size: int,
+        updates_per_epoch: int = 0,
+        seed: int = 0,
+        workers: int = 0,
+        weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
-        self.train, self.val = train, val
-        self.params, self.seed, self.workers, self.weights = params, seed, workers, weights
+        self.train, self.val, self.weights = train, val, weights
+        self.batch_size, self.updates_per_epoch = batch_size, updates_per_epoch
+        self.seed, self.workers = seed, workers
 
     def _processes(self) -> dict[str, int]:
         assert self.trainer is not None
@@ -92,8 +101,8 @@ class BatchLoaders(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         order = TrainingOrder(
             len(self.train),
-            self.params.batch_size,
-            updates_per_epoch=self.params.updates_per_epoch,
+            self.batch_size,
+            updates_per_epoch=self.updates_per_epoch,
             seed=self.seed,
             weights=self.weights,
             **self._processes(),
@@ -101,7 +110,7 @@ class BatchLoaders(L.LightningDataModule):
         return make_loader(self.train, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        order = EvaluationOrder(len(self.val), self.params.batch_size, **self._processes())
+        order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
         return make_loader(self.val, order, self.workers)
 
 
@@ -115,7 +124,7 @@ def fit(
     curve: Path,
     monitor: str,
     mode: str,
-    shown: ShownMetrics,
+    shown: Sequence[tuple[str, str]],
     sampling_weights: np.ndarray | None = None,
     callbacks: Sequence[L.Callback] = (),
 ) -> FitResult:
@@ -129,7 +138,7 @@ def fit(
         curve: CSV of the figures of every epoch.
         monitor: figure that decides which epoch is best, and when to stop.
         mode: ``min`` or ``max``.
-        shown: (column, label) pairs of the line printed per epoch.
+        shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
         callbacks: further callbacks.
 
@@ -181,7 +190,15 @@ def fit(
         task.network.compile()
     if resume is not None and trainer.is_global_zero:
         print(f"{task.section}: going on from the checkpoint of an interrupted run", flush=True)
-    loaders = BatchLoaders(train, val, params, task.seed, runtime.loader_workers, sampling_weights)
+    loaders = BatchLoaders(
+        train,
+        val,
+        batch_size=params.batch_size,
+        updates_per_epoch=params.updates_per_epoch,
+        seed=task.seed,
+        workers=runtime.loader_workers,
+        weights=sampling_weights,
+    )
     with new_memory_unfilled():
         trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)
     if trainer.interrupted:

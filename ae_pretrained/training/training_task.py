@@ -86,9 +86,10 @@ class TrainingTask(L.LightningModule):
         torch.manual_seed(self._seed_of(_DROPOUT, batch_idx))
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
-        optimizer = make_optimizer(self._groups(), self.params)
+        params = self.params
+        optimizer = make_optimizer(self._groups(), params.optimizer, momentum=params.momentum)
         total = int(self.trainer.estimated_stepping_batches)
-        scheduler = make_scheduler(optimizer, self.params, total)
+        scheduler = make_scheduler(optimizer, total, params.schedule, warmup=params.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:

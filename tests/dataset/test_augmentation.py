@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -7,29 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ae_pretrained.dataset.augmentation import augment
-from ae_pretrained.params.training_params import AugmentationParams
-
-OFF: dict[str, float] = {
-    "flip": 0.0,
-    "affine": 0.0,
-    "rotate": 0.0,
-    "scale": 0.0,
-    "translate": 0.0,
-    "jitter": 0.0,
-    "brightness": 0.0,
-    "contrast": 0.0,
-    "saturation": 0.0,
-    "hue": 0.0,
-    "blur": 0.0,
-    "noise": 0.0,
-    "noise_std": 0.0,
-    "erase": 0.0,
-}
+from ae_pretrained.dataset.augmentation import Augmentation
+from ae_pretrained.errors import PipelineError
 
 
-def settings(**values: float) -> AugmentationParams:
-    return AugmentationParams(**{**OFF, **values})
+def only(**values: float) -> Augmentation:
+    """Nothing changes but what is named."""
+    off = {field.name: 0.0 for field in dataclasses.fields(Augmentation) if field.name != "ignore_index"}
+    return Augmentation(**{**off, **values})  # type: ignore[arg-type]
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -48,20 +34,20 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_nothing_changes_when_everything_is_off(batch: Any) -> None:
-    images, masks = augment(*batch, settings(), 255, generator())
+    images, masks = only()(*batch, generator())
     assert torch.equal(images, batch[0])
     assert torch.equal(masks, batch[1])
 
 
 def test_flip_is_an_exact_mirror_of_both(batch: Any) -> None:
-    images, masks = augment(*batch, settings(flip=1.0), 255, generator())
+    images, masks = only(flip=1.0)(*batch, generator())
     torch.testing.assert_close(images, batch[0].flip(-1), atol=1e-5, rtol=0)
     assert torch.equal(masks, batch[1].flip(-1))
 
 
 def test_image_and_mask_move_together(batch: Any) -> None:
-    params = settings(flip=0.5, affine=1.0, rotate=25, scale=0.3, translate=0.2)
-    images, masks = augment(*batch, params, 255, generator())
+    augment = only(flip=0.5, affine=1.0, rotate=25, scale=0.3, translate=0.2)
+    images, masks = augment(*batch, generator())
     assert set(masks.unique().tolist()) <= {0, 1, 2, 255}
     assert (masks == 255).any(), "what comes in from outside is ignored"
     for value in (0, 1, 2):
@@ -78,8 +64,8 @@ def test_rotation_agrees_with_pillow() -> None:
     image = torch.from_numpy(pixels / 255.0).float().expand(1, 3, 64, 64)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
     # Draw until the angle is known: with one image and only rotation on, its draw is the second one.
-    params = settings(affine=1.0, rotate=30)
-    turned, _ = augment(image, mask, params, 255, generator(3))
+    augment = only(affine=1.0, rotate=30)
+    turned, _ = augment(image, mask, generator(3))
     best = min(
         np.abs(
             np.asarray(Image.fromarray(pixels).rotate(angle, Image.Resampling.BILINEAR), dtype=float)[
@@ -95,10 +81,10 @@ def test_rotation_agrees_with_pillow() -> None:
 
 
 def test_colour_changes_stay_in_range_and_leave_masks(batch: Any) -> None:
-    params = settings(
+    augment = only(
         jitter=1.0, brightness=0.5, contrast=0.5, saturation=0.5, hue=0.2, noise=1.0, noise_std=0.3, blur=1.0
     )
-    images, masks = augment(*batch, params, 255, generator())
+    images, masks = augment(*batch, generator())
     assert images.min() >= 0.0
     assert images.max() <= 1.0
     assert torch.equal(masks, batch[1])
@@ -107,10 +93,10 @@ def test_colour_changes_stay_in_range_and_leave_masks(batch: Any) -> None:
 def test_hue_keeps_greys_and_luma() -> None:
     grey = torch.full((2, 3, 4, 4), 0.4)
     mask = torch.zeros(2, 4, 4, dtype=torch.uint8)
-    images, _ = augment(grey, mask, settings(jitter=1.0, hue=0.5), 255, generator())
+    images, _ = only(jitter=1.0, hue=0.5)(grey, mask, generator())
     torch.testing.assert_close(images, grey, atol=2e-3, rtol=0)
     coloured = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1).expand(2, 3, 4, 4)
-    images, _ = augment(coloured, mask, settings(jitter=1.0, hue=0.1), 255, generator())
+    images, _ = only(jitter=1.0, hue=0.1)(coloured, mask, generator())
     luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     torch.testing.assert_close((images * luma).sum(1), (coloured * luma).sum(1), atol=2e-3, rtol=0)
     assert not torch.allclose(images, coloured, atol=1e-3)
@@ -119,13 +105,13 @@ def test_hue_keeps_greys_and_luma() -> None:
 def test_blur_keeps_the_mean_and_lowers_the_variance() -> None:
     images = torch.rand(16, 3, 32, 32, generator=generator())
     mask = torch.zeros(16, 32, 32, dtype=torch.uint8)
-    blurred, _ = augment(images, mask, settings(blur=1.0), 255, generator())
+    blurred, _ = only(blur=1.0)(images, mask, generator())
     torch.testing.assert_close(blurred.mean(), images.mean(), atol=2e-3, rtol=0)
     assert blurred.std() < 0.8 * images.std()
 
 
 def test_erase_greys_one_box(batch: Any) -> None:
-    images, masks = augment(*batch, settings(erase=1.0), 255, generator())
+    images, masks = only(erase=1.0)(*batch, generator())
     grey = (images == 0.5).all(dim=1) & ~(batch[0] == 0.5).all(dim=1)
     share = grey.float().mean(dim=(1, 2))
     assert (share > 0.01).all()
@@ -134,11 +120,28 @@ def test_erase_greys_one_box(batch: Any) -> None:
 
 
 def test_draws_depend_on_the_generator_alone(batch: Any) -> None:
-    params = settings(flip=0.5, affine=1.0, rotate=10, jitter=1.0, brightness=0.3, noise=0.5, noise_std=0.1)
+    augment = only(flip=0.5, affine=1.0, rotate=10, jitter=1.0, brightness=0.3, noise=0.5, noise_std=0.1)
     torch.manual_seed(1)
-    one, _ = augment(*batch, params, 255, generator(7))
+    one, _ = augment(*batch, generator(7))
     torch.manual_seed(2)
-    two, _ = augment(*batch, params, 255, generator(7))
-    other, _ = augment(*batch, params, 255, generator(8))
+    two, _ = augment(*batch, generator(7))
+    other, _ = augment(*batch, generator(8))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
+
+
+def test_defaults_change_images_and_masks(batch: Any) -> None:
+    augment = Augmentation(ignore_index=9)
+    images, masks = augment(*batch, generator(1))
+    assert not torch.equal(images, batch[0])
+    assert set(masks.unique().tolist()) == {0, 1, 2, 9}
+    torch.manual_seed(1)  # without a generator the draws come from PyTorch's global one
+    one, _ = augment(*batch)
+    torch.manual_seed(1)
+    assert torch.equal(augment(*batch)[0], one)
+
+
+@pytest.mark.parametrize("name", ["flip", "affine", "jitter", "blur", "noise", "erase"])
+def test_a_probability_above_one_is_refused(name: str) -> None:
+    with pytest.raises(PipelineError, match=f"{name}: found 50, expected a probability from 0 to 1"):
+        only(**{name: 50})

@@ -1,25 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss, masked_mse
-from ae_pretrained.params.training_params import ReconstructionLossParams
-
-
-def params(**values: object) -> ReconstructionLossParams:
-    base = {
-        "mse": 1.0,
-        "perceptual": 0.1,
-        "ssim": 0.1,
-        "latent": 0.0,
-        "perceptual_network": "efficientnet_lite0",
-        "perceptual_levels": 3,
-        "perceptual_size": 0,
-        "on": "all",
-    }
-    return ReconstructionLossParams.model_validate({**base, **values})
 
 
 def batch(seed: int = 0, size: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,13 +45,13 @@ def test_masked_mse_gradient() -> None:
 
 def test_total_is_the_weighted_sum() -> None:
     x, y = batch()
-    losses = ReconstructionLoss(params(mse=0.7, perceptual=0.2, ssim=0.3))(x, y)
+    losses = ReconstructionLoss(mse=0.7, perceptual=0.2, ssim=0.3)(x, y)
     expected = 0.7 * losses["mse"] + 0.2 * losses["perceptual"] + 0.3 * losses["ssim_loss"]
     torch.testing.assert_close(losses["total"], expected)
 
 
 def test_parts_without_weight_are_not_computed() -> None:
-    loss = ReconstructionLoss(params(perceptual=0.0, ssim=0.0))
+    loss = ReconstructionLoss(perceptual=0.0, ssim=0.0)
     assert set(loss(*batch())) == {"total", "mse"}
     assert loss.perceptual is None
 
@@ -72,18 +61,53 @@ def test_corrupted_and_valid_pixels() -> None:
     corrupted, valid = torch.zeros(2, 1, 24, 24, dtype=torch.bool), torch.ones(2, 1, 24, 24, dtype=torch.bool)
     corrupted[..., :12, :] = True
     valid[..., :, :6] = False
-    loss = ReconstructionLoss(params(perceptual=0.0, ssim=0.0, on="corrupted"))
+    loss = ReconstructionLoss(perceptual=0.0, ssim=0.0, on="corrupted")
     expected = ((x - y) ** 2)[..., :12, 6:].mean()
     torch.testing.assert_close(loss(x, y, valid, corrupted)["mse"], expected)
     with pytest.raises(ValueError, match="which they are"):
         loss(x, y)
 
 
+def test_defaults_are_mse_and_a_little_ssim() -> None:
+    x, y = (value.double().numpy() for value in batch())
+    similar = [
+        structural_similarity(
+            a,
+            b,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=0,
+        )
+        for a, b in zip(x, y, strict=True)
+    ]
+    expected = ((x - y) ** 2).mean() + 0.1 * (1 - np.mean(similar))
+    assert float(ReconstructionLoss()(*batch())["total"]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mse": 0.0, "ssim": 0.0}, "found weights of 0, 0 and 0, expected none below 0 and one above"),
+        ({"ssim": -0.1}, "found weights of 1, 0 and -0.1"),
+        ({"on": "changed"}, "on: found 'changed', expected one of 'all', 'corrupted'"),
+        (
+            {"perceptual": 1.0, "perceptual_network": "vgg19"},
+            "network: found 'vgg19', expected one of 'efficientnet",
+        ),
+    ],
+)
+def test_arguments_that_mean_nothing(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(PipelineError, match=said):
+        ReconstructionLoss(**wrong)
+
+
 def test_padding_changes_no_part() -> None:
     x, y = batch(size=48)
     valid = torch.zeros(2, 1, 48, 48, dtype=torch.bool)
     valid[..., 8:40, 8:40] = True
-    loss = ReconstructionLoss(params())
+    loss = ReconstructionLoss(perceptual=0.1)
     other = torch.where(valid, x, 1.0 - x)
     first, second = loss(x, y, valid), loss(other, y, valid)
     for name in first:

@@ -1,23 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from ae_pretrained.losses.segmentation_loss import (
-    LabelError,
-    SegmentationLoss,
-    inverse_frequency_weights,
-    soft_dice_loss,
-    weighted_cross_entropy,
-)
-from ae_pretrained.params.training_params import SegmentationLossParams
-
-
-def params(**values: object) -> SegmentationLossParams:
-    return SegmentationLossParams.model_validate(
-        {"dice": 1.0, "cross_entropy": 1.0, "class_weights": "dynamic", **values}
-    )
+from ae_pretrained.errors import PipelineError
+from ae_pretrained.losses.cross_entropy_loss import CrossEntropyLoss, inverse_frequency_weights
+from ae_pretrained.losses.dice_loss import DiceLoss
+from ae_pretrained.losses.labels import LabelError
+from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 
 
 @pytest.fixture
@@ -58,11 +51,11 @@ def reference_cross_entropy(logits: torch.Tensor, mask: torch.Tensor) -> float:
 
 
 def test_dice_against_the_formula(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
-    assert float(soft_dice_loss(*batch)) == pytest.approx(reference_dice(*batch), abs=1e-6)
+    assert float(DiceLoss()(*batch)) == pytest.approx(reference_dice(*batch), abs=1e-6)
 
 
 def test_dynamic_cross_entropy_against_the_formula(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
-    losses = SegmentationLoss(params())(*batch)
+    losses = SegmentationLoss()(*batch)
     assert float(losses["cross_entropy"]) == pytest.approx(reference_cross_entropy(*batch), abs=1e-6)
     torch.testing.assert_close(losses["total"], losses["dice"] + losses["cross_entropy"])
 
@@ -70,19 +63,59 @@ def test_dynamic_cross_entropy_against_the_formula(batch: tuple[torch.Tensor, to
 def test_plain_cross_entropy_is_that_of_pytorch(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, mask = batch
     expected = torch.nn.functional.cross_entropy(logits, mask, ignore_index=255)
-    torch.testing.assert_close(weighted_cross_entropy(logits, mask, None), expected)
+    torch.testing.assert_close(CrossEntropyLoss("none")(logits, mask), expected)
 
 
-def test_static_weights_come_from_the_train_set(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+@pytest.mark.parametrize("weights", [[0.2, 1.0, 0.7], torch.tensor([0.2, 1.0, 0.7])])
+def test_own_class_weights_are_those_of_pytorch(
+    batch: tuple[torch.Tensor, torch.Tensor], weights: list[float] | torch.Tensor
+) -> None:
     logits, mask = batch
-    frequencies = torch.tensor([0.7, 0.1, 0.2])
     expected = torch.nn.functional.cross_entropy(
-        logits, mask, weight=(1 / frequencies).double(), ignore_index=255
+        logits, mask, weight=torch.tensor([0.2, 1.0, 0.7]).double(), ignore_index=255
     )
-    losses = SegmentationLoss(params(class_weights="static"), frequencies)(logits, mask)
-    torch.testing.assert_close(losses["cross_entropy"], expected, atol=1e-6, rtol=1e-6)
-    with pytest.raises(ValueError, match="class frequencies"):
-        SegmentationLoss(params(class_weights="static"))
+    losses = SegmentationLoss(class_weights=weights)(logits, mask)
+    torch.testing.assert_close(losses["cross_entropy"], expected)
+    assert not SegmentationLoss(class_weights=weights).state_dict(), "weights are no part of a checkpoint"
+
+
+@pytest.mark.parametrize("ignored", [0, 2, 255, -100])
+def test_any_value_can_be_ignored(batch: tuple[torch.Tensor, torch.Tensor], ignored: int) -> None:
+    """As if 255 stood there, whether the value is that of a class or of none."""
+    logits, mask = batch
+    other = mask.clone()
+    if ignored in (0, 2):
+        mask = torch.where(mask == ignored, 255, mask)
+        other = torch.where(other == 255, ignored, other)
+    else:
+        other[other == 255] = ignored
+    expected = SegmentationLoss()(logits, mask)
+    found = SegmentationLoss(ignore_index=ignored)(logits, other)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value)
+
+
+def test_a_part_of_weight_zero_is_not_computed(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    losses = SegmentationLoss(dice=2.0, cross_entropy=0.0)(*batch)
+    assert set(losses) == {"total", "dice"}
+    torch.testing.assert_close(losses["total"], 2 * losses["dice"])
+    assert set(SegmentationLoss(dice=0.0)(*batch)) == {"total", "cross_entropy"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"dice": 0.0, "cross_entropy": 0.0},
+            "found weights of 0 and 0, expected none below 0 and one above",
+        ),
+        ({"dice": -1.0}, "found weights of -1 and 1"),
+        ({"class_weights": "static"}, "class_weights: found 'static', expected one of 'dynamic', 'none'"),
+    ],
+)
+def test_arguments_that_mean_nothing(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(PipelineError, match=said):
+        SegmentationLoss(**wrong)
 
 
 def test_weights_have_mean_one_over_present_classes() -> None:
@@ -103,7 +136,8 @@ def test_finite_when_labels_are_missing(
         mask[mask != 255] = 2
     else:
         mask[:] = 255
-    losses = SegmentationLoss(params(class_weights=kind))(logits, mask)
+    loss = SegmentationLoss(class_weights=kind)  # type: ignore[arg-type]
+    losses = loss(logits, mask)
     losses["total"].backward()
     assert all(torch.isfinite(value) for value in losses.values())
     assert logits.grad is not None
@@ -120,7 +154,7 @@ def test_finite_when_labels_are_missing(
 
 def test_ignored_pixels_have_no_gradient(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, mask = batch[0].clone().requires_grad_(True), batch[1]
-    SegmentationLoss(params())(logits, mask)["total"].backward()
+    SegmentationLoss()(logits, mask)["total"].backward()
     assert logits.grad is not None
     ignored = (mask == 255).unsqueeze(1).expand_as(logits)
     assert (logits.grad[ignored] == 0).all()
@@ -129,14 +163,14 @@ def test_ignored_pixels_have_no_gradient(batch: tuple[torch.Tensor, torch.Tensor
 
 def test_gradients(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, mask = batch[0].clone().requires_grad_(True), batch[1]
-    loss = SegmentationLoss(params())
+    loss = SegmentationLoss()
     assert torch.autograd.gradcheck(lambda value: loss(value, mask)["dice"], (logits,))
     assert torch.autograd.gradcheck(lambda value: loss(value, mask)["cross_entropy"], (logits,))
 
 
 def test_bytes_and_bf16_logits(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, mask = batch
-    loss = SegmentationLoss(params())
+    loss = SegmentationLoss()
     torch.testing.assert_close(loss(logits, mask.to(torch.uint8))["total"], loss(logits, mask)["total"])
     assert loss(logits.bfloat16(), mask)["total"].dtype == torch.float32
 
@@ -146,7 +180,7 @@ def test_a_perfect_prediction_costs_nothing() -> None:
     logits = torch.full((1, 3, 2, 2), -50.0)
     for (row, column), value in {(0, 0): 0, (0, 1): 1, (1, 0): 2}.items():
         logits[0, value, row, column] = 50.0
-    assert float(SegmentationLoss(params())(logits, mask)["total"]) == pytest.approx(0.0, abs=1e-4)
+    assert float(SegmentationLoss()(logits, mask)["total"]) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_half_precision_of_the_network_costs_no_digits_of_the_loss() -> None:
@@ -155,7 +189,7 @@ def test_half_precision_of_the_network_costs_no_digits_of_the_loss() -> None:
     logits = (torch.randn(8, 3, 64, 64, generator=generator) * 2).bfloat16()
     mask = torch.randint(0, 3, (8, 64, 64), generator=generator)
     with torch.autocast("cpu", torch.bfloat16):
-        losses = SegmentationLoss(params())(logits, mask)
+        losses = SegmentationLoss()(logits, mask)
     assert float(losses["dice"]) == pytest.approx(reference_dice(logits, mask), abs=1e-5)
     assert float(losses["cross_entropy"]) == pytest.approx(reference_cross_entropy(logits, mask), abs=1e-4)
 
@@ -168,7 +202,10 @@ def test_masks_that_do_not_fit_the_classes(batch: tuple[torch.Tensor, torch.Tens
         with pytest.raises(
             LabelError, match=r"value 5, but the model has 3 classes \(0 to 2; 255 is ignored\)"
         ):
-            SegmentationLoss(params())(logits, mask.to(kind))
+            SegmentationLoss()(logits, mask.to(kind))
+    for loss in (DiceLoss(), CrossEntropyLoss()):
+        with pytest.raises(LabelError, match="value 5"):
+            loss(logits, mask)
 
 
 def test_other_numbers_of_classes() -> None:
@@ -177,4 +214,4 @@ def test_other_numbers_of_classes() -> None:
         logits = torch.randn(2, classes, 5, 5, generator=generator, dtype=torch.float64)
         mask = torch.randint(0, classes, (2, 5, 5), generator=generator).to(torch.uint8)
         expected = reference_dice(logits, mask) + reference_cross_entropy(logits, mask)
-        assert float(SegmentationLoss(params())(logits, mask)["total"]) == pytest.approx(expected, abs=1e-5)
+        assert float(SegmentationLoss()(logits, mask)["total"]) == pytest.approx(expected, abs=1e-5)

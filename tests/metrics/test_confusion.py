@@ -104,6 +104,25 @@ def test_foreign_mask_value_is_refused() -> None:
     truth = torch.tensor([[[0, 7]]], dtype=torch.uint8)
     with pytest.raises(PipelineError, match=r"value 7, but there are 3 classes"):
         measures.confusion_per_image(torch.zeros(1, 1, 2, dtype=torch.long), truth, 3)
+    with pytest.raises(PipelineError, match="value -8, "):
+        measures.confusion_per_image(torch.zeros(1, 1, 2, dtype=torch.long), truth.long() - 8, 3)
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_prediction_of_no_class_is_refused(wrong: int) -> None:
+    truth = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    with pytest.raises(ValueError, match=f"prediction of {wrong}, but there are 3 classes"):
+        measures.confusion_per_image(torch.tensor([[[wrong, 0]]]), truth, 3)
+    assert measures.confusion_per_image(torch.tensor([[[2, wrong]]]), truth, 3).sum() == 1, (
+        "ignored pixels may"
+    )
+
+
+def test_another_value_can_be_ignored() -> None:
+    prediction, truth = draw()
+    other = torch.where(truth == 255, -100, truth.long())
+    found = measures.confusion_per_image(prediction, other, 3, ignore_index=-100)
+    assert torch.equal(found, measures.confusion_per_image(prediction, truth, 3))
 
 
 def test_all_background_guess() -> None:

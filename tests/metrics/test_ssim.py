@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.metrics.ssim import image_ssim, ssim, ssim_map
+from ae_pretrained.metrics.ssim import ssim, ssim_map, ssim_per_image
 
 
 def reference(x: np.ndarray, y: np.ndarray) -> float:
@@ -74,10 +75,43 @@ def test_padding_counts_nowhere() -> None:
     x[5:25, 7:23], y[5:25, 7:23] = inner, other
     valid = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     valid[..., 5:25, 7:23] = True
-    assert float(image_ssim(tensor(x), tensor(y), valid)[0]) == pytest.approx(
+    assert float(ssim_per_image(tensor(x), tensor(y), valid)[0]) == pytest.approx(
         reference(inner, other), abs=5e-4
     )
-    assert float(image_ssim(tensor(x), tensor(y), torch.zeros_like(valid))[0]) == 1.0
+    exact = ssim_per_image(tensor(x).double(), tensor(y).double(), valid)
+    # tensor() rounds to float32 first, and so does the reference.
+    rounded = (inner.astype(np.float32).astype(float), other.astype(np.float32).astype(float))
+    assert float(exact[0]) == pytest.approx(reference(*rounded), abs=1e-10)
+
+
+def test_is_that_of_torchmetrics_image_by_image() -> None:
+    generator = torch.Generator().manual_seed(4)
+    x = torch.rand(3, 3, 40, 33, generator=generator)
+    y = (x + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    full = structural_similarity_index_measure(
+        x, y, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
+    )[1]
+    inner = full[:, :, 5:-5, 5:-5].mean(dim=(1, 2, 3))  # without the windows that reach over the edge
+    torch.testing.assert_close(ssim_per_image(x, y), inner, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ssim_per_image(x, y, torch.ones(3, 1, 40, 33, dtype=torch.bool)), inner)
+    found = ssim_per_image(x, y, dtype=torch.float64)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found.float(), inner)
+
+
+def test_the_caller_says_what_an_empty_image_is_worth() -> None:
+    """Smaller than the window, or with padding that leaves no room for one: NaN, or what is asked for."""
+    x = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    valid = torch.ones(3, 1, 16, 16, dtype=torch.bool)
+    valid[0, :, 8:] = False  # 8 x 16 px of content
+    valid[1] = False
+    y = 1 - x
+    assert ssim_per_image(x, y, valid).isnan().tolist() == [True, True, False]
+    assert ssim_per_image(x, y, valid, empty=1.0)[:2].tolist() == [1, 1]
+    assert ssim_per_image(x[..., :10], y[..., :10], dtype=torch.float64).isnan().all()
+    assert ssim_per_image(x[..., :10], y[..., :10], empty=0.5).tolist() == [0.5] * 3
+    alone = ssim_per_image(x[2:], y[2:])
+    torch.testing.assert_close(ssim(x, y, valid), (1 + 1 + alone[0]) / 3)
 
 
 def test_is_exact_under_autocast() -> None:

@@ -13,7 +13,6 @@ from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.models.autoencoder import Autoencoder, Skips
 from ae_pretrained.models.config import ModelConfig, Norm
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.params.training_params import ReconstructionLossParams, SegmentationLossParams
 
 CONFIG = ModelConfig((8, 16, 32), (0.0, 0.0, 0.0), (0.0, 0.0))
 
@@ -40,7 +39,7 @@ def test_unet(batch: tuple[Tensor, Tensor], norm: Norm) -> None:
     torch.manual_seed(0)
     images, masks = batch
     model = UNet(dataclasses.replace(CONFIG, norm=norm), 3)
-    loss = SegmentationLoss(SegmentationLossParams(dice=1.0, cross_entropy=1.0, class_weights="dynamic"))
+    loss = SegmentationLoss()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(60):
         optimizer.zero_grad()
@@ -57,18 +56,7 @@ def test_autoencoder(batch: tuple[Tensor, Tensor], skips: Skips, reached: float)
     torch.manual_seed(0)
     images = batch[0]
     model = Autoencoder(CONFIG, skips)
-    loss = ReconstructionLoss(
-        ReconstructionLossParams(
-            mse=1.0,
-            perceptual=0.1,
-            ssim=0.1,
-            latent=0.0,
-            perceptual_network="efficientnet_lite0",
-            perceptual_levels=3,
-            perceptual_size=0,
-            on="all",
-        )
-    )
+    loss = ReconstructionLoss(perceptual=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
     for _ in range(150):
         optimizer.zero_grad()

@@ -26,7 +26,7 @@ from torch.utils import backend_registration  # noqa: E402
 
 from ae_pretrained.dataset import augmentation as augment  # noqa: E402
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask  # noqa: E402
-from ae_pretrained.losses.perceptual_loss import FrozenNetworkLoss  # noqa: E402
+from ae_pretrained.losses.frozen_network_loss import FrozenNetworkLoss  # noqa: E402
 from ae_pretrained.models.autoencoder import Autoencoder  # noqa: E402
 from ae_pretrained.models.config import ModelConfig  # noqa: E402
 from ae_pretrained.models.unet import UNet  # noqa: E402
@@ -70,10 +70,11 @@ def moved(task: TrainingTask, mode: FakeTensorMode) -> TrainingTask:
 
 
 def make_tasks(params: Params) -> dict[str, TrainingTask]:
-    config = ModelConfig.from_params(params.model)
+    config = ModelConfig(**params.model.model_dump())
     frequencies = torch.tensor([0.6, 0.2, 0.2])
     segmentation = SegmentationTask(UNet(config, len(CLASSES)), params.train_seg, 0, CLASSES, frequencies)
-    segmentation.loss._checked = True  # the first batch alone is looked at
+    for part in segmentation.loss.parts.values():
+        part.labels_checked = True  # the first batch alone is looked at
     tasks: dict[str, TrainingTask] = {
         "train_seg": segmentation,
         "train_ae": AutoencoderTask(Autoencoder(config, params.train_ae.skips), params.train_ae, 0),

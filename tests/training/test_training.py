@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, BatchSizeError
@@ -19,6 +20,7 @@ from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.unet import UNet
+from ae_pretrained.models.weights import load_unet
 from ae_pretrained.training.callbacks import BestWeights, EpochLog
 from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit
@@ -50,6 +52,44 @@ def test_both_stages_write_weights_curves_and_metrics(processed: Path, tmp_path:
     assert json.loads((tmp_path / "train_ae.json").read_text())["val_loss"] == pytest.approx(
         min(float(row["val_loss"]) for row in ae), abs=1e-5
     )
+
+
+def val_scores(processed: Path, weights: Path) -> tuple[float, float]:
+    """Mean IoU and mean foreground Dice of a segmenter on val, counted by torchmetrics."""
+    network, info = load_unet(weights)
+    val = open_split(processed, "val")
+    images = torch.from_numpy(np.array(val.images)).permute(0, 3, 1, 2) / 255.0
+    masks = torch.from_numpy(np.array(val.masks)).long()
+    with torch.no_grad():
+        prediction = network(images).argmax(dim=1)
+    matrix = MulticlassConfusionMatrix(len(info.classes), ignore_index=255)(prediction, masks).double()
+    hits, sizes = matrix.diagonal(), matrix.sum(0) + matrix.sum(1)
+    assert (sizes > 0).all()
+    return float((hits / (sizes - hits)).mean()), float((2 * hits / sizes)[1:].mean())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_kept_weights_have_the_score_that_is_reported(
+    processed: Path, tmp_path: Path, ema_decay: float
+) -> None:
+    """One matrix over all batches of val, and the averaged weights are those that are scored and kept."""
+    params = tiny_params(train_seg__epochs=2, train_seg__batch_size=4, train_seg__ema_decay=ema_decay)
+    weights = run_finetune(processed, tmp_path, params)
+    metrics = json.loads((tmp_path / "train_seg.json").read_text())
+    found = metrics["val_mean_iou"], metrics["val_mean_foreground_dice"]
+    assert found == pytest.approx(val_scores(processed, weights), abs=1e-6)
+
+
+def test_static_class_weights_come_from_the_training_masks(processed: Path) -> None:
+    params = tiny_params(train_seg__loss__class_weights="static").train_seg
+    frequencies = torch.tensor([0.7, 0.1, 0.2])
+    network = UNet(ModelConfig((4, 8)), 3)
+    task = SegmentationTask(network, params, 0, ["a", "b", "c"], frequencies)
+    logits, mask = torch.randn(2, 3, 6, 5), torch.randint(0, 3, (2, 6, 5))
+    expected = torch.nn.functional.cross_entropy(logits, mask, weight=1 / frequencies)
+    torch.testing.assert_close(task.loss(logits, mask)["cross_entropy"], expected)
+    with pytest.raises(ValueError, match="class frequencies"):
+        SegmentationTask(network, params, 0, ["a", "b", "c"], None)
 
 
 def test_latent_loss_falls_and_leaves_the_weights_file_as_it_is(processed: Path, tmp_path: Path) -> None:
@@ -163,7 +203,7 @@ def test_one_batch_is_learnt_by_heart(processed: Path, tmp_path: Path) -> None:
     data = ArrayBatches(train.images, train.masks, np.arange(8))
     torch.manual_seed(0)
     task = SegmentationTask(
-        UNet(ModelConfig.from_params(params.model), 3), params.train_seg, 0, ["a", "b", "c"], None
+        UNet(ModelConfig(**params.model.model_dump()), 3), params.train_seg, 0, ["a", "b", "c"], None
     )
     result = fit(
         task,
@@ -272,7 +312,7 @@ def test_two_processes_train_together(processed: Path, tmp_path: Path) -> None:
         "from tests.processed import tiny_params\nfrom tests.training.conftest import run_finetune\n"
         "if __name__ == '__main__':\n"
         "    params = tiny_params(runtime__devices=2, runtime__accelerator='cpu', train_seg__epochs=3,\n"
-        "        train_seg__batch_size=4, train_seg__freeze_epochs=1)\n"
+        "        train_seg__batch_size=2, train_seg__freeze_epochs=1)\n"
         f"    run_finetune(Path({str(processed)!r}), Path({str(tmp_path)!r}), params)\n"
     )
     done = subprocess.run(
@@ -281,6 +321,8 @@ def test_two_processes_train_together(processed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 3/3") == 1, "one process speaks"
     metrics = json.loads((tmp_path / "train_seg.json").read_text())
-    assert metrics["updates"] == 3 * (metrics["num_images"] // 8), "each update sees batches of both"
+    assert metrics["updates"] == 3 * (metrics["num_images"] // 4), "each update sees batches of both"
+    found = metrics["val_mean_iou"], metrics["val_mean_foreground_dice"]
+    assert found == pytest.approx(val_scores(processed, tmp_path / "segmenter.safetensors"), abs=1e-6)
     assert len(rows(tmp_path / "train_seg.csv")) == 3
     assert not (tmp_path / "checkpoints").exists()
