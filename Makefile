@@ -1,5 +1,5 @@
 # make repro   set up, run the whole pipeline, print the metrics
-# make test    set up, run every check
+# make test    set up, run every check that must hold before a merge; make test-all has the long tests too
 # make lock    pin the packages anew (needs uv)
 # make review BASE=main   parameters, metrics and the mean IoU on the same images against a Git revision, as Markdown
 # make check-lock         does dvc.lock fit the code and the parameters?
@@ -16,7 +16,7 @@ BASE ?= main
 TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock review check-lock reference clean bench
+.PHONY: setup repro test test-all lint lock review check-lock reference clean bench
 
 setup: $(VENV)/.installed
 
@@ -40,6 +40,8 @@ lint: setup
 
 test: setup lint
 	python -m pytest
+
+test-all: test
 
 bench: setup
 	python -m benchmarks $(ONLY) $(if $(ROOT),--root $(ROOT))
