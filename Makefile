@@ -1,11 +1,8 @@
 # make repro   set up, run the whole pipeline, print the metrics
 # make test    set up, run every check
 # make lock    pin the packages anew (needs uv)
-# make deps    write the modules that each stage imports into dvc.yaml, and the template of `ae-pretrained init`
-# make review BASE=main   what changed against a Git revision, as Markdown
-# make experiments        a short table of all experiments
+# make review BASE=main   parameters, metrics and the mean IoU on the same images against a Git revision, as Markdown
 # make check-lock         does dvc.lock fit the code and the parameters?
-# make verify             are the files in DVC's cache what they were?
 # make reference          write docs/params.md from the schema
 # make bench              all benchmarks; ONLY="training prepare" some of them, ROOT=FOLDER on real images
 #
@@ -19,7 +16,7 @@ BASE ?= main
 TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock deps review experiments check-lock verify reference clean bench
+.PHONY: setup repro test lint lock review check-lock reference clean bench
 
 setup: $(VENV)/.installed
 
@@ -52,21 +49,11 @@ lock:
 		--constraint constraints.txt pyproject.toml \
 		| grep -vE '^(nvidia-|cuda-|triton)' > requirements.lock
 
-deps: setup
-	python -m tools.stage_deps --write
-	python -m tools.project_template --write
-
 review: setup
 	@python -m tools.review --base '$(BASE)'
 
-experiments: setup
-	@python -m tools.experiments
-
 check-lock: setup
 	@python -m tools.check_lock
-
-verify: setup
-	@python -m tools.verify_cache
 
 reference: setup
 	python -m tools.params_reference --write

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,6 @@ from ae_pretrained.params import Params, read_params
 from ae_pretrained.params.editing import flatten
 from ae_pretrained.params.presets import list_presets, read_preset
 from ae_pretrained.params.section import Section
-from tools.review.page import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "params.md"
@@ -101,8 +101,14 @@ def page() -> str:
             )
         if rows:
             lines += [f"## {prefix or 'Top level'}", "", *_docstring(model)]
-            lines += [*markdown_table(("key", "meaning", "type and range", "default", "presets"), rows), ""]
+            head = ("key", "meaning", "type and range", "default", "presets")
+            lines += [*map(_row, (head, ("---",) * len(head), *rows)), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    """A row of a Markdown table; a bar in a cell is escaped."""
+    return "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in cells) + " |"
 
 
 def _docstring(model: type[Section]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.report.numbers import format_number
 
 _STAGES = ("prepare", "train_ae", "eval_ae", "train_seg", "eval_seg", "robustness")
 # Nested figures that belong in a short table; everything is in the files.
@@ -47,16 +48,14 @@ def format_summary(metrics: Path, report: Path) -> str:
         values = json.loads(file.read_text(encoding="utf-8"))
         shown = [(key, values[key]) for key in _HEADLINES[file.stem] if key in values]
         lines += ["", f"{file.stem}"]
-        lines += [f"  {key:<28}{_number(value)}" for key, value in shown]
+        lines += [f"  {key:<28}{_shown(value)}" for key, value in shown]
         lines += _class_table(values)
     lines += ["", f"Report: {report}", f"Plots:  {report.parent}/", f"Metrics: {metrics}/"]
     return "\n".join(lines[1:])
 
 
-def _number(value: Any) -> str:
-    if isinstance(value, list):
-        return " to ".join(_number(item) for item in value)
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _shown(value: Any) -> str:
+    return " to ".join(map(format_number, value)) if isinstance(value, list) else format_number(value)
 
 
 def _class_table(values: dict[str, Any]) -> Iterator[str]:

@@ -27,10 +27,10 @@ from ae_pretrained.evaluation.embeddings import (
 )
 from ae_pretrained.evaluation.inference import Compute, load_images
 from ae_pretrained.evaluation.selection import best_median_worst, spread
-from ae_pretrained.evaluation.writing import write_metrics
 from ae_pretrained.figures.embedding_figures import Projection, embeddings_by_breed, embeddings_by_class
 from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
 from ae_pretrained.figures.style import save_png
+from ae_pretrained.files import write_metrics
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.params.evaluation_params import EvalAEParams
 from ae_pretrained.params.training_params import CorruptionParams

@@ -13,7 +13,7 @@ from ae_pretrained.evaluation.segmenter_tables import (
     write_group_counts,
     write_per_image,
 )
-from ae_pretrained.evaluation.writing import write_metrics
+from ae_pretrained.files import write_metrics
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.evaluation_params import EvalSegParams
 

@@ -16,9 +16,9 @@ from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
 from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_masks
 from ae_pretrained.evaluation.segmenter_measures import check_outputs, check_segmenter
 from ae_pretrained.evaluation.selection import spread
-from ae_pretrained.evaluation.writing import write_metrics, write_table
 from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves
 from ae_pretrained.figures.style import save_png
+from ae_pretrained.files import write_metrics, write_table
 from ae_pretrained.metrics.confusion import (
     confusion_per_image,
     dice_per_class,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.evaluation.segmenter_measures import SegmentationResult
-from ae_pretrained.evaluation.writing import write_table
+from ae_pretrained.files import write_table
 from ae_pretrained.metrics import confusion as measures
 
 ROWS_PER_CLASS = 1000

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from ae_pretrained.files import write_text
-from ae_pretrained.params.editing import Key, committed_text, experiment_overrides, restore
-from ae_pretrained.params.reading import ParamsError, load_params
+from ae_pretrained.params.editing import changed_keys
+from ae_pretrained.params.reading import ParamsError, load_params, parse_params, read_params, validate_params
 from ae_pretrained.params.schema import Params
 
 _PASSED = "The parameters have been checked against the schema.\n"
+_LISTED = 12  # changed keys that an error lists
 
 
-def check_params(path: Path, *, passed: Path, memory: Path, baseline: str | None) -> Params:
-    """Check a params file before any stage starts work; undo an experiment's bad override.
+def check_params(path: Path, *, passed: Path) -> Params:
+    """Check a params file before any stage starts work.
 
-    ``dvc exp run -S`` writes its values into the file before the first stage runs and leaves them there when
-    a stage fails. When such a run is stopped here, the keys that it set get their former values back.
+    ``dvc exp run -S`` writes its values into the file before the first stage runs and leaves them there when a stage
+    fails. The file is the user's and stays as it is; the error says which command puts it back, and what else that
+    command would change.
 
     Args:
         path: the params file.
         passed: a file of constant content written on success: what the first real stage depends on.
-        memory: copy of the last params file that passed outside an experiment.
-        baseline: Git revision that the running experiment started from; None outside an experiment.
 
     Raises:
         ParamsError: naming every key at fault, what was found and what is allowed.
@@ -31,9 +32,7 @@ def check_params(path: Path, *, passed: Path, memory: Path, baseline: str | None
         params = load_params(path)
         _check_root(params)
     except ParamsError as error:
-        raise ParamsError(f"{error}{_undo(path, memory, baseline)}") from None
-    if baseline is None:  # an experiment's values are not what to go back to
-        write_text(memory, path.read_text(encoding="utf-8"))
+        raise ParamsError(f"{error}\nNothing has run. {_way_back(path)}") from None
     write_text(passed, _PASSED)
     return params
 
@@ -50,15 +49,40 @@ def _check_root(params: Params) -> None:
     )
 
 
-def _undo(path: Path, memory: Path, baseline: str | None) -> str:
-    if baseline is None:
-        return ""
-    keys: set[Key] = experiment_overrides()
-    texts = [memory.read_text(encoding="utf-8")] if memory.is_file() else []
-    committed = committed_text(path, baseline)
-    if committed is not None:
-        texts.append(committed)
-    if not keys or not texts:
-        return ""
-    lines = restore(path, keys, texts)
-    return "\n" + "\n".join(["params.yaml has its former values back:", *(f"  {line}" for line in lines)])
+def _way_back(path: Path) -> str:
+    """What to do about an unusable params file: the command, and what it changes."""
+    if (".dvc", "tmp", "exps") in zip(*(path.resolve().parts[i:] for i in range(3)), strict=False):
+        return f"This run had a folder of its own; your {path.name} is as it was."
+    mend = f"Mend {path}, and run again."
+    committed = _committed_text(path)
+    if committed is None:
+        return mend
+    try:
+        before = parse_params(committed, f"{path} as committed")
+        _check_root(validate_params(before))
+    except ParamsError:
+        return f"{mend} (The committed one cannot be used either.)"
+    # From HEAD and not from Git's index: `git add` may have put the same values there.
+    way = f"{mend} Or put the committed one back:\n\n    git checkout HEAD -- {path}\n\n"
+    try:
+        changes = changed_keys(read_params(path), before)
+    except ParamsError:  # no YAML
+        return f"{way}which undoes all that was changed in it since."
+    lines = [f"  {'.'.join(key)}: {_shown(now)} -> {_shown(then)}" for key, (now, then) in changes.items()]
+    if len(lines) > _LISTED:
+        lines[_LISTED:] = [f"  and {len(lines) - _LISTED} more; all are in `git diff HEAD -- {path}`"]
+    return f"{way}which undoes all that differs from the commit:\n" + "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return "absent" if value is None else repr(value)
+
+
+def _committed_text(path: Path) -> str | None:
+    """The file as it stands in the commit that is checked out, or None where Git does not have it."""
+    command = ["git", "-C", str(path.resolve().parent), "show", f"HEAD:./{path.name}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    except OSError:  # Git is not installed
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,11 +1,14 @@
-"""Reading and checking ``params.yaml``; errors name every key at fault."""
+"""Reading and checking ``params.yaml``; errors name every key at fault, what was found and what to do."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
@@ -13,30 +16,74 @@ from ruamel.yaml.error import YAMLError
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.schema import Params
 
+# For a params.yaml of an earlier version. Renamed or removed keys: what to do about each. None so far.
+RENAMED: dict[str, str] = {}
+# Keys that were added: the value with which everything is as it was without the key.
+ADDED: dict[str, Any] = {
+    "train_ae.half_size": 0.0,
+    "train_ae.loss.latent": 0.0,
+    "train_ae.loss.perceptual_levels": 3,
+    "train_ae.loss.perceptual_size": 0,
+    "train_seg.half_size": 0.0,
+}
+
 
 class ParamsError(PipelineError):
     """``params.yaml`` holds something that the pipeline cannot use; the text names every key at fault."""
 
 
-def _location(parts: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in parts) or "params"
+def schema_keys(section: type[BaseModel] = Params, prefix: str = "") -> Iterator[str]:
+    """Dotted names of every section and key of the schema."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from schema_keys(field.annotation, f"{prefix}{name}.")
+
+
+_KEYS = tuple(schema_keys())
+
+
+def _keys_of(section: str) -> dict[str, str]:
+    """Keys directly in a section (the empty text is the whole file): name to dotted name."""
+    parts = (key.rpartition(".") for key in _KEYS)
+    return {name: f"{above}{dot}{name}" for above, dot, name in parts if above == section}
 
 
 def _describe(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        where = _location(item["loc"])
-        if item["type"] == "extra_forbidden":
-            lines.append(f"  {where}: unknown key, found {item['input']!r}; misspelt?")
-        elif item["type"] == "missing":
-            lines.append(f"  {where}: missing")
-        elif item["type"] == "value_error":
-            lines.append(f"  {where}: {item['ctx']['error']!s}")
-        else:
-            lines.append(
-                f"  {where}: found {item['input']!r} ({type(item['input']).__name__}); {item['msg']}"
-            )
-    return "\n".join(lines)
+    return "\n".join(dict.fromkeys(f"  {_describe_fault(item)}" for item in error.errors()))
+
+
+def _describe_fault(fault: Any) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    # Of a key with several types, such as `full` or a number, pydantic adds the type to its path.
+    while fault["type"] != "extra_forbidden" and where and re.sub(r"(\.\d+)+$", "", where) not in _KEYS:
+        where = where.rpartition(".")[0]
+    found = f"found {fault['input']!r}"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: {RENAMED.get(where) or f'unknown key, {found}; {_nearest(where)}'}"
+    if fault["type"] == "missing":
+        if where in ADDED:
+            return f"{where}: missing; it came later, and {ADDED[where]} is what was done without it"
+        return f"{where}: missing; docs/params.md says what it may be"
+    if fault["type"] == "value_error":  # its text begins with the keys, as the section knows them
+        return f"{where}{'.' if where else ''}{fault['ctx']['error']!s}"
+    found = f"{where}: {found} ({type(fault['input']).__name__})"
+    if fault["type"] in ("model_type", "model_attributes_type"):
+        return f"{found}; expected a section with the keys {', '.join(_keys_of(where))}"
+    return f"{found}; {fault['msg']}"
+
+
+def _nearest(where: str) -> str:
+    """A sentence on which known key an unknown one may stand for."""
+    section, _, name = where.rpartition(".")
+    beside = _keys_of(section)
+    if close := get_close_matches(name, beside, n=1):
+        return f"did you mean {beside[close[0]]}?"
+    elsewhere = [key for key in _KEYS if key.rpartition(".")[2] == name]
+    elsewhere = [key for key in elsewhere if key.startswith(f"{section}.")] or elsewhere
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    return f"known {f'in {section}' if section else 'at the top'}: {', '.join(beside)}"
 
 
 def validate_params(values: Any, name: str = "params.yaml") -> Params:
@@ -63,12 +110,17 @@ def read_params(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
+    return parse_params(text, str(path))
+
+
+def parse_params(text: str, name: str) -> dict[str, Any]:
+    """The plain values of YAML 1.2 text; ``name`` is the file's in errors (see :func:`read_params`)."""
     if any(line.startswith(("<<<<<<< ", ">>>>>>> ")) for line in text.splitlines()):
-        raise ParamsError(f"{path}: holds the marks of a merge conflict; resolve it first")
+        raise ParamsError(f"{name}: holds the marks of a merge conflict; resolve it first")
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ParamsError(f"{path}{_yaml_mistake(error, text)}") from None
+        raise ParamsError(f"{name}{_yaml_mistake(error, text)}") from None
 
 
 def _yaml_mistake(error: YAMLError, text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.files import write_json, write_text
+from ae_pretrained.files import write_json, write_table
 
 
 @dataclass(frozen=True)
@@ -60,25 +58,13 @@ def write_tables(
             "unreadable": [vars(item) for item in unreadable],
         },
     )
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     shares = [f"share_{name}" for name in classes]
-    writer.writerow(["file", "width", "height", "class", "confidence", *shares, "mask", "overlay"])
+    header = ["file", "width", "height", "class", "confidence", *shares, "mask", "overlay"]
+    lines = []
     for row in rows:
-        numbers = [f"{row.shares[name]:.6f}" for name in classes]
-        writer.writerow(
-            [
-                row.file,
-                row.width,
-                row.height,
-                row.class_name or "",
-                f"{row.confidence:.6f}",
-                *numbers,
-                row.mask,
-                row.overlay,
-            ]
-        )
-    write_text(folder / "predictions.csv", stream.getvalue())
+        numbers = [f"{number:.6f}" for number in (row.confidence, *(row.shares[name] for name in classes))]
+        lines.append([row.file, row.width, row.height, row.class_name or "", *numbers, row.mask, row.overlay])
+    write_table(folder / "predictions.csv", header, lines)
 
 
 def _entry(row: Row) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ae_pretrained.constants import IMAGES, INDEX, MASKS
+from ae_pretrained.files import write_table
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_source, stratum_of
 from ae_pretrained.preparation.decoding import Outcome, decode_all
@@ -109,20 +109,11 @@ def _write_index(
     label_order = dict(
         zip(train, nested_order([stratum_of(samples[row]) for row in train], seed), strict=True)
     )
-    # Names of files need not be valid text; what cannot be encoded goes out as the bytes that it came in as.
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for split in _ARRAY_ORDER:
-            for row in plan.splits[split]:
-                sample, outcome = samples[row], outcomes[row]
-                writer.writerow(
-                    [
-                        *(sample.name, split, sample.group, sample.class_name, sample.breed, *outcome.size),
-                        *(
-                            " ".join(map(str, outcome.box)),
-                            label_order.get(row, ""),
-                            outcome.mask_problem or "",
-                        ),
-                    ]
-                )
+    lines = []
+    for split in _ARRAY_ORDER:
+        for row in plan.splits[split]:
+            sample, outcome = samples[row], outcomes[row]
+            box = " ".join(map(str, outcome.box))
+            labels = (sample.name, split, sample.group, sample.class_name, sample.breed)
+            lines.append([*labels, *outcome.size, box, label_order.get(row, ""), outcome.mask_problem or ""])
+    write_table(path, COLUMNS, lines)

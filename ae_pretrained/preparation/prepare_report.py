@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from ae_pretrained.figures.data_figures import (
     split_counts,
 )
 from ae_pretrained.figures.style import save_png
-from ae_pretrained.files import write_json
+from ae_pretrained.files import write_json, write_table
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.processes import process_pool
@@ -224,7 +223,7 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:
     folder.mkdir()
-    _write_table(folder / "left_out.csv", LeftOut._fields, report.left_out)
+    write_table(folder / "left_out.csv", LeftOut._fields, report.left_out)
     header = [
         "first",
         "first_split",
@@ -243,13 +242,6 @@ def _write_tables(report: PrepareReport, folder: Path) -> None:
         ]
         for row in sorted(report.pairs, key=lambda row: (row.pair.distance, row.first, row.second))
     )
-    _write_table(folder / "near_duplicates.csv", header, rows)
+    write_table(folder / "near_duplicates.csv", header, rows)
     breeds = ([breed, *counts.values()] for breed, counts in _breeds(report).items())
-    _write_table(folder / "breeds.csv", ["breed", *report.splits], breeds)
-
-
-def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    write_table(folder / "breeds.csv", ["breed", *report.splits], breeds)

@@ -17,6 +17,7 @@ from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
 from ae_pretrained.params.editing import flatten
 from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
+from ae_pretrained.report.numbers import format_number
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
 from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
 
@@ -143,18 +144,3 @@ def read_log(path: Path) -> dict[str, list[float]]:
 def _dotted(values: dict[str, Any]) -> list[tuple[str, Any]]:
     """Nested mappings as (dotted key, value) in order."""
     return [(".".join(path), value) for path, value in flatten(values).items()]
-
-
-def format_number(value: Any) -> str:
-    """A figure for people: four decimals, thousands apart, lists with commas."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
-    if isinstance(value, list | tuple):
-        return ", ".join(format_number(item) for item in value) or "none"
-    return str(value)

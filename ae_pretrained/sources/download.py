@@ -1,15 +1,16 @@
-"""The official Oxford-IIIT Pet archives: downloaded with a progress bar, checked, unpacked safely."""
+"""The official Oxford-IIIT Pet archives: downloaded, checked, and unpacked safely."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
+import sys
 import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import pooch
 import requests
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ from ae_pretrained.sources.base import DataError
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between two pieces
 _PIECE = 1 << 20
+_RETRIES = 2  # further attempts after a failed one
 _WAY_OUT = (
     "To run without it, use the embedded data (data.source=synthetic), or set data.root to a folder that holds "
     "images/ and annotations/ of a copy you have"
@@ -55,45 +57,54 @@ OXFORD = (
 def download_oxford(out: Path, archives: Sequence[Archive] = OXFORD) -> None:
     """Write the official layout into ``out``; it appears only when all of it is there.
 
+    An archive that an interrupted run has completed is taken if its checksum is right, and lies beside ``out`` until
+    all is done. Nothing else that such a run has left is trusted.
+
     Raises:
         DataError: without a network, on a wrong checksum, or for an archive that reaches outside its folder.
     """
-    temporary = out.with_name(f".{out.name}.part")
-    # What an interrupted run has left is not trusted.
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    downloads = out.with_name(f".{out.name}.downloads")
+    unpacked = out.with_name(f".{out.name}.part")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    files = _download(archives, downloads)
+    unpacked.mkdir(parents=True)
     try:
-        for archive in archives:
-            file = temporary / PurePosixPath(archive.url).name
-            _download(archive, file)
-            _unpack(file, archive, temporary)
-            file.unlink()
-        temporary.replace(out)
+        for archive, file in zip(archives, files, strict=True):
+            _unpack(file, archive, unpacked)
+        unpacked.replace(out)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(unpacked, ignore_errors=True)
+        shutil.rmtree(downloads, ignore_errors=True)
 
 
-def _download(archive: Archive, file: Path) -> None:
-    digest = hashlib.md5(usedforsecurity=False)
-    try:
-        with requests.get(archive.url, stream=True, timeout=_TIMEOUT) as response:
-            response.raise_for_status()
-            total = int(response.headers.get("Content-Length", 0)) or None
-            bar = tqdm(total=total, unit="B", unit_scale=True, desc=file.name, disable=None)
-            with file.open("wb") as target, bar:
-                for piece in response.iter_content(_PIECE):
-                    target.write(piece)
-                    digest.update(piece)
-                    bar.update(len(piece))
-    except requests.RequestException as error:
-        raise DataError(
-            f"{archive.url}: could not be downloaded ({type(error).__name__}: {error}). {_WAY_OUT}"
-        ) from None
-    if digest.hexdigest() != archive.md5:
-        raise DataError(
-            f"{archive.url}: wrong checksum, expected md5 {archive.md5}, found {digest.hexdigest()} in "
-            f"{file.stat().st_size} bytes; the download was cut short or the file was changed. Run again. {_WAY_OUT}"
-        )
+def _download(archives: Sequence[Archive], folder: Path) -> list[Path]:
+    """The archives as checked files in a folder."""
+    urls = {PurePosixPath(archive.url).name: archive.url for archive in archives}
+    for left in folder.glob("*"):
+        if left.name not in urls:
+            left.unlink()  # part of a download that was killed
+    checksums = {name: f"md5:{archive.md5}" for name, archive in zip(urls, archives, strict=True)}
+    store = pooch.create(folder, base_url="", registry=checksums, urls=urls, retry_if_failed=_RETRIES)
+    # A bar only where somebody watches, not in a log file.
+    get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=_PIECE, timeout=_TIMEOUT)
+    files = []
+    for name, url in urls.items():
+        try:
+            files.append(Path(store.fetch(name, downloader=get)))
+        except requests.RequestException as error:
+            problem = f"could not be downloaded ({type(error).__name__}: {error})"
+        except ValueError as error:
+            found = str(error).rstrip(".")
+            problem = (
+                f"wrong checksum, the download was cut short or the file was changed ({found}). Run again"
+            )
+        else:
+            continue
+        kept = "".join(f" {file.name} is complete and kept for the next run." for file in files)
+        if not files:
+            folder.rmdir()
+        raise DataError(f"{url}: {problem}.{kept} {_WAY_OUT}") from None
+    return files
 
 
 def _unpack(file: Path, archive: Archive, target: Path) -> None:
@@ -117,7 +128,8 @@ def _unpack(file: Path, archive: Archive, target: Path) -> None:
 
 
 def _write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
-    # Not TarFile.extract(): its safe filter came with 3.10.12 and 3.11.4, and Debian 12 has 3.11.2.
+    # Neither pooch.Untar nor TarFile.extract(): the filter that makes them safe came with Python 3.12, 3.11.4 and
+    # 3.10.12, pooch uses it from 3.12 on, and Debian 12 has 3.11.2.
     source = tar.extractfile(member)
     assert source is not None  # None is for links and folders
     file.parent.mkdir(parents=True, exist_ok=True)

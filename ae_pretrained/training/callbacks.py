@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from ae_pretrained.files import write_table
 from ae_pretrained.models.transfer import freeze_encoder, thaw_encoder
 from ae_pretrained.models.unet import UNet
 
@@ -193,14 +193,8 @@ class EpochLog(L.Callback):
         print(f"{self.title} epoch {row['epoch']}/{trainer.max_epochs}  {figures}", flush=True)
 
     def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]), lineterminator="\n")
-            writer.writeheader()
-            for row in self.rows:
-                writer.writerow(
-                    {key: value if key == "epoch" else f"{value:.6g}" for key, value in row.items()}
-                )
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        write_table(self.path, columns, ([row.get(key, "") for key in columns] for row in self.rows))
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}

@@ -15,8 +15,7 @@ from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summarise
-from ae_pretrained.evaluation.writing import write_metrics
-from ae_pretrained.files import write_json
+from ae_pretrained.files import write_json, write_metrics
 from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.models.weights import load_unet
 from ae_pretrained.provenance import provenance

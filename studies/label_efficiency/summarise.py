@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.evaluation.writing import write_table
 from ae_pretrained.figures.style import save_png
-from ae_pretrained.files import write_json
+from ae_pretrained.files import write_json, write_table
 from ae_pretrained.params import load_params
 from ae_pretrained.stage_runner import run_stage
 from studies.label_efficiency.figure import Controls, EfficiencyCurve, label_efficiency

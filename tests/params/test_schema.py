@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import ast
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ae_pretrained.params import ParamsError, load_params, read_params, validate_params
+from ae_pretrained.params.reading import ADDED, RENAMED, schema_keys
 from tests.conftest import ROOT
 
 
@@ -36,18 +39,22 @@ def test_committed_params_are_valid() -> None:
         ("train_seg.lr", float("nan"), "train_seg.lr"),
         ("train_seg.epochs", 0, "greater than or equal to 1"),
         ("train_seg.epochs", 2.5, "train_seg.epochs"),
-        ("train_seg.lrr", 1, "unknown key"),
-        ("extra", 1, "extra: unknown key"),
+        ("train_seg.lrr", 1, "train_seg.lrr: unknown key, found 1; did you mean train_seg.lr?"),
+        ("train_seg.dice", 1, "did you mean train_seg.loss.dice?"),
+        ("epochs", 1, "did you mean train_ae.epochs or train_seg.epochs?"),
+        ("extra", 1, "extra: unknown key, found 1; known at the top: seed, data, model"),
+        ("train_seg.loss", 5, "found 5 (int); expected a section with the keys dice, cross_entropy"),
         ("train_seg.init", "imagnet", "'imagenet'"),
         ("data.val_fraction", 1.5, "less than 1"),
         ("data.classes", ["background", "pet"], "3 classes"),
         ("data.classes", ["background", "cat", "cat"], "names must differ"),
         ("data.ignore_index", 1, "also the value of class 'cat'"),
-        ("model.encoder_dropout", [0.0], "6 features need 6 values, found 1"),
+        ("model.encoder_dropout", [0.0], "  model.encoder_dropout: 6 features need 6 values, found 1"),
         ("model.norm", None, "model.norm"),
         ("data.image_size", 32, "use at most 5 stages or at least 64 px"),
         ("train_seg.half_size", 0.5, "use 0.0 or at least 128 px"),
         ("train_ae.half_size", 1.0, "less than 1"),
+        ("train_ae.skips", "half", "  train_ae.skips: found 'half' (str)"),
         ("train_ae.skips", 6, "6 levels cannot be dropped"),
         ("train_ae.corruption.mask_block", 65, "larger than data.image_size"),
         ("robustness.jpeg", [0], "robustness.jpeg.0"),
@@ -58,6 +65,42 @@ def test_bad_value_is_named(values: dict[str, Any], key: str, value: Any, said: 
     with pytest.raises(ParamsError) as error:
         validate_params(values)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "results").glob("*/params.yaml")), ids=lambda p: p.parent.name
+)
+def test_params_of_earlier_versions_say_what_to_add(path: Path) -> None:
+    """The values that the error names are all that such a file lacks."""
+    values = read_params(path)
+    for key, value in missing(values):
+        set_key(values, key, value)
+    validate_params(values)
+
+
+def missing(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Keys and values that the error says to add."""
+    try:
+        validate_params(values)
+    except ParamsError as error:
+        pattern = r"^  ([\w.]+): missing; it came later, and (\S+) is what was done without it$"
+        said = re.findall(pattern, str(error), re.MULTILINE)
+        return [(key, ast.literal_eval(value)) for key, value in said]
+    return []
+
+
+def test_added_keys_are_keys() -> None:
+    assert set(ADDED) <= set(schema_keys())
+
+
+def test_a_renamed_key_says_what_it_is_called_now(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RENAMED, "train_seg.rate", "renamed; write lr in its place")
+    set_key(values, "train_seg.rate", 0.1)
+    with pytest.raises(ParamsError, match=r"train_seg\.rate: renamed; write lr in its place$"):
+        validate_params(values)
+    assert not set(RENAMED) & set(schema_keys())
 
 
 def test_a_loss_on_corrupted_pixels_needs_a_corruption(values: dict[str, Any]) -> None:

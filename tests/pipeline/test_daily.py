@@ -12,10 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from tests.pipeline.conftest import Workspace
-from tests.report.chromium import chromium_page, find_chromium
 from tools.check_lock import stale_stages
-from tools.review.lock import inconsistencies
-from tools.review.revisions import revision, working_tree
 
 pytestmark = pytest.mark.slow
 
@@ -46,15 +43,13 @@ def test_a_changed_line_reruns_what_imports_it(unchanged: Workspace, file: str, 
 def test_lock_is_checked_and_reviewed_from_git_alone(unchanged: Workspace) -> None:
     done = unchanged.run(sys.executable, "-m", "tools.check_lock")
     assert "dvc.lock fits" in done.stdout
-    for state in (working_tree(unchanged.path), revision(unchanged.path, "HEAD")):
-        assert inconsistencies(state) == []  # also that folders hash as DVC hashes them
     unchanged.set_params(train_seg__lr=0.1)
     done = unchanged.run(sys.executable, "-m", "tools.check_lock", check=False)
     assert done.returncode == 1
     assert "train_seg" in done.stderr
     said = unchanged.run(sys.executable, "-m", "tools.review", "--base", "main").stdout
-    assert "| `train_seg.lr` | `0.002` | `0.1` |" in said
-    assert "`train_seg.lr` changed since stage train_seg ran" in said
+    assert "| params.yaml | train_seg.lr | 0.002 | 0.1 |" in " ".join(said.split())
+    assert "plots/eval_seg_counts.csv is the same." in said
 
 
 def test_studies_do_not_start_with_the_pipeline(unchanged: Workspace) -> None:
@@ -69,31 +64,15 @@ def test_studies_do_not_start_with_the_pipeline(unchanged: Workspace) -> None:
     shutil.rmtree(study.parent)
 
 
-def test_plots_open_offline(unchanged: Workspace, tmp_path: Path) -> None:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium on the path")
+def test_plots_page_has_every_chart_and_image(unchanged: Workspace, tmp_path: Path) -> None:
+    """DVC leaves out, without a word, what it does not find."""
     unchanged.dvc("plots", "diff", "HEAD", "--out", str(tmp_path / "plots"))
+    page = (tmp_path / "plots" / "index.html").read_text(encoding="utf-8")
     plots = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["plots"]
     charts = [name for entry in plots if isinstance(entry, dict) for name in entry]
-    with chromium_page(chromium, tmp_path / "profile") as page:
-        page.call(
-            "Network.emulateNetworkConditions",
-            offline=True,
-            latency=0,
-            downloadThroughput=-1,
-            uploadThroughput=-1,
-        )
-        page.open(tmp_path / "plots" / "index.html", 1280, 900)
-        drawn = "[...document.querySelectorAll('.vega-embed canvas.marks')].length"
-        page.evaluate(
-            f"new Promise(done => {{ const look = () => {drawn} >= {len(charts)} ? done() : setTimeout(look, 50);"
-            " setTimeout(done, 20000); look(); })"
-        )
-        assert page.evaluate(drawn) >= len(charts) >= 6  # studies may add theirs
-        assert page.requested() == []
-        assert page.evaluate("document.images.length") >= 20
-        assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).length") == 0
+    images = [entry for entry in plots if str(entry).endswith(".png")]
+    assert page.count("vegaEmbed(") >= len(charts) >= 6  # studies may add theirs
+    assert [image for image in images if image.replace("/", "_") not in page] == []
 
 
 def test_every_chart_has_title_and_axes() -> None:

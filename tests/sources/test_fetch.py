@@ -9,10 +9,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from ae_pretrained.sources import download
 from ae_pretrained.sources import fetch as fetching
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import Archive, download_oxford
@@ -21,6 +22,13 @@ from ae_pretrained.sources.oxford import OxfordSource
 from ae_pretrained.sources.pointer import resolve_raw, write_link
 from tests.preparation.test_prepare import data_params
 from tests.sources.layouts import write_official
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One attempt a file, unless a test asks for more, and no pause between two."""
+    monkeypatch.setattr(download, "_RETRIES", 0)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -134,51 +142,85 @@ def test_wrong_checksum(tmp_path: Path, server: tuple[Path, str]) -> None:
     write_official(tmp_path / "there")
     good = archives(tmp_path / "there", *server)
     bad = [Archive(good[0].url, "0" * 32, "images"), good[1]]
-    with pytest.raises(DataError, match=r"wrong checksum, expected md5 0{32}, found [0-9a-f]{32}"):
+    with pytest.raises(
+        DataError, match=r"images\.tar\.gz: wrong checksum.*expected md5:0{32} but got [0-9a-f]{32}"
+    ):
         download_oxford(tmp_path / "raw", bad)
     assert nothing_is_left(tmp_path)
     download_oxford(tmp_path / "raw", good)
     assert (tmp_path / "raw/images").is_dir()
 
 
-def test_an_interrupted_download_starts_clean(tmp_path: Path, server: tuple[Path, str]) -> None:
+def test_what_a_killed_download_has_left_is_not_trusted(tmp_path: Path, server: tuple[Path, str]) -> None:
     write_official(tmp_path / "there")
-    left = tmp_path / ".raw.part"
-    left.mkdir()
-    (left / "images.tar.gz").write_bytes(b"half")
-    (left / "stale.txt").write_text("stale")
+    for name in (".raw.part/stale.txt", ".raw.downloads/images.tar.gz", ".raw.downloads/tmp1234"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("half")
     download_oxford(tmp_path / "raw", archives(tmp_path / "there", *server))
     assert {path.name for path in (tmp_path / "raw").iterdir()} == {"images", "annotations"}
+    assert not list(tmp_path.glob(".raw*"))
 
 
 class CutShort(Quiet):
-    """Promises a whole file, and closes the connection half-way."""
+    """Promises a whole file and closes the connection half-way, as often as it is told."""
+
+    times = 0
+    asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
+        type(self).asked.append(self.path)
+        type(self).times -= 1
+        if self.times < 0:
+            return super().do_GET()
         content = Path(self.translate_path(self.path)).read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2])
+        return None
 
 
-def test_a_connection_that_breaks_is_an_error_and_the_next_run_starts_clean(
-    tmp_path: Path, server: tuple[Path, str]
-) -> None:
-    write_official(tmp_path / "there")
-    wanted = archives(tmp_path / "there", *server)
+@pytest.fixture
+def shaky(server: tuple[Path, str]) -> Iterator[str]:
+    """The address of a second server of the same folder, whose connections break."""
+    CutShort.asked.clear()
     http = ThreadingHTTPServer(("127.0.0.1", 0), partial(CutShort, directory=str(server[0])))
     Thread(target=http.serve_forever, daemon=True).start()
-    broken = [
-        replace(one, url=one.url.replace(server[1], f"http://127.0.0.1:{http.server_port}")) for one in wanted
-    ]
-    with pytest.raises(DataError, match=r"images\.tar\.gz: could not be downloaded"):
-        download_oxford(tmp_path / "raw", broken)
+    yield f"http://127.0.0.1:{http.server_port}"
     http.shutdown()
     http.server_close()
+
+
+def test_a_connection_that_breaks_is_tried_again(
+    tmp_path: Path, server: tuple[Path, str], shaky: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_official(tmp_path / "there")
+    wanted = archives(tmp_path / "there", server[0], shaky)
+    monkeypatch.setattr(download, "_RETRIES", 2)
+    CutShort.times = 3
+    with pytest.raises(DataError, match=r"images\.tar\.gz: could not be downloaded"):
+        download_oxford(tmp_path / "raw", wanted)
+    assert CutShort.asked == ["/images.tar.gz"] * 3
     assert nothing_is_left(tmp_path)
+    CutShort.times = 2
     download_oxford(tmp_path / "raw", wanted)
     assert len(list((tmp_path / "raw/images").iterdir())) == 16
+
+
+def test_a_complete_archive_is_not_downloaded_twice(
+    tmp_path: Path, server: tuple[Path, str], shaky: str
+) -> None:
+    write_official(tmp_path / "there")
+    first, second = archives(tmp_path / "there", server[0], shaky)
+    with pytest.raises(DataError, match=r"annotations.tar.gz: wrong.*images.tar.gz is complete and kept"):
+        download_oxford(tmp_path / "raw", [first, replace(second, md5="0" * 32)])
+    assert not (tmp_path / "raw").exists()
+    assert [path.name for path in (tmp_path / ".raw.downloads").iterdir()] == ["images.tar.gz"]
+    CutShort.asked.clear()
+    download_oxford(tmp_path / "raw", [first, second])
+    assert CutShort.asked == ["/annotations.tar.gz"]
+    assert len(list((tmp_path / "raw/images").iterdir())) == 16
+    assert not list(tmp_path.glob(".raw*"))
 
 
 def test_a_file_that_is_no_archive(tmp_path: Path, server: tuple[Path, str]) -> None:

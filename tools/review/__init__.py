@@ -1,1 +1,1 @@
-"""What a change does to parameters, metrics and plots, as Markdown for a pull request."""
+"""What a change does to parameters and metrics, as Markdown for a pull request."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_pretrained.evaluation.writing import write_metrics, write_table
+from ae_pretrained.files import write_metrics, write_table
 
 
 def test_numpy_numbers_become_json(tmp_path: Path) -> None:
@@ -30,3 +30,10 @@ def test_no_figure_is_refused_by_name(tmp_path: Path, bad: float) -> None:
 def test_table_leaves_cells_without_a_figure_empty(tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", ("a", "b"), [("x", 1 / 3), ("y", float("nan"))])
     assert (tmp_path / "t.csv").read_text() == "a,b\nx,0.333333\ny,\n"
+
+
+def test_table_keeps_what_is_no_float(tmp_path: Path) -> None:
+    """Names that are no text go out as the bytes that they came in as."""
+    name = b"caf\xe9.png".decode("utf-8", errors="surrogateescape")
+    write_table(tmp_path / "t.csv", ("a", "b", "c"), [(name, 1_000_000, "0.250000"), ("a,b", True, None)])
+    assert (tmp_path / "t.csv").read_bytes() == b'a,b,c\ncaf\xe9.png,1000000,0.250000\n"a,b",True,\n'
