@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_reader import read_image, read_mask
 
 
 @pytest.fixture
