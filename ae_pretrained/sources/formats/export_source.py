@@ -116,6 +116,11 @@ class ExportSource(ABC):
     paints_on_background: ClassVar[bool] = True
 
     @property
+    def numbered(self) -> bool:
+        """Whether classes have no names in the export: they go by their place in ``classes``."""
+        return False
+
+    @property
     def classes(self) -> list[str]:
         """Class names, background first: those given, or all that the export names.
 

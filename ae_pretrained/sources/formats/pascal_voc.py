@@ -68,6 +68,10 @@ class PascalVocSource(ExportSource):
             raise DataError(f"{self.root}: {self.title}: expected {self.expects}")
         return self.root / found.rstrip("/")
 
+    @property
+    def numbered(self) -> bool:
+        return self._label_colors is None and self._listed_names is None
+
     def export_names(self) -> Iterable[str]:
         if self._label_colors is not None:
             return self._label_colors.names

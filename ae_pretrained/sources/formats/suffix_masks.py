@@ -30,6 +30,10 @@ class SuffixMaskSource(ExportSource):
     expects = "NAME_mask.png, NAME_label.png or NAME.jpg.png for each image, beside it or in a second folder"
     paints_on_background = False
 
+    @property
+    def numbered(self) -> bool:
+        return True
+
     @classmethod
     def find(cls, root: Path) -> str | None:
         pairs = pair_masks(FileIndex(root))
