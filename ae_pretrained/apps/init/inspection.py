@@ -16,7 +16,7 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,11 @@ def list_folder(root: Path) -> Listing:
 
 
 def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
-    """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
+    """(n, 2) width and height of the images, from their headers; those that are no images are left out.
+
+    Raises:
+        DataError: when there is no other.
+    """
     sizes = []
     for sample in samples:
         try:
@@ -84,7 +88,14 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
-    return np.array(sizes).reshape(-1, 2)
+    if not sizes:
+        said = ""
+        try:
+            read_image(samples[0].image)
+        except DataError as error:
+            said = f"; the first one: {error}"
+        raise DataError(f"none of the {len(samples)} images can be read{said}")
+    return np.array(sizes)
 
 
 def check_findings(listing: Listing, more: Sequence[str]) -> None:
