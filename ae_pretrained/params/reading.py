@@ -21,7 +21,9 @@ from ae_pretrained.params.section import sections
 RENAMED: dict[str, str] = {}
 # Keys that were added: the value with which everything is as it was without the key.
 ADDED: dict[str, Any] = {
+    "data.colors": [],
     "data.group_by": "none",
+    "data.unnamed_classes": "stop",
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
