@@ -14,13 +14,28 @@ _SEPARATORS = {
 }
 
 _OF_EVAL_SEG = (  # metrics/eval_seg.json, where a class has a key beside these
-    *("absent_classes", "boundary_iou", "expected_calibration_error", "flip_averaging", "image_class_accuracy"),
+    *(
+        "absent_classes",
+        "boundary_iou",
+        "expected_calibration_error",
+        "flip_averaging",
+        "image_class_accuracy",
+    ),
     *("mean_dice", "mean_foreground_dice", "mean_image_dice", "mean_iou", "mean_iou_all_background"),
     *("mean_iou_ci95", "num_images", "num_images_with_foreground", "pixel_accuracy"),
     *("dice", "iou", "precision", "recall"),
 )
 _OF_PREPARE = (  # metrics/prepare.json; pixels of no class, images of a class that nobody knows
-    *("ignored", "unknown", "num_listed", "num_train", "num_val", "num_test", "num_unlabelled", "num_left_out"),
+    *(
+        "ignored",
+        "unknown",
+        "num_listed",
+        "num_train",
+        "num_val",
+        "num_test",
+        "num_unlabelled",
+        "num_left_out",
+    ),
     *("left_out", "num_near_duplicates", "num_leaks", "near_duplicates", "classes", "num_breeds", "breeds"),
     *("pixel_share", "original_size", "warnings"),
 )

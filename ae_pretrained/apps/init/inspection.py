@@ -89,13 +89,13 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
     if not sizes:
-        said = ""
         try:
             read_image(samples[0].image)
         except DataError as error:
-            said = f"; the first one: {error}"
-        raise DataError(f"none of the {len(samples)} images can be read{said}")
-    return np.array(sizes)
+            raise DataError(
+                f"none of the {len(samples)} images can be read; the first one: {error}"
+            ) from None
+    return np.array(sizes).reshape(-1, 2)
 
 
 def check_findings(listing: Listing, more: Sequence[str]) -> None:
@@ -139,6 +139,11 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
+    faults = [outcome.error for sample, outcome in zip(listing.samples, outcomes, strict=True) if sample.mask]
+    if all(faults):
+        raise DataError(
+            f"none of the {len(faults)} images with a mask can be used; the first one: {faults[0]}"
+        )
     planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
     planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
     return Inspection(
