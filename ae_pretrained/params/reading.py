@@ -128,6 +128,10 @@ def parse_params(text: str, name: str) -> dict[str, Any]:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise ParamsError(f"{name}{_yaml_mistake(error, text)}") from None
+    except Exception as error:  # of a value such as 2001-99-99 the parser raises what the conversion raised
+        raise ParamsError(
+            f"{name}: holds a value that YAML cannot read ({error}); put texts in quotes"
+        ) from None
 
 
 def _yaml_mistake(error: YAMLError, text: str) -> str:
