@@ -246,5 +246,6 @@ def _quieten() -> None:
         ".*Found .* module.* in eval mode.*",
         ".*find_unused_parameters=True was specified.*",
         ".*number of training batches .* is smaller than the logging interval.*",
+        ".*Detected call of `lr_scheduler.step.*",  # fp16 skips the first steps until its scale fits
     ):
         warnings.filterwarnings("ignore", message)
