@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import ast
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def missing(values: dict[str, Any]) -> list[tuple[str, Any]]:
     except ParamsError as error:
         pattern = r"^  ([\w.]+): missing; it came later, and (\S+) is what was done without it$"
         said = re.findall(pattern, str(error), re.MULTILINE)
-        return [(key, ast.literal_eval(value)) for key, value in said]
+        return [(key, json.loads(value)) for key, value in said]
     return []
 
 
