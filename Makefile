@@ -1,5 +1,7 @@
 # make repro   set up, run the whole pipeline, print the metrics
-# make test    set up, run every check
+# make test    set up, run every check that must hold before a merge: lint, types, tests
+# make test-long          the tests that make test leaves out, since they take long
+# make test-all           both
 # make lock    pin the packages anew (needs uv)
 # make review BASE=main   parameters, metrics and the mean IoU on the same images against a Git revision, as Markdown
 # make check-lock         does dvc.lock fit the code and the parameters?
@@ -16,7 +18,7 @@ BASE ?= main
 TORCH_INDEX ?=
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint lock review check-lock reference clean bench
+.PHONY: setup repro test test-long test-all lint lock review check-lock reference clean bench
 
 setup: $(VENV)/.installed
 
@@ -38,8 +40,17 @@ lint: setup
 	ruff format --check .
 	mypy
 
+# One process a core; each keeps to one thread (tests/conftest.py).
+WORKERS ?= auto
+PYTEST := python -m pytest --numprocesses=$(WORKERS)
+
 test: setup lint
-	python -m pytest
+	$(PYTEST) -m "not long"
+
+test-long: setup
+	$(PYTEST) -m long
+
+test-all: test test-long
 
 bench: setup
 	python -m benchmarks $(ONLY) $(if $(ROOT),--root $(ROOT))

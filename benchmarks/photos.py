@@ -36,8 +36,8 @@ from ae_pretrained.metrics.confusion import (
 from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.preparation.image_reader import read_mask
 from ae_pretrained.sources.base import Sample
+from ae_pretrained.sources.image_reader import read_mask
 from ae_pretrained.sources.oxford import OxfordSource
 
 _ACROSS, _SHOWN = 6, 300  # photos a row; longer side of a photo on the sheet, px

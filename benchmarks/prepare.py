@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.fetch import fetch
+from ae_pretrained.sources.image_reader import read_image, read_mask
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
 from benchmarks.common import (

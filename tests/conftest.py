@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Tests run side by side, one thread each; before anything imports PyTorch or OpenCV.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,14 @@ import ae_pretrained  # noqa: F401  # lets tests import torchmetrics beside a CP
 ROOT = Path(__file__).resolve().parent.parent
 # The real images lie beside the repository; another place can be named.
 REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file run in one process, which makes what they share once; the pipeline, the longest, first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args != ("pipeline",))  # type: ignore[union-attr]
 
 
 def _real(name: str) -> Path:

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from ae_pretrained.params import read_params
 from ae_pretrained.params.editing import flatten
+from ae_pretrained.report.sections import DATA_CAPTIONS, GALLERIES
 from tests.conftest import ROOT
 
 LIBRARY = "ae_pretrained"
@@ -148,6 +149,23 @@ def test_imports_point_one_way() -> None:
         for route in dependency.routes
     }
     assert sorted(chains) == []
+
+
+@pytest.mark.parametrize("folder", ["dataset", "losses", "metrics", "models"])
+def test_what_a_notebook_uses_takes_plain_arguments(folder: str) -> None:
+    chain = imports().find_shortest_chain(f"{LIBRARY}.{folder}", f"{LIBRARY}.params", as_packages=True)
+    assert chain is None, "a params object is unpacked by stages and tasks"
+
+
+def test_images_of_dvc_yaml_have_a_caption_in_the_report() -> None:
+    """DVC needs the names of the images one by one: of a folder it would draw the tables too."""
+    plots = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["plots"]
+    images = {entry for entry in plots if isinstance(entry, str) and entry.endswith(".png")}
+    folders = [("prepare", DATA_CAPTIONS), *((gallery.folder, gallery.captions) for gallery in GALLERIES)]
+    shown = {f"plots/{folder}/{stem}.png" for folder, captions in folders for stem in captions}
+    shown = {image for image in shown if not image.startswith("plots/eval_ae/")}  # a folder without tables
+    assert images - shown == {"plots/prepare/breed_counts.png", "plots/prepare/original_sizes.png"}
+    assert shown - images == {"plots/prepare/contact_unlabelled.png"}  # of a run that has such images
 
 
 @pytest.mark.parametrize("package", ["stages", "studies"])

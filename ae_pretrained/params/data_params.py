@@ -46,12 +46,31 @@ class LeakCheckParams(Section):
     )
 
 
+SourceName = Literal[
+    "synthetic",
+    "oxford_iiit_pet",
+    "folder",
+    "original_project",
+    "coco",
+    "labelme",
+    "cvat_xml",
+    "pascal_voc",
+    "roboflow_masks",
+    "supervisely",
+    "label_studio",
+    "yolo",
+    "color_masks",
+    "suffix_masks",
+]
+
+
 class DataParams(Section):
     """Where the images come from and what is done to them before training."""
 
-    source: Literal["synthetic", "oxford_iiit_pet", "folder", "original_project"] = Field(
+    source: SourceName = Field(
         description="`synthetic` draws cats and dogs; `oxford_iiit_pet` is the official layout, downloaded "
-        "when absent; `folder` is one's own images/ + masks/; `original_project` is Train/Val/Test folders."
+        "when absent; `folder` is one's own images/ + masks/; `original_project` is Train/Val/Test folders; the "
+        "others are exports of annotation tools, see formats.md."
     )
     root: str = Field(
         min_length=1,
@@ -69,6 +88,14 @@ class DataParams(Section):
     )
     ignore_index: Annotated[int, Field(ge=0, le=255)] = Field(
         description="Mask value of `folder` data that marks unlabelled pixels (255 inside the pipeline)."
+    )
+    unnamed_classes: Literal["stop", "background", "ignore"] = Field(
+        description="What pixels are whose class an export names and `classes` does not: an error, background, or "
+        "unlabelled."
+    )
+    colors: list[Annotated[str, Field(min_length=1)]] = Field(
+        description="Of `color_masks` data, a class and its colour in each entry, as in label_colors.txt "
+        "(`leaf 0 128 0`); empty: as the list in `root` says."
     )
     val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="Share of trainval that is held out for validation where the data bring no such split."
@@ -99,6 +126,10 @@ class DataParams(Section):
         if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"
+            )
+        if self.colors and self.source != "color_masks":
+            raise ValueError(
+                f"colors: are of source 'color_masks', found source {self.source!r}; write colors: []"
             )
         if self.ignore_index < len(self.classes):
             raise ValueError(

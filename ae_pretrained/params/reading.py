@@ -67,9 +67,8 @@ def _describe_fault(fault: Any) -> str:
         return f"{where}: {RENAMED.get(where) or f'unknown key, {found}; {_nearest(where)}'}"
     if fault["type"] == "missing":
         if where in ADDED:
-            return (
-                f"{where}: missing; it came later, and {json.dumps(ADDED[where])} is what was done without it"
-            )
+            value = json.dumps(ADDED[where]).strip('"')  # as in YAML: false, not False
+            return f"{where}: missing; it came later, and {value} is what was done without it"
         return f"{where}: missing; docs/params.md says what it may be"
     if fault["type"] == "value_error":  # its text begins with the keys, as the section knows them
         return f"{where}{'.' if where else ''}{fault['ctx']['error']!s}"

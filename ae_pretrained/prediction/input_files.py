@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.preparation.image_reader import decode_image, read_image
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
+from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
 def read_input_image(source: Path | bytes, name: str) -> np.ndarray:

@@ -16,11 +16,11 @@ from ae_pretrained.constants import IGNORE_INDEX, IMAGES, MASKS
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
-from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
 from ae_pretrained.preparation.storage import THUMBNAILS, create_array, write_rows
 from ae_pretrained.sources.base import DataError, Sample, Source
+from ae_pretrained.sources.image_reader import read_image
 
 MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
 _CHUNK = 64
@@ -65,14 +65,7 @@ def _decode(
     small = resize_image(image, size, box)
     if sample.mask is None:
         return Outcome(None, None, (width, height), box, ()), small, None
-    values = read_mask(sample.mask)
-    if values.shape != (height, width):
-        turned = " (turned by its EXIF; turn the mask too)" if values.shape == (width, height) else ""
-        raise DataError(
-            f"{sample.mask}: the mask has {values.shape[1]} x {values.shape[0]} px, its image "
-            f"{sample.image.name} has {width} x {height} px{turned}"
-        )
-    mask = remove_specks_and_holes(source.class_mask(values, sample), params.masks)
+    mask = remove_specks_and_holes(source.mask_of(sample, height, width), params.masks)
     small_mask = resize_mask(mask, size, box)
     x0, y0, x1, y1 = box
     content = small_mask[y0:y1, x0:x1]

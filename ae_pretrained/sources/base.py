@@ -76,6 +76,17 @@ class Source(Protocol):
         """Every image and every finding; nothing is decoded yet."""
         ...
 
-    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
-        """The class mask (H, W) uint8, 255 on ignored pixels, from the values of a sample's mask file."""
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of a sample that has one.
+
+        Args:
+            sample: of the listing.
+            height, width: of its decoded image.
+
+        Returns:
+            (height, width) uint8, 255 on ignored pixels.
+
+        Raises:
+            DataError: naming the file, when the mask cannot be read, is of another size, or holds unknown values.
+        """
         ...

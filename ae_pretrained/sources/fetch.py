@@ -8,6 +8,7 @@ from pathlib import Path
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import download_oxford
+from ae_pretrained.sources.formats.detection import FORMATS
 from ae_pretrained.sources.oxford import find_layout
 from ae_pretrained.sources.pointer import write_link
 from ae_pretrained.sources.registry import open_source
@@ -72,8 +73,8 @@ def _find_root(params: DataParams) -> Path | None:
                 f"looks for images/ and masks/ (and unlabelled/, if any) there, found {shown}"
             )
         return root
-    if params.source == "original_project":
-        return root  # the source itself names what is missing of its six folders
+    if params.source == "original_project" or params.source in FORMATS:
+        return root  # the source itself names what is missing
     layout = find_layout(root)
     if layout is None and found:
         raise DataError(

@@ -16,20 +16,12 @@ import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images
-from ae_pretrained.sources.mask_values import class_numbers
+from ae_pretrained.sources.mask_values import class_numbers, read_sized_mask
 from ae_pretrained.sources.name_lists import find_stem, read_groups, read_names
+from ae_pretrained.sources.split_names import SPLIT_OF_WORD
 
 GroupBy = Literal["none", "folder"]
 _LISTS: tuple[SplitHint, ...] = ("train", "val", "test")
-_SPLIT_FOLDERS: dict[str, SplitHint] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
 
 
 class FolderSource:
@@ -105,7 +97,7 @@ class FolderSource:
         groups = {}
         if self.group_by == "folder":
             parents = {stem: stem.rpartition("/")[0] for stem in images}
-            groups = {stem: parent for stem, parent in parents.items() if parent not in ("", *_SPLIT_FOLDERS)}
+            groups = {stem: parent for stem, parent in parents.items() if parent not in ("", *SPLIT_OF_WORD)}
         path = self.root / "groups.csv"
         if path.is_file():
             listed, absent = read_groups(path, images.keys() | doubtful)
@@ -156,7 +148,7 @@ class FolderSource:
     def _split_folders(self, images: dict[str, Path]) -> dict[str, SplitHint]:
         """Sub-folders of images/ that are called like splits: two or more of them are meant so."""
         tops = {stem.partition("/")[0] for stem in images if "/" in stem}
-        named = {top: _SPLIT_FOLDERS[top.lower()] for top in sorted(tops) if top.lower() in _SPLIT_FOLDERS}
+        named = {top: SPLIT_OF_WORD[top.lower()] for top in sorted(tops) if top.lower() in SPLIT_OF_WORD}
         return named if len(set(named.values())) > 1 else {}
 
     def _from_folders(
@@ -179,6 +171,10 @@ class FolderSource:
             )
         return found
 
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of an image of this size."""
+        return self.class_mask(read_sized_mask(sample, height, width), sample)
+
     def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Class numbers as they are, ``ignore_index`` to 255."""
         return class_numbers(values, sample, self.classes, self.ignore_index)
@@ -187,7 +183,7 @@ class FolderSource:
 def _paired_name(stem: str) -> str:
     """What image and mask are paired by: ``images/val`` and ``masks/validation`` are the same split."""
     top, slash, rest = stem.partition("/")
-    return f"{_SPLIT_FOLDERS.get(top.lower(), top)}{slash}{rest}" if slash else stem
+    return f"{SPLIT_OF_WORD.get(top.lower(), top)}{slash}{rest}" if slash else stem
 
 
 def _split(stem: str, lists: dict[SplitHint, set[str]]) -> SplitHint | None:

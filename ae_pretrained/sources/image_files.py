@@ -32,7 +32,7 @@ def sniff_format(head: bytes) -> str | None:
     return next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether a file is called an image, or is one whatever it is called (``.jfif``, ``.heic``, no ending)."""
     if path.suffix.lower() in IMAGE_ENDINGS:
         return True
@@ -43,7 +43,7 @@ def _is_image(path: Path) -> bool:
         return False  # the finding names it
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """Every file below a folder, in order; sub-folders that are symbolic links are followed, each folder once."""
     seen: set[Path] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
@@ -82,12 +82,12 @@ def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         raise DataError(f"{folder}: no such folder")
     by_stem: dict[str, list[Path]] = {}
     findings = []
-    for path in sorted(_files(folder)):
+    for path in sorted(files_below(folder)):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in Path(name).parts)
         if hidden or path.name.lower() in _CLUTTER:
             continue
-        if _is_image(path):
+        if is_image(path):
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
             expected = (

@@ -10,6 +10,39 @@ import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Sample
+from ae_pretrained.sources.image_reader import read_mask
+
+
+def check_size(sample: Sample, found: Sequence[int | None], height: int, width: int) -> None:
+    """Refuse a mask that was made on an image of another size.
+
+    Args:
+        sample: whose mask it is.
+        found: height and width of the mask; None or 0 where an annotation does not say.
+        height, width: of the image.
+
+    Raises:
+        DataError: naming both files and both sizes.
+    """
+    if not all(found) or list(found) == [height, width]:
+        return
+    turned = " (turned by its EXIF; turn the mask too)" if list(found) == [width, height] else ""
+    raise DataError(
+        f"{sample.mask}: the mask has {found[1]} x {found[0]} px, its image {sample.image.name} has "
+        f"{width} x {height} px{turned}"
+    )
+
+
+def read_sized_mask(sample: Sample, height: int, width: int) -> np.ndarray:
+    """The values (height, width) uint8 of a sample's mask file, as stored.
+
+    Raises:
+        DataError: naming the file, when it cannot be read or is of another size than its image.
+    """
+    assert sample.mask is not None
+    values = read_mask(sample.mask)
+    check_size(sample, values.shape, height, width)
+    return values
 
 
 def translate(values: np.ndarray, table: Mapping[int, int]) -> tuple[np.ndarray, list[int]]:

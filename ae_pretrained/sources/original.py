@@ -13,7 +13,7 @@ import numpy as np
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images
-from ae_pretrained.sources.mask_values import class_numbers
+from ae_pretrained.sources.mask_values import class_numbers, read_sized_mask
 
 FOLDERS: tuple[tuple[SplitHint, str, str], ...] = (
     ("train", "Train/resized", "Train/resized_label"),
@@ -63,6 +63,10 @@ class OriginalSource:
                 detail = f"{masks[stem]}: no image {stem}.* in {self.root / image_folder}"
                 findings.append(Finding(split, f"{mask_folder}/{stem}", "mask without image", detail, True))
         return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of an image of this size."""
+        return self.class_mask(read_sized_mask(sample, height, width), sample)
 
     def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Class numbers as they are, 255 for the border."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
-from ae_pretrained.sources.mask_values import translate
+from ae_pretrained.sources.mask_values import read_sized_mask, translate
 
 LISTS: tuple[tuple[str, SplitHint], ...] = (("trainval.txt", "trainval"), ("test.txt", "test"))
 _SPECIES = {"1": 1, "2": 2}
@@ -104,6 +104,10 @@ class OxfordSource:
                 raise DataError(f"{path}, line {number}: {words[0]} is already in {path.name}")
             entries[words[0]] = words[2]
         return entries
+
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of an image of this size."""
+        return self.class_mask(read_sized_mask(sample, height, width), sample)
 
     def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
         """Trimap to class mask: pet to its class, border to 255."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import Source
 from ae_pretrained.sources.folder import FolderSource
+from ae_pretrained.sources.formats.detection import FORMATS, open_export
 from ae_pretrained.sources.original import OriginalSource
 from ae_pretrained.sources.oxford import OxfordSource
 
@@ -15,6 +16,10 @@ def open_source(root: Path, params: DataParams) -> Source:
     """The source that ``data.source`` names, reading from ``root``; the embedded data has the official layout."""
     if params.source == "folder":
         return FolderSource(root, params.classes, params.ignore_index, params.group_by)
+    if params.source in FORMATS:
+        return open_export(
+            params.source, root, params.classes, params.ignore_index, params.unnamed_classes, params.colors
+        )
     if params.source == "original_project":
         return OriginalSource(root, params.classes)
     return OxfordSource(root, params.classes)

@@ -19,6 +19,8 @@ from benchmarks import clone, embedded, limit, predict, prepare, startup, traini
 from benchmarks.common import Ratio, Timing, measure, median, median_ratio, take_turns, write_result
 from benchmarks.limit import group_of
 
+pytestmark = pytest.mark.long
+
 
 def result(folder: Path, name: str) -> dict[str, Any]:
     values = dict(json.loads((folder / f"{name}.json").read_text()))

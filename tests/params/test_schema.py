@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from ae_pretrained.params import ParamsError, load_params, read_params, validate_params
 from ae_pretrained.params.reading import ADDED, RENAMED, schema_keys
@@ -85,7 +85,7 @@ def missing(values: dict[str, Any]) -> list[tuple[str, Any]]:
     except ParamsError as error:
         pattern = r"^  ([\w.]+): missing; it came later, and (\S+) is what was done without it$"
         said = re.findall(pattern, str(error), re.MULTILINE)
-        return [(key, json.loads(value)) for key, value in said]
+        return [(key, YAML(typ="safe", pure=True).load(value)) for key, value in said]
     return []
 
 

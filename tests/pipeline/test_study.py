@@ -10,7 +10,7 @@ from studies.label_efficiency.grid import CELLS, FOLDER, GRID
 from tests.pipeline.conftest import Workspace, copy_repository
 from tests.studies.small_study import change, write_small_study
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 STUDY = f"{FOLDER}/dvc.yaml"
 
 

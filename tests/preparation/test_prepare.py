@@ -353,7 +353,7 @@ def test_the_sample_with_its_oddities(oxford_sample: Path, tmp_path: Path) -> No
     assert metrics["original_size"]["width"]["max"] > 400
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_official_pairs(oxford_128: Path, tmp_path: Path) -> None:
     write_link(tmp_path / "raw", oxford_128, 0)
     metrics = run(tmp_path / "raw", tmp_path, image_size=64, workers=0)

@@ -182,6 +182,7 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_chromium
 @pytest.mark.parametrize(
     ("width", "height", "dark"), [(1366, 768, False), (390, 844, False), (390, 844, True)]
@@ -208,6 +209,7 @@ def test_in_a_browser(page: Path, tmp_path: Path, width: int, height: int, dark:
         assert tab.requested() == []
 
 
+@pytest.mark.long
 @needs_chromium
 def test_a_click_enlarges_and_escape_closes(page: Path, tmp_path: Path) -> None:
     assert CHROMIUM is not None

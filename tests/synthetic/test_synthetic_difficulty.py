@@ -21,6 +21,8 @@ from ae_pretrained.synthetic.drawn_dataset import write_synthetic
 # The standard error of a guess on 240 dogs and 120 cats is 0.028: four of them lie between chance and the limit.
 CHANCE_LIMIT = 0.62
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True)
 class Images:

@@ -1,4 +1,4 @@
-"""What the documentation names exists: make targets, parameters, presets, modules."""
+"""What the documentation names exists: make targets, parameters, presets, modules, files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ae_pretrained.params.editing import flatten
 from ae_pretrained.params.presets import list_presets
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -27,3 +27,5 @@ def test_named_things_exist(page: Path) -> None:
     for module in re.findall(r"python -m ((?:tools|stages|benchmarks)\.[\w.]+)", text):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+    files = re.findall(r"`((?:ae_pretrained|presets|stages|tests|tools)/[\w./]+)`", text)
+    assert [file for file in files if not (ROOT / file).exists()] == []

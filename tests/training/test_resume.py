@@ -68,15 +68,26 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
     process.wait()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "weights", "curve", "changes"),
     [
-        ("run_pretrain", "autoencoder.safetensors", "train_ae.csv", CHANGES),
-        ("run_finetune", "segmenter.safetensors", "train_seg.csv", CHANGES),
-        ("run_finetune", "segmenter.safetensors", "train_seg.csv", BATCH_NORM),
+        pytest.param("run_pretrain", "autoencoder.safetensors", "train_ae.csv", CHANGES, id="pretrain"),
+        pytest.param(
+            "run_finetune",
+            "segmenter.safetensors",
+            "train_seg.csv",
+            CHANGES,
+            id="finetune",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "run_finetune",
+            "segmenter.safetensors",
+            "train_seg.csv",
+            BATCH_NORM,
+            id="finetune, batch norm, bf16",
+        ),
     ],
-    ids=["pretrain", "finetune", "finetune, batch norm, bf16"],
 )
 def test_killed_run_ends_with_the_same_bytes(
     processed: Path,

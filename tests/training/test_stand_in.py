@@ -17,10 +17,13 @@ from ae_pretrained.params.presets import apply_preset
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
-    reason="this PyTorch cannot register a device in Python",
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
+        reason="this PyTorch cannot register a device in Python",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -302,7 +302,7 @@ def test_options_change_the_outcome(processed: Path, tmp_path: Path, change: dic
     assert plain.read_bytes() != changed.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_together(processed: Path, tmp_path: Path) -> None:
     """DDP on two CPU processes, started by the parameters alone, from a script as a stage is one."""
     script = tmp_path / "run.py"

@@ -13,9 +13,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.preparation.image_reader import read_mask
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.sources.base import DataError, Sample
+from ae_pretrained.sources.image_reader import read_mask
 from ae_pretrained.sources.mask_values import translate
 
 _BINARY = (0, 255)

@@ -20,7 +20,7 @@ from ae_pretrained.apps.demo.server import allowed_hosts
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.preparation.image_reader import read_image
+from ae_pretrained.sources.image_reader import read_image
 from tests.apps.demo.conftest import CLASSES
 
 

@@ -18,7 +18,7 @@ from tests.report.chromium import find_chromium
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 # What a user's drop does, with the bytes of a file handed in.
 _DROP = """([name, content]) => {

@@ -111,14 +111,15 @@ def _exported(name: str) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(
-    "name", ["instance", "batch", "group", pytest.param("imagenet", marks=pytest.mark.slow)]
+    "name",
+    ["instance", *(pytest.param(name, marks=pytest.mark.long) for name in ("batch", "group", "imagenet"))],
 )
 def test_exports_equal_pytorch_on_real_images(name: str, oxford_sample: Path) -> None:
     script = to_torchscript(_network(name), INFO)
     _compare(_network(name), _exported(name), script, partial(_images, oxford_sample))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_shipped_model_exported_equals_itself(oxford_sample: Path) -> None:
     try:
         path = shipped_model("segmenter")

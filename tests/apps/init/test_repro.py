@@ -14,7 +14,7 @@ from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 from tests.pipeline.conftest import TINY, Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ae_pretrained.preparation.image_reader import read_image, read_mask
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_reader import read_image, read_mask
 
 
 @pytest.fixture
@@ -183,6 +183,7 @@ def test_a_folder_and_a_file_of_nothing(tmp_path: Path) -> None:
         read_image(tmp_path / "a.jpg")
 
 
+@pytest.mark.long
 def test_an_image_of_10_000_px_a_side(tmp_path: Path) -> None:
     image = Image.new("RGB", (10_000, 10_000), (200, 100, 0))
     image.paste((0, 50, 250), (0, 0, 5_000, 10_000))

@@ -1,0 +1,262 @@
+"""What every importer has in common: a source whose classes, splits and masks come from an export."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
+from ae_pretrained.sources.formats.export_files import (
+    FileIndex,
+    group_of_file,
+    split_of_folder,
+    unique_names,
+)
+from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names, is_background
+
+Unnamed = Literal["stop", "background", "ignore"]
+_UNKNOWN = 256  # beside the class numbers and the ignored pixels
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedSample(Sample):
+    """An image whose annotation is part of a file that describes many.
+
+    Attributes:
+        annotation: that part, as text; ``mask`` is the file.
+    """
+
+    annotation: str = ""
+
+
+def annotation_of(sample: Sample) -> str:
+    """The part of a file of the export that describes a sample."""
+    assert isinstance(sample, AnnotatedSample)
+    return sample.annotation
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image of an export.
+
+    Attributes:
+        image: its path from the root of the export.
+        mask: file that holds its mask or shapes; None where nobody labelled it.
+        split: ``train``, ``val``, ``test``, or None where the export does not say.
+        annotation: see :class:`AnnotatedSample`; None where ``mask`` describes this image alone.
+    """
+
+    image: str
+    mask: Path | None
+    split: str | None
+    annotation: str | None = None
+
+
+class ExportSource(ABC):
+    """Images and annotations of an export, read where they lie; nothing in the folder is changed.
+
+    Args:
+        root: folder of the export.
+        classes: ``data.classes``, background first; None: all that the export names. Classes are known by their
+            names, so their order here need not be that of the export.
+        ignore_index: value of unlabelled pixels in masks of class numbers that come without names.
+        unnamed: what pixels are whose class is not among ``classes``: an error (``stop``), ``background``, or
+            unlabelled (``ignore``).
+    """
+
+    title: ClassVar[str]  # what users call the format
+    expects: ClassVar[str]  # the files by which it is known
+
+    def __init__(
+        self,
+        root: Path,
+        classes: Sequence[str] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        unnamed: Unnamed = "stop",
+    ) -> None:
+        self.root = root
+        self.notes: list[str] = []  # what listing() took for granted, for the user to read
+        self.ignore_index = ignore_index
+        self._unnamed = unnamed
+        self._classes = None if classes is None else list(classes)
+
+    @classmethod
+    @abstractmethod
+    def find(cls, root: Path) -> str | None:
+        """By which file or folder an export of this kind is known, or None; looks at names and first lines alone."""
+
+    @abstractmethod
+    def export_names(self) -> Iterable[str]:
+        """The class names of the export, in its order."""
+
+    @abstractmethod
+    def listing(self) -> Listing:
+        """Every image and every finding; nothing is decoded yet.
+
+        Raises:
+            DataError: when the export as a whole cannot be read, or holds no annotated image.
+        """
+
+    @abstractmethod
+    def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
+        """The mask of an image of this size, with the class names of the export.
+
+        Raises:
+            DataError, ValueError, KeyError, TypeError: when the annotation cannot be read; see :meth:`labels`.
+        """
+
+    # Whether pixels that no shape covers are background, as in every format but masks.
+    paints_on_background: ClassVar[bool] = True
+
+    @property
+    def numbered(self) -> bool:
+        """Whether classes have no names in the export: they go by their place in ``classes``."""
+        return False
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, background first: those given, or all that the export names.
+
+        Raises:
+            DataError: when the export names no class.
+        """
+        if self._classes is None:
+            found = class_names(self.export_names(), self.paints_on_background)
+            if len(found) < 2:
+                raise DataError(
+                    f"{self.root}: {self.title}: names no class{' beside the background' if found else ''}; label "
+                    "the images first, or export them with their annotations"
+                )
+            self._classes = found
+        return self._classes
+
+    def labels(self, sample: Sample, height: int, width: int) -> NamedMask:
+        """The mask of an image, by class name.
+
+        Raises:
+            DataError: naming the file and the image, for an annotation that cannot be read.
+        """
+        try:
+            return self.named_mask(sample, height, width)
+        except DataError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            # What is not as the format says can break anywhere.
+            said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise DataError(
+                f"{sample.mask}: the annotation of {sample.image.name} is not what {self.title} writes ({said}); "
+                "export it again"
+            ) from error
+
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        """The class mask of an image.
+
+        Args:
+            sample: of :meth:`listing`, with a mask.
+            height, width: of the decoded image.
+
+        Returns:
+            (height, width) uint8: positions in ``classes``, 255 where nobody labelled.
+
+        Raises:
+            DataError: for an annotation that cannot be read, is of another size, or holds an unknown class.
+        """
+        named = self.labels(sample, height, width)
+        has_background = self.paints_on_background or is_background(self.classes[0])
+        ids = class_ids(named.names, self.classes, has_background)
+        unknown_as = {"stop": _UNKNOWN, "background": 0, "ignore": IGNORE_INDEX}[self._unnamed]
+        table = np.array([unknown_as if number is None else number for number in ids], dtype=np.uint16)
+        mask = table[named.values]
+        if (mask == _UNKNOWN).any():
+            counts = np.bincount(named.values.ravel(), minlength=len(ids))
+            unknown = [
+                f"{name!r} ({counts[value]} px)"
+                for value, (name, number) in enumerate(zip(named.names, ids, strict=True))
+                if number is None and counts[value]
+            ]
+            raise DataError(
+                f"{sample.mask}: the annotation of {sample.image.name} holds {', '.join(unknown[:8])}, but "
+                f"data.classes is {', '.join(self.classes)}. Write every class there as the export spells it, or say "
+                "with data.unnamed_classes what such pixels are: background, or to be ignored"
+            )
+        return mask.astype(np.uint8)
+
+    def make_listing(
+        self,
+        index: FileIndex,
+        entries: Sequence[Entry],
+        findings: list[Finding],
+        no_images: Iterable[str] = (),
+    ) -> Listing:
+        """Samples in order of name, and with them images beside the described ones, which nobody labelled.
+
+        Args:
+            index: of the export.
+            entries: what it describes.
+            findings: what else there is to say.
+            no_images: image files that are no images to learn from: masks, and what ``findings`` speak of.
+
+        Raises:
+            DataError: when no image has an annotation, one is described twice, or there is no train split.
+        """
+        labelled = [entry for entry in entries if entry.mask is not None]
+        if not labelled:
+            because = f"; {findings[0].detail}" if findings else ""
+            because += f" (and {len(findings) - 1} more of the kind)" if len(findings) > 1 else ""
+            raise DataError(
+                f"{self.root}: {self.title}: no image with an annotation; expected {self.expects}{because}"
+            )
+        more = index.beside({entry.image for entry in entries}) - set(no_images)
+        entries = [*entries, *(Entry(image, None, split_of_folder(image)) for image in more)]
+        entries.sort(key=lambda entry: entry.image)
+        for one, two in pairwise(entries):
+            if one.image == two.image:
+                raise DataError(
+                    f"{self.root / one.image}: is described twice, by {one.mask} and by {two.mask}; remove one"
+                )
+        hints = self._split_hints({entry.split for entry in labelled})
+        samples: list[Sample] = []
+        names = unique_names(entry.image for entry in entries)
+        for name, entry in zip(names, entries, strict=True):
+            path, group = index.files[entry.image], group_of_file(entry.image)
+            if entry.mask is not None:
+                hint = hints[entry.split]
+                if entry.annotation is None:
+                    samples.append(Sample(name, path, entry.mask, hint, group=group))
+                else:
+                    samples.append(
+                        AnnotatedSample(
+                            name, path, entry.mask, hint, group=group, annotation=entry.annotation
+                        )
+                    )
+            elif entry.split in ("val", "test"):
+                detail = f"{path}: has no annotation, and {entry.split} images are not trained on"
+                findings.append(Finding(entry.split, name, "not annotated", detail, False))
+            else:
+                samples.append(Sample(name, path, None, "unlabelled", group=group))
+        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+
+    def _split_hints(self, found: set[str | None]) -> dict[str | None, SplitHint]:
+        """What the splits of the export are in the pipeline: what they leave open is drawn from train.
+
+        A single split is no split. Without a test split, test images are drawn from those of train.
+        """
+        splits = found - {None}
+        if len(found) == 1:
+            return dict.fromkeys(found, "rest")
+        if not found & {"train", None}:
+            raise DataError(
+                f"{self.root}: {self.title}: there are images of {' and '.join(sorted(map(str, splits)))}, none of "
+                "train; add that part of the export, or export without splits to have them drawn"
+            )
+        train: SplitHint = "rest"
+        if "test" in splits:
+            train = "train" if "val" in splits else "trainval"
+        return {"train": train, None: train, "val": "val", "test": "test"}

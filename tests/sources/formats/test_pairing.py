@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.formats.detection import detect_format, open_export
+from ae_pretrained.sources.formats.export_files import FileIndex
+from ae_pretrained.sources.formats.pairing import pair_masks
+from tests.sources.formats.exports import save_png
+
+
+def write(root: Path, *paths: str, values: np.ndarray | None = None) -> None:
+    for path in paths:
+        save_png(
+            np.arange(120, dtype=np.uint8).reshape(10, 12) % 2 if values is None else values, root / path
+        )
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "marked"),
+    [
+        ("a.png", "a_mask.png", True),
+        ("a.png", "a-Label.png", True),
+        ("a.png", "a_L.png", True),
+        ("a.png", "a.png.png", True),
+        ("deep/er/a.png", "deep/er/a_gt.png", True),
+        ("images/a.png", "masks/a_mask.png", True),
+        ("images/a.png", "masks/a.png", False),
+        ("images/train/a.png", "masks/train/a.png", False),
+        ("train/images/a.png", "train/labels/a.png", False),
+        ("train/a.png", "train_labels/a_L.png", True),
+        ("train/a.png", "trainannot/a.png", False),
+        ("img_dir/val/a.png", "ann_dir/val/a.png", False),
+        ("segmentation/images/a.png", "segmentation/masks/a.png", False),
+        ("IMG_1 (2).v3.png", "IMG_1 (2).v3_mask.png", True),
+    ],
+)
+def test_masks_and_their_images(image: str, mask: str, marked: bool, tmp_path: Path) -> None:
+    write(tmp_path, image, mask, "images/lonely.png")
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert pairs.mask_of == {image: mask, "images/lonely.png": None}
+    assert pairs.marked == marked
+    assert not pairs.findings
+
+
+def test_a_mark_without_an_image_of_the_name_is_part_of_the_name(tmp_path: Path) -> None:
+    write(tmp_path, "care_label.png", "care_label_mask.png")
+    assert pair_masks(FileIndex(tmp_path)).mask_of == {"care_label.png": "care_label_mask.png"}
+
+
+def test_what_cannot_be_paired(tmp_path: Path) -> None:
+    write(tmp_path, "images/a.png", "masks/a.png", "masks/a_mask.png", "masks/b.png")
+    write(tmp_path, "images/c.png", "masks/c.png")
+    (tmp_path / "images" / "c.jpg").write_bytes((tmp_path / "images" / "c.png").read_bytes())
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert pairs.mask_of == {}
+    found = {finding.reason: finding.detail for finding in pairs.findings}
+    assert "2 masks for images/a.png: masks/a.png, masks/a_mask.png" in found["several masks"]
+    assert "2 images of one name: images/c.jpg, images/c.png" in found["stem used twice"]
+    assert str(tmp_path / "masks/b.png") in found["mask without image"]
+    assert all(finding.fault for finding in pairs.findings)
+
+
+def test_black_and_white_masks_are_one_class_however_white_is_written(tmp_path: Path) -> None:
+    mask = np.arange(120, dtype=np.uint8).reshape(10, 12) % 2
+    write(tmp_path, "a.png", "b.png")
+    write(tmp_path, "a_mask.png", values=255 * mask)
+    write(tmp_path, "b_mask.png", values=mask)
+    assert detect_format(tmp_path) == "suffix_masks"
+    source = open_export("suffix_masks", tmp_path)
+    assert source.classes == ["background", "class_1"]
+    again = open_export("suffix_masks", tmp_path, ["background", "cell"], source.ignore_index)
+    for sample in again.listing().samples:
+        assert np.array_equal(again.mask_of(sample, 10, 12), mask)
+    # Where 255 is said to mean that nobody labelled, it does.
+    ignoring = open_export("suffix_masks", tmp_path, ["background", "cell"], 255)
+    assert set(np.unique(ignoring.mask_of(ignoring.listing().samples[0], 10, 12))) == {0, 255}
+
+
+def test_numbers_with_a_gap_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.png")
+    write(
+        tmp_path,
+        "a_mask.png",
+        values=np.array([[0, 3], [7, 255]], dtype=np.uint8).repeat(9, axis=0).repeat(9, axis=1),
+    )
+    with pytest.raises(
+        DataError, match=r"the masks hold the values 0, 3, 7, 255; expected 0, 1, 2, … without a gap"
+    ):
+        assert open_export("suffix_masks", tmp_path).classes
+
+
+def test_a_mask_of_another_size(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "a_mask.png")
+    source = open_export("suffix_masks", tmp_path)
+    with pytest.raises(
+        DataError, match=r"a_mask.png: the mask has 12 x 10 px, its image a.png has 10 x 12 px .turned"
+    ):
+        source.mask_of(source.listing().samples[0], 12, 10)
