@@ -22,6 +22,8 @@ RENAMED: dict[str, str] = {}
 # Keys that were added: the value with which everything is as it was without the key.
 ADDED: dict[str, Any] = {
     "data.group_by": "none",
+    "robustness.batch_size": 64,
+    "robustness.flip_averaging": False,
     "runtime.deterministic": "warn",
     "runtime.tf32": False,
     "train_ae.half_size": 0.0,
