@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -24,6 +25,10 @@ ADDED: dict[str, Any] = {
     "data.colors": [],
     "data.group_by": "none",
     "data.unnamed_classes": "stop",
+    "robustness.batch_size": 64,
+    "robustness.flip_averaging": False,
+    "runtime.deterministic": "warn",
+    "runtime.tf32": False,
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
@@ -66,7 +71,8 @@ def _describe_fault(fault: Any) -> str:
         return f"{where}: {RENAMED.get(where) or f'unknown key, {found}; {_nearest(where)}'}"
     if fault["type"] == "missing":
         if where in ADDED:
-            return f"{where}: missing; it came later, and {ADDED[where]} is what was done without it"
+            value = json.dumps(ADDED[where]).strip('"')  # as in YAML: false, not False
+            return f"{where}: missing; it came later, and {value} is what was done without it"
         return f"{where}: missing; docs/params.md says what it may be"
     if fault["type"] == "value_error":  # its text begins with the keys, as the section knows them
         return f"{where}{'.' if where else ''}{fault['ctx']['error']!s}"
@@ -113,6 +119,10 @@ def read_params(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: not valid UTF-8 (byte {error.start}: {error.object[error.start]:#04x}); save the file as UTF-8"
+        ) from None
     return parse_params(text, str(path))
 
 
