@@ -20,7 +20,12 @@ from ae_pretrained.params.schema import Params
 RENAMED: dict[str, str] = {}
 # Keys that were added: the value with which everything is as it was without the key.
 ADDED: dict[str, Any] = {
+    "data.colors": [],
     "data.group_by": "none",
+    "data.mask_values": [],
+    "data.masks.empty": "unlabelled",
+    "data.masks.threshold": 0,
+    "data.unnamed_classes": "stop",
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
