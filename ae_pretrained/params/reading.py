@@ -24,6 +24,9 @@ RENAMED: dict[str, str] = {}
 ADDED: dict[str, Any] = {
     "data.colors": [],
     "data.group_by": "none",
+    "data.mask_values": [],
+    "data.masks.empty": "unlabelled",
+    "data.masks.threshold": 0,
     "data.unnamed_classes": "stop",
     "robustness.batch_size": 64,
     "robustness.flip_averaging": False,
