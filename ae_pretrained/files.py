@@ -7,9 +7,12 @@ import io
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from ae_pretrained.names import shown
 
 
 def write_text(path: Path, text: str) -> None:
@@ -20,7 +23,8 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A checksum, since the name itself may fill all the bytes that the file system allows.
+    temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -71,18 +75,19 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV: floats to six significant digits, NaN (no such figure) as an empty cell, all else as it is.
-
-    Names of files need not be valid text; what cannot be encoded goes out as the bytes that it came in as.
+    """Write a CSV in UTF-8: floats to six significant digits, NaN (no such figure) as an empty cell, names as
+    :func:`names.shown` has them, all else as it is.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow([_cell(name) for name in header])
     writer.writerows([_cell(value) for value in row] for row in rows)
-    write_bytes(path, text.getvalue().encode("utf-8", errors="surrogateescape"))
+    write_bytes(path, text.getvalue().encode("utf-8"))
 
 
 def _cell(value: object) -> object:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, str):
+        return shown(value)
     return value

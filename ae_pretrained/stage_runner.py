@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.memory import keep_freed_memory
+from ae_pretrained.names import shown_lines
 
 
 def run_stage(main: Callable[[], None]) -> None:
@@ -12,6 +13,6 @@ def run_stage(main: Callable[[], None]) -> None:
     try:
         main()
     except PipelineError as error:
-        sys.exit(f"\nERROR: {error}")
+        sys.exit(f"\nERROR: {shown_lines(str(error))}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. Run the same command again to go on from the last finished epoch.")

@@ -32,7 +32,7 @@ PIPELINES = [
 # does to a figure runs `dvc repro --force` (CONTRIBUTING.md).
 SUPPORT = {
     *(f"{LIBRARY}/{name}.py" for name in ("__init__", "compat", "constants", "errors", "files", "hardware")),
-    *(f"{LIBRARY}/{name}.py" for name in ("memory", "provenance", "stage_runner")),
+    *(f"{LIBRARY}/{name}.py" for name in ("memory", "names", "provenance", "stage_runner")),
     f"{LIBRARY}/params",
     "stages/__init__.py",
     "studies/__init__.py",
@@ -190,3 +190,15 @@ def test_no_two_modules_or_classes_have_one_name() -> None:
 
 def nodes(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_pillow_opens_only_the_formats_that_are_named() -> None:
+    """Without ``formats=`` it tries all its plugins on a file of the user, some of which run other programs."""
+    opened = 0
+    for path in sorted((ROOT / LIBRARY).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+                opened += 1
+                named = {keyword.arg for keyword in node.keywords}
+                assert "formats" in named, f"{path}, line {node.lineno}: Image.open without formats="
+    assert opened > 5

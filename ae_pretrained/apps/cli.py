@@ -12,6 +12,7 @@ from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.names import shown_lines
 
 
 def _validate(arguments: argparse.Namespace) -> None:
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments) or 0)
     except PipelineError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {shown_lines(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         return 0

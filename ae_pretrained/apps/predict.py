@@ -78,7 +78,7 @@ def _printer(images: Sequence[Path], classes: Sequence[str]) -> Callable[[Row | 
     """Prints a table, a line at a time, beside the progress bar."""
     from tqdm import tqdm
 
-    from ae_pretrained.prediction.naming import shown
+    from ae_pretrained.names import shown
     from ae_pretrained.prediction.prediction_tables import Unreadable
 
     width = min(_WIDEST, max(len(shown(image)) for image in images))

@@ -145,8 +145,7 @@ class _Index:
 
     @classmethod
     def read(cls, path: Path, splits: tuple[str, ...]) -> _Index:
-        # Names of files need not be valid text.
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             if "split" not in header:

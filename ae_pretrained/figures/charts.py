@@ -21,6 +21,7 @@ from ae_pretrained.figures.style import (
     set_title,
     styled,
 )
+from ae_pretrained.names import drawn
 
 _MOST_ANNOTATED = 8
 _MOST_GROUPS = 40
@@ -39,8 +40,9 @@ def confusion_matrix(pooled: np.ndarray, classes: Sequence[str]) -> Figure:
     figure = new_figure(max(4.4, 0.32 * count + 2), width=6.4)
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(count), classes, rotation=0 if count <= 6 else 90)
-    axes.set_yticks(range(count), classes)
+    labels = [drawn(name) for name in classes]
+    axes.set_xticks(range(count), labels, rotation=0 if count <= 6 else 90)
+    axes.set_yticks(range(count), labels)
     axes.set(xlabel="Predicted", ylabel="Truth")
     axes.spines[:].set_visible(False)
     if count <= _MOST_ANNOTATED:
@@ -74,7 +76,7 @@ def class_bars(scores: dict[str, np.ndarray], classes: Sequence[str]) -> Figure:
             color=color,
             edgecolor=MUTED,
             linewidth=0.5,
-            label=name,
+            label=drawn(name),
         )
         if len(classes) <= _MOST_ANNOTATED:
             labels = ["absent" if np.isnan(value) else f"{value:.2f}" for value in heights]
@@ -109,7 +111,7 @@ def class_distribution(truth: np.ndarray, predicted: np.ndarray, classes: Sequen
             hatch=hatch,
         )
         axes.bar_label(bars, [f"{value:.1%}" for value in share], padding=3)
-    axes.set_yticks(places, classes)
+    axes.set_yticks(places, [drawn(name) for name in classes])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set(
@@ -201,7 +203,7 @@ def score_by_size(
     axes_handles, _ = axes.get_legend_handles_labels()
     names = sorted(set(groups))
     handles: list[Artist] = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=name or f"no {noun} marked")
+        Line2D([], [], marker="o", linestyle="", color=color, label=drawn(name or f"no {noun} marked"))
         for name, color in zip(names, group_colors(names, classes), strict=True)
     ]
     figure.legend(handles=[*handles, *axes_handles], loc="outside lower center", ncols=4)
@@ -236,7 +238,7 @@ def score_by_group(
         range(len(order)), means[order], 0.78, color=[colors[place] for place in order], edgecolor="white"
     )
     axes.bar_label(bars, [f"{means[place]:.2f}  ({counts[place]})" for place in order], padding=3, fontsize=9)
-    axes.set_yticks(range(len(order)), [names[place].replace("_", " ") for place in order])
+    axes.set_yticks(range(len(order)), [drawn(names[place].replace("_", " ")) for place in order])
     axes.invert_yaxis()
     axes.margins(y=0.01)
     axes.set(xlabel="mean IoU of an image, averaged over the breed (number of images)", xlim=(0, 1.12))
@@ -244,7 +246,9 @@ def score_by_group(
     axes.grid(axis="x")
     shown = dict(zip(kinds, colors, strict=True))
     if len(shown) > 1:
-        handles = [Patch(facecolor=color, label=name or "unknown") for name, color in sorted(shown.items())]
+        handles = [
+            Patch(facecolor=color, label=drawn(name or "unknown")) for name, color in sorted(shown.items())
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     set_title(figure, title)
     return figure

@@ -20,6 +20,7 @@ from ae_pretrained.figures.style import (
     set_title,
     styled,
 )
+from ae_pretrained.names import drawn
 
 _LINES = (FOREGROUND_COLORS[1], FOREGROUND_COLORS[5], FOREGROUND_COLORS[2], FOREGROUND_COLORS[3], INK, MUTED)
 _NAMES = {"psnr": "PSNR", "ssim": "SSIM", "mse": "MSE", "iou": "IoU", "dice": "Dice"}
@@ -76,7 +77,7 @@ def training_curves(title: str, columns: Mapping[str, Sequence[float]], classes:
             color = known.get(label, _LINES[place % len(_LINES)])
             # Dashes, because the rates are often one and the same line.
             style = "--" if panel == _LEARNING_RATE and place else "-"
-            (line,) = axes.plot(epochs, columns[name], style, color=color, label=label)
+            (line,) = axes.plot(epochs, columns[name], style, color=color, label=drawn(label))
             if len(epochs) == 1:
                 line.set_marker("o")
             if label in classes[:1]:  # light grey on white needs an edge

@@ -20,6 +20,7 @@ from ae_pretrained.figures.style import (
     set_title,
     styled,
 )
+from ae_pretrained.names import drawn
 
 _ACROSS = 8
 _TILE = 134  # px
@@ -50,10 +51,9 @@ def contact_sheet(
     for row in range(rows):
         part = range(row * _ACROSS, min((row + 1) * _ACROSS, len(images)))
         top = above + row * (_CAPTION + cell)
-        caption = names[part[0]] if len(part) == 1 else f"{names[part[0]]} … {names[part[-1]]}"
+        caption = " … ".join(drawn(names[n], 48) for n in sorted({part[0], part[-1]}))
         middle = 1 - (top + _CAPTION / 2) / height
-        # A name from a file system may hold what no font can draw.
-        figure.text(_MARGIN / WIDTH, middle, _printable(caption), va="center", fontsize=9, color=MUTED)
+        figure.text(_MARGIN / WIDTH, middle, caption, va="center", fontsize=9, color=MUTED)
         # One image a row: axes cost more than all that is drawn in them.
         strip = _strip([_tile(images[n], None if masks is None else masks[n], len(classes)) for n in part])
         width = strip.shape[1] / _TILE * cell
@@ -67,14 +67,11 @@ def contact_sheet(
         figure.text(_MARGIN / WIDTH, 1 - 0.55 / height, note, va="center", fontsize=9, color=MUTED)
     else:
         pairs = zip(classes[1:], class_colors(len(classes))[1:], strict=True)
-        handles = [Patch(facecolor=color, label=name, edgecolor=MUTED, lw=0.5) for name, color in pairs]
+        handles = [
+            Patch(facecolor=color, label=drawn(name), edgecolor=MUTED, lw=0.5) for name, color in pairs
+        ]
         figure.legend(handles=handles, loc="lower center", ncols=min(6, len(handles)))
     return figure
-
-
-def _printable(text: str) -> str:
-    """Text without what cannot be drawn, and with dollar signs that do not start a formula."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
 
 
 def _tile(image: np.ndarray, mask: np.ndarray | None, num_classes: int) -> np.ndarray:
@@ -112,7 +109,7 @@ def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure
             values,
             left=left,
             height=0.62,
-            label=name,
+            label=drawn(name),
             color=MUTED if name == "unknown" else class_colors(len(classes) + 1)[label + 1],
         )
         left += values
@@ -141,7 +138,7 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
     colors = [*class_colors(len(classes)), IGNORE_COLOR]
     for label, name in enumerate([*classes, "ignored (border)"]):
         values = np.array([share[label] for share in shares.values()])
-        axes.barh(places, values, left=left, height=0.62, label=name, color=colors[label])
+        axes.barh(places, values, left=left, height=0.62, label=drawn(name), color=colors[label])
         for place, start, value in zip(places, left, values, strict=True):
             if value > 0.06:
                 dark = label == len(classes) or label == 2
@@ -178,7 +175,7 @@ def breed_counts(counts: dict[str, dict[str, int]]) -> Figure:
         values = np.array([row[split] for row in counts.values()], dtype=float)
         axes.barh(places, values, left=left, height=0.74, label=split, color=color)
         left += values
-    axes.set_yticks(places, [breed.replace("_", " ") for breed in counts], fontsize=8)
+    axes.set_yticks(places, [drawn(breed.replace("_", " ")) for breed in counts], fontsize=8)
     axes.set_ylim(-0.7, len(counts) - 0.3)
     axes.set_xlabel("images")
     figure.legend(loc="outside lower center", ncols=len(splits))

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ae_pretrained.figures.style import FOREGROUND_COLORS, MUTED, group_colors, new_figure, set_title, styled
+from ae_pretrained.names import drawn
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
-_LONGEST_NAME = 40  # characters; the rest of a name is cut off
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,12 @@ def embeddings_by_class(
         axes.scatter(across, up, s=9, c=colors[projection.rows], alpha=0.6, linewidths=0)
     names = sorted(set(labels))
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=name or "unknown")
+        Line2D([], [], marker="o", linestyle="", color=color, label=drawn(name or "unknown"))
         for name, color in zip(names, group_colors(names, classes), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     set_title(figure, "Embeddings by class, test images")
     return figure
-
-
-def _short(name: str) -> str:
-    words = name.replace("_", " ") or "unknown"
-    return words if len(words) <= _LONGEST_NAME else f"{words[: _LONGEST_NAME - 1]}…"
 
 
 @styled
@@ -86,7 +81,7 @@ def embeddings_by_breed(projections: Sequence[Projection], breeds: Sequence[str]
     counts = Counter(breeds)
     names = sorted(sorted(counts, key=lambda name: (-counts[name], name))[:distinct])
     rest = len(counts) - len(names)
-    labels = [_short(name) for name in names]
+    labels = [drawn(name.replace("_", " ") or "unknown") for name in names]
     columns = max(1, min(4, 112 // (4 + max(map(len, labels)))))  # the width of the figure, in characters
     lines = -(-(len(names) + bool(rest)) // columns)
     figure = new_figure(4.5 + 0.2 * lines, width=8.0)

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ae_pretrained.figures.style import DPI, IGNORE_COLOR, MUTED, WIDTH, class_rgb, hex_to_rgb, styled
+from ae_pretrained.names import drawn
 
 _MARGIN, _GAP = 0.15, 0.08  # inches
 _LARGEST_CELL = 1.9
 _LINE = 0.24  # height of a line of text
+_LONGEST_TEXT = 90  # characters that a line of a sheet has room for
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,21 @@ def image_sheet(
     figure = Figure(figsize=(width, height), dpi=DPI)
 
     def text(x: float, y: float, words: str, **style: Any) -> None:
-        figure.text(x / width, 1 - y / height, words, va="center", **style)
+        figure.text(x / width, 1 - y / height, drawn(words, _LONGEST_TEXT), va="center", **style)
 
     text(left, 0.25, title, fontsize=12.5, fontweight="bold")
     if note:
         text(left, 0.5, note, color=MUTED, fontsize=9)
     for place, heading in enumerate(columns):
         middle = left + place * (cell + _GAP) + cell / 2
-        text(middle, above - _LINE / 2, heading, ha="center", fontsize=9.5, fontweight="bold")
+        text(
+            middle,
+            above - _LINE / 2,
+            drawn(heading, round(8 * cell)),
+            ha="center",
+            fontsize=9.5,
+            fontweight="bold",
+        )
     for line, row in enumerate(rows):
         top = above + line * (cell + _LINE + _GAP)
         text(left, top + _LINE / 2, row.caption, fontsize=9, color=MUTED)
@@ -134,7 +143,9 @@ def image_sheet(
             axes.set_axis_off()
     if legend:
         figure.legend(
-            handles=[Patch(facecolor=color, label=label, edgecolor=MUTED, lw=0.5) for label, color in legend],
+            handles=[
+                Patch(facecolor=color, label=drawn(label), edgecolor=MUTED, lw=0.5) for label, color in legend
+            ],
             loc="lower center",
             ncols=legend_columns,
             bbox_to_anchor=(0.5, (0.62 / height) if scale else 0.0),

@@ -111,6 +111,10 @@ def read_params(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: not valid UTF-8 (byte {error.start}: {error.object[error.start]:#04x}); save the file as UTF-8"
+        ) from None
     return parse_params(text, str(path))
 
 

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.names import file_stem
 
 MASK, OVERLAY = "_mask.png", "_overlay.png"
-
-
-def shown(path: Path | str) -> str:
-    """A path as text that can be printed and written; what is not UTF-8 becomes a replacement character."""
-    return os.fsencode(path).decode("utf-8", errors="replace")
 
 
 def result_names(images: Sequence[Path]) -> list[str]:
     """A name for the results of each image: its stem, or ``STEM_2``, ``STEM_3`` … if the stem is taken.
 
-    Names that differ only in case count as the same: some file systems do not distinguish them.
+    Names that differ only in case or in how accents are composed count as the same: some file systems do not
+    distinguish them. A stem that is too long for ``STEM_overlay.png``, or holds what no file name may, is changed.
     """
-    stems = {image.stem.casefold() for image in images}
+    longest = max(MASK, OVERLAY, key=len)
+    stems = {_key(file_stem(image.stem, longest)) for image in images}
     taken: set[str] = set()
+    last: dict[str, int] = {}  # the number given last by stem: thousands of files may be called image.png
     names = []
     for image in images:
-        name, count = image.stem, 1
+        name = file_stem(image.stem, longest)
+        count = last.get(name, 1)
         # The second `cat` must not take the name of an image that is called `cat_2`.
-        while name.casefold() in taken or (count > 1 and name.casefold() in stems):
+        while _key(name) in taken or (count > 1 and _key(name) in stems):
             count += 1
-            name = f"{image.stem}_{count}"
-        taken.add(name.casefold())
+            number = f"_{count}"
+            name = f"{file_stem(image.stem, number + longest)}{number}"
+        last[file_stem(image.stem, longest)] = count
+        taken.add(_key(name))
         names.append(name)
     return names
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def check_no_image_is_replaced(images: Sequence[Path], names: Sequence[str], folder: Path) -> None:

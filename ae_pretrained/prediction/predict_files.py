@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_bytes
-from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_image_is_replaced, result_names, shown
+from ae_pretrained.names import shown
+from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_image_is_replaced, result_names
 from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
@@ -117,7 +118,7 @@ def _finish(
 ) -> Row | Unreadable:
     """Mask and overlay of one image, written."""
     if image.pixels is None or probabilities is None:
-        return Unreadable(shown(image.path), image.error.encode("utf-8", "replace").decode("utf-8"))
+        return Unreadable(shown(image.path), shown(image.error))
     height, width = image.pixels.shape[:2]
     prediction = segmenter.prediction(probabilities, height, width)
     classes = len(segmenter.classes)
@@ -131,8 +132,8 @@ def _finish(
         prediction.class_name,
         prediction.mean_confidence,
         prediction.shares,
-        shown(mask),
-        shown(overlay),
+        mask,
+        overlay,
     )
 
 

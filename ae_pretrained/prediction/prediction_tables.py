@@ -15,7 +15,7 @@ class Row:
     """One image in the tables.
 
     Attributes:
-        file: the image.
+        file: the image, as :func:`names.shown` has it.
         width, height: its size, upright, px.
         class_name: foreground class with the most pixels, or None; ``class`` in the files.
         confidence: mean probability over the foreground, over all pixels where there is none.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ae_pretrained.constants import IMAGES, INDEX, MASKS
 from ae_pretrained.files import write_table
+from ae_pretrained.names import shown
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_source, stratum_of
 from ae_pretrained.preparation.decoding import Outcome, decode_all
@@ -83,7 +84,7 @@ def _prepare(
     (temporary / THUMBNAILS).unlink()
     plan.left_out += left_out
     for warning in planned.warnings:
-        print(f"warning: {warning}", flush=True)
+        print(f"warning: {shown(warning)}", flush=True)
     report = PrepareReport(
         samples=samples,
         outcomes=outcomes,

@@ -23,6 +23,7 @@ from ae_pretrained.figures.data_figures import (
 )
 from ae_pretrained.figures.style import save_png
 from ae_pretrained.files import write_json, write_table
+from ae_pretrained.names import shown
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.processes import process_pool
@@ -126,7 +127,7 @@ def _breeds(report: PrepareReport) -> dict[str, dict[str, int]]:
     table: dict[str, dict[str, int]] = {}
     for name, rows in report.splits.items():
         for row in rows:
-            if breed := report.samples[row].breed:
+            if breed := shown(report.samples[row].breed):
                 table.setdefault(breed, dict.fromkeys(report.splits, 0))[name] += 1
     return {breed: table[breed] for breed in sorted(table, key=str.casefold)}
 
@@ -178,7 +179,7 @@ def _metrics(report: PrepareReport) -> dict[str, Any]:
             "height": _distribution(sizes[:, 1]),
             "aspect_ratio": _distribution(sizes[:, 0] / sizes[:, 1]),
         },
-        "warnings": list(report.warnings),
+        "warnings": [shown(warning) for warning in report.warnings],
     }
 
 

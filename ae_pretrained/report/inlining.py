@@ -46,7 +46,9 @@ def embed(content: bytes | Path, caption: str, encoding: Encoding) -> Embedded:
         PipelineError: when the file is no image.
     """
     try:
-        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
+        with Image.open(
+            io.BytesIO(content) if isinstance(content, bytes) else content, formats=("PNG",)
+        ) as opened:
             image = opened.convert("RGB")
     except OSError as error:
         name = content if isinstance(content, Path) else caption

@@ -11,16 +11,17 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_files import sniff_format
+from ae_pretrained.sources.jpeg_end import end_of_jpeg
 
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
-_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says.
+    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says (HEIC with pillow-heif).
 
     Transparent pixels are laid on mid-grey, 16-bit images are scaled to 8 bits (full scale to full scale), of an
     animation the first frame counts.
@@ -39,8 +40,12 @@ def decode_image(content: bytes, name: Path | str) -> np.ndarray:
     """Decode the bytes of an image file; ``name`` is what errors call it. Otherwise as :func:`read_image`."""
     try:
         with _opened(name, content) as image:
-            if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
-                return _decode_jpeg(content)
+            if image.format in ("JPEG", "MPO"):
+                end = end_of_jpeg(content)
+                if end is None:  # decoders fill what is missing with grey
+                    raise ValueError("truncated: no end mark after the last scan")
+                if image.mode in ("RGB", "L"):
+                    return _decode_jpeg(content[:end])
             image.load()
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except DataError:
@@ -87,16 +92,17 @@ def _content(path: Path) -> bytes:
 
 def _unreadable(name: Path | str, content: bytes, error: Exception) -> DataError:
     # Pillow names the object in memory that it was given, which says nothing.
-    said = str(error) if "BytesIO" not in str(error) else f"none of {', '.join(_FORMATS)}"
+    said = str(error) if "BytesIO" not in str(error) else f"none of {', '.join(IMAGE_FORMATS)}"
     return DataError(f"{name}: not a readable image ({len(content)} bytes; {said})")
 
 
 def _opened(name: Path | str, content: bytes) -> Image.Image:
     """Read the header, and no pixel yet."""
+    formats = allowed_formats(name, content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the size is looked at below
         try:
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+            image = Image.open(io.BytesIO(content), formats=formats)
         except Image.DecompressionBombError as error:
             raise DataError(f"{name}: too large to be decoded safely ({error})") from None
     if image.width * image.height > MAX_PIXELS:
@@ -107,13 +113,30 @@ def _opened(name: Path | str, content: bytes) -> Image.Image:
     return image
 
 
+def allowed_formats(name: Path | str, content: bytes) -> tuple[str, ...]:
+    """What Pillow may open the bytes as: it knows more formats, some of which run programs.
+
+    Raises:
+        DataError: naming the file and the way on, when it is HEIC without pillow-heif, or AVIF.
+    """
+    kind = sniff_format(content[:16])
+    if kind == "HEIC":
+        try:
+            import pillow_heif
+        except ImportError:
+            raise DataError(
+                f"{name}: is a HEIC image, as iPhones write them; `pip install pillow-heif` has them read, or save "
+                "it as JPEG"
+            ) from None
+        pillow_heif.register_heif_opener()
+        return (*IMAGE_FORMATS, "HEIF")
+    if kind == "AVIF":
+        raise DataError(f"{name}: is an AVIF image, which is not read; save it as PNG or JPEG")
+    return IMAGE_FORMATS
+
+
 def _decode_jpeg(content: bytes) -> np.ndarray:
-    """Decode an RGB or grey JPEG, upright. OpenCV takes half of Pillow's time, with the same pixels."""
-    # Decoders fill what is missing of a truncated JPEG with grey. Within a scan every FF is followed by 00, so a
-    # file that is whole has its end mark after its last scan, and one that was cut short, or filled up with
-    # zeros by an interrupted copy, has not.
-    if content.rfind(_END_OF_IMAGE) < content.rfind(_START_OF_SCAN):
-        raise ValueError("truncated: no end mark after the last scan")
+    """Decode a whole RGB or grey JPEG, upright. OpenCV takes half of Pillow's time, with the same pixels."""
     image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise ValueError("the JPEG decoder found no image")

@@ -43,7 +43,7 @@ def write_split(
     for name, values in arrays.items():
         before = [np.load(root / name)] if (root / name).exists() else []
         np.save(root / name, np.concatenate([*before, values]))
-    with (root / "index.csv").open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (root / "index.csv").open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         if not file.tell():
             writer.writeheader()

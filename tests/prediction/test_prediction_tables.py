@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
-from ae_pretrained.prediction.naming import check_no_image_is_replaced, result_names, shown
+from ae_pretrained.prediction.naming import check_no_image_is_replaced, result_names
 from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
 from ae_pretrained.sources.image_reader import decode_image, read_mask
 from tests.prediction.small import random_image
@@ -30,11 +29,6 @@ def test_an_image_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"cat_mask\.png: the result for .*cat\.jpg would replace"):
         check_no_image_is_replaced(images, result_names(images), tmp_path)
     check_no_image_is_replaced(images, result_names(images), tmp_path / "out")
-
-
-def test_names_that_are_no_text() -> None:
-    assert shown(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf\ufffd.jpg"
-    assert shown("café.jpg") == "café.jpg"
 
 
 def test_a_mask_keeps_its_class_ids_and_shows_their_colours(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import struct
+import sys
+import types
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
@@ -141,6 +143,43 @@ def test_transparent_palette_and_grey(tmp_path: Path, pixels: np.ndarray) -> Non
     found = read_image(tmp_path / "palette.png")
     assert (found[:, 0] == 127).all()
     assert (found[:, -1] == (100, 110, 120)).all()
+
+
+HEIC = b"\0\0\0\x18ftypheic" + bytes(12)
+
+
+def test_heic_names_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").write_bytes(HEIC)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # not installed
+    with pytest.raises(DataError, match=r"a.jpg: is a HEIC image.*`pip install pillow-heif`"):
+        read_image(tmp_path / "a.jpg")
+    (tmp_path / "b.avif").write_bytes(b"\0\0\0\x18ftypavif" + bytes(12))
+    with pytest.raises(DataError, match=r"b.avif: is an AVIF image"):
+        read_image(tmp_path / "b.avif")
+
+
+def test_heic_is_read_by_pillow_heif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a plugin in its place: what it gives is what comes out."""
+
+    class Plugin(ImageFile.ImageFile):
+        format, format_description = "HEIF", "stand-in"
+
+        def _open(self) -> None:
+            self._size, self._mode, self.tile = (3, 2), "RGB", []
+
+        def load(self) -> Image.core.PixelAccess | None:
+            self.im = Image.new("RGB", (3, 2), (9, 8, 7)).im
+            return self.im.pixel_access()
+
+    stand_in = types.ModuleType("pillow_heif")
+    stand_in.register_heif_opener = lambda: Image.register_open("HEIF", Plugin)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pillow_heif", stand_in)
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    found = read_image(tmp_path / "a.heic")
+    assert found.shape == (2, 3, 3)
+    assert (found == (9, 8, 7)).all()
 
 
 def test_no_other_formats_are_opened(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from ae_pretrained.prediction.segmenter import Prediction, Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_reader import allowed_formats
 
 MAX_PIXELS = 50_000_000  # of an image, as large phone cameras make them
 _SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the image at its own size
@@ -140,8 +141,11 @@ def _decode(content: bytes) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is looked at below
-            with Image.open(io.BytesIO(content)) as image:
-                width, height, kind = image.width, image.height, image.format
+            formats = allowed_formats("The image", content)
+            with Image.open(io.BytesIO(content), formats=formats) as image:
+                width, height = image.size
+    except DataError as error:
+        raise NoImageError(f"{error}.") from None
     except Image.DecompressionBombError:
         raise ImageTooLargeError(f"The image has more than {_megapixels(MAX_PIXELS)}.") from None
     except Exception:  # a decoder may raise anything on bytes that are no image
@@ -156,10 +160,6 @@ def _decode(content: bytes) -> np.ndarray:
     try:
         return read_input_image(content, "The image")
     except DataError as error:
-        if "none of" in str(error):  # Pillow knows more kinds than are let in
-            raise NoImageError(
-                f"Images of kind {kind} are not taken; send a JPEG, PNG, WebP, GIF, BMP or TIFF."
-            ) from None
         raise DamagedImageError(f"{error}.") from None
 
 

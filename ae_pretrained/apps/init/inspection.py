@@ -16,6 +16,7 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     sizes = []
     for sample in samples:
         try:
-            with Image.open(sample.image) as image:
+            with Image.open(sample.image, formats=IMAGE_FORMATS) as image:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.sources.base import DataError, Sample
-from ae_pretrained.sources.image_reader import read_mask
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_mask
 from ae_pretrained.sources.mask_values import translate
 
 _BINARY = (0, 255)
@@ -99,7 +99,7 @@ def scan_masks(paths: Sequence[Path]) -> FoundValues:
 def _refuse_color(path: Path) -> None:
     """Raise for a mask that is readable but in colour."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             if image.mode not in _COLOR_MODES:
                 return
             colors = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ae_pretrained.apps.init.inspection import Inspection
 from ae_pretrained.apps.init.masks import FoundValues, MaskEncoding
+from ae_pretrained.names import shown
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
 
 _FEW_MASKS = 5
@@ -31,7 +32,7 @@ def sanity_report(
     if warnings := list(_warnings(found, encoding, classes, inspection)):
         lines += ["", "Warnings"]
         lines += [f"  - {warning}" for warning in warnings]
-    return "\n".join(lines)
+    return "\n".join(shown(line) for line in lines)
 
 
 def _indented(lines: Iterator[str]) -> list[str]:

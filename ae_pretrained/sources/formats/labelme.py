@@ -104,7 +104,7 @@ def _region(kind: str, points: np.ndarray, shape: dict[str, Any], height: int, w
         radius = math.hypot(edge_x - x, edge_y - y)
         return fill_ellipse((x, y), (radius, radius), 0.0, height, width)
     if kind == "mask":
-        with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as image:
+        with Image.open(io.BytesIO(base64.b64decode(shape["mask"])), formats=("PNG",)) as image:
             mask = np.asarray(image) != 0
         return Region(int(points[0, 0]), int(points[0, 1]), mask)
     return None

@@ -12,7 +12,7 @@ from PIL import Image
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.named_mask import BACKGROUND, NamedMask
-from ae_pretrained.sources.image_reader import read_mask
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_mask
 
 _IGNORED = "ignored"
 _WHITE = 255
@@ -36,7 +36,7 @@ def read_colors(path: Path) -> np.ndarray:
     """
     _refuse_jpeg(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             return np.asarray(
                 image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
             )
@@ -47,7 +47,7 @@ def read_colors(path: Path) -> np.ndarray:
 def channels(path: Path) -> str:
     """Pillow's mode of a mask file: ``P`` for a palette, ``L`` for grey values, and so on."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             return image.mode
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a readable mask ({error})") from None

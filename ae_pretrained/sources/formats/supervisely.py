@@ -108,7 +108,7 @@ def _bitmap(data: str) -> np.ndarray:
             content = zlib.decompress(content)
         except zlib.error as error:
             raise ValueError(f"the data of a bitmap cannot be unpacked: {error}") from None
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
         if image.mode in ("RGBA", "LA") or "transparency" in image.info:
             return np.asarray(image.convert("RGBA"))[..., 3] != 0
         if image.mode not in ("1", "L", "P"):

@@ -106,7 +106,7 @@ def jpeg_cut_short() -> bytes:
         (b"", 400, "no image"),
         (b"%PDF-1.4 no image at all", 415, "no image that can be read"),
         (b"GIF89a", 415, "no image that can be read"),
-        (encoded(noise(30, 30), "PPM"), 415, "kind PPM"),
+        (encoded(noise(30, 30), "PPM"), 415, "no image that can be read"),
         (jpeg_cut_short(), 422, "truncated"),
         (encoded(noise(60, 60))[:2000], 422, "not a readable image"),
         (bytes(MAX_UPLOAD + 1), 413, "20 MB"),
