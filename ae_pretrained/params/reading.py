@@ -21,6 +21,11 @@ RENAMED: dict[str, str] = {}
 # Keys that were added: the value with which everything is as it was without the key.
 ADDED: dict[str, Any] = {
     "data.group_by": "none",
+    "data.unnamed_classes": "stop",
+    "data.colors": "[]",
+    "data.sixteen_bits": "full",
+    "data.alpha": "matte",
+    "data.exif": "apply",
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,

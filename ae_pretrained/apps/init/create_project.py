@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ae_pretrained import __version__
 from ae_pretrained.apps.init.inspection import Inspection, check_findings, header_sizes, inspect, list_folder
 from ae_pretrained.apps.init.masks import MaskEncoding, interpret, scan_masks, write_class_numbers
-from ae_pretrained.apps.init.sanity import sanity_report
+from ae_pretrained.apps.init.sanity import draw_suspicious, sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
 from ae_pretrained.constants import IGNORE_INDEX
@@ -39,6 +39,8 @@ class InitOptions:
         ignore_index: value of unlabelled pixels in the mask files; None: 255.
         image_size: side of the square images that the models see, px.
         on_error: whether unusable files stop (``stop``) or are left out (``skip``).
+        leak_check: whether near-duplicates are looked for.
+        group_by, sixteen_bits, alpha, exif: as in the data section of params.yaml.
     """
 
     classes: tuple[str, ...] | None = None
@@ -46,6 +48,11 @@ class InitOptions:
     ignore_index: int | None = None
     image_size: int = 64
     on_error: Literal["stop", "skip"] = "stop"
+    leak_check: bool = True
+    group_by: Literal["none", "folder"] = "none"
+    sixteen_bits: Literal["full", "found"] = "full"
+    alpha: Literal["matte", "drop"] = "matte"
+    exif: Literal["apply", "ignore", "with_mask"] = "apply"
 
 
 def create_project(target: Path, images: Path, options: InitOptions) -> str:
@@ -123,10 +130,17 @@ def _fill(part: Path, target: Path, images: Path, listing: Listing, options: Ini
         ("data", "image_size"): options.image_size,
         ("data", "resize"): choose_resize(header_sizes(listing.samples)),
         ("data", "on_error"): options.on_error,
+        ("data", "leak_check", "enabled"): options.leak_check,
+        ("data", "group_by"): options.group_by,
+        ("data", "sixteen_bits"): options.sixteen_bits,
+        ("data", "alpha"): options.alpha,
+        ("data", "exif"): options.exif,
     }
     params = _params_text(values)[1]
     scratch = part / ".scratch"
     inspection = inspect(root, params.data, params.seed, scratch)
+    if inspection.audit:
+        draw_suspicious(inspection, scratch, classes, part / "suspicious.png")
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)

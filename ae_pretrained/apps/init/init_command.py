@@ -40,6 +40,36 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="stop",
         help="what to do about unusable files (default: stop)",
     )
+    parser.add_argument(
+        "--leak-check",
+        choices=["on", "off"],
+        default="on",
+        help="look for near-duplicates, which stay in one split and never train what tests them (default: on)",
+    )
+    parser.add_argument(
+        "--group-by",
+        choices=["none", "folder"],
+        default="none",
+        help="folder: images of one sub-folder (one patient, one scene) stay in one split (default: none)",
+    )
+    parser.add_argument(
+        "--sixteen-bits",
+        choices=["full", "found"],
+        default="full",
+        help="scale 16-bit images by the full range, or by the largest value found in any (default: full)",
+    )
+    parser.add_argument(
+        "--alpha",
+        choices=["matte", "drop"],
+        default="matte",
+        help="a fourth band is transparency, or is left out (default: matte)",
+    )
+    parser.add_argument(
+        "--exif",
+        choices=["apply", "ignore", "with_mask"],
+        default="apply",
+        help="turn images as their EXIF says, and masks not; neither; or both (default: apply)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -58,6 +88,11 @@ def _run(arguments: argparse.Namespace) -> None:
         ignore_index=None if ignore is None else ignore[0],
         image_size=arguments.image_size,
         on_error=arguments.on_error,
+        leak_check=arguments.leak_check == "on",
+        group_by=arguments.group_by,
+        sixteen_bits=arguments.sixteen_bits,
+        alpha=arguments.alpha,
+        exif=arguments.exif,
     )
     print(create_project(arguments.folder, arguments.images, options))
     print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")
