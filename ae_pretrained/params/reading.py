@@ -8,21 +8,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.schema import Params
+from ae_pretrained.params.section import sections
 
 # For a params.yaml of an earlier version. Renamed or removed keys: what to do about each. None so far.
 RENAMED: dict[str, str] = {}
 # Keys that were added: the value with which everything is as it was without the key.
 ADDED: dict[str, Any] = {
+    "data.colors": [],
     "data.group_by": "none",
     "data.unnamed_classes": "stop",
-    "data.colors": "[]",
     "data.sixteen_bits": "full",
     "data.alpha": "matte",
     "data.exif": "apply",
@@ -38,12 +39,11 @@ class ParamsError(PipelineError):
     """``params.yaml`` holds something that the pipeline cannot use; the text names every key at fault."""
 
 
-def schema_keys(section: type[BaseModel] = Params, prefix: str = "") -> Iterator[str]:
+def schema_keys() -> Iterator[str]:
     """Dotted names of every section and key of the schema."""
-    for name, field in section.model_fields.items():
-        yield f"{prefix}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from schema_keys(field.annotation, f"{prefix}{name}.")
+    for prefix, section in sections(Params):
+        for name in section.model_fields:
+            yield f"{prefix}.{name}" if prefix else name
 
 
 _KEYS = tuple(schema_keys())
