@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.section import (
     Count,
     CountOrZero,
@@ -133,8 +134,7 @@ class DataParams(Section):
 
     @model_validator(mode="after")
     def _check(self) -> DataParams:
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes: names must differ, found {self.classes}")
+        check_class_names(self.classes)
         if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"

@@ -43,16 +43,28 @@ def is_image(path: Path) -> bool:
         return False  # the finding names it
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in order; sub-folders that are symbolic links are followed, each folder once."""
-    seen: set[Path] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+def files_below(folder: Path, leave_out: Path | None = None) -> Iterator[Path]:
+    """Every file below a folder; sub-folders that are symbolic links are followed, each folder once, hidden ones not.
+
+    Args:
+        folder: where to begin.
+        leave_out: a sub-folder to pass over.
+
+    Raises:
+        DataError: naming a folder that cannot be read.
+    """
+
+    def stop(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
+
+    seen = set() if leave_out is None or leave_out.resolve() == folder.resolve() else {leave_out.resolve()}
+    for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             yield Path(parent) / name
 

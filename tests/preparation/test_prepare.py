@@ -49,6 +49,16 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_official_lists_by_their_byte_order_mark(raw: Path, tmp_path: Path, encoding: str) -> None:
+    path = raw / "annotations" / "trainval.txt"
+    path.write_text(path.read_text(), encoding=encoding)
+    assert run(raw, tmp_path)["num_train"] == 9
+    path.write_bytes(path.read_text(encoding=encoding).encode() + b"\nB\xe4r_1 1 1 1\n")
+    with pytest.raises(DataError, match=r"trainval\.txt, line \d+: not valid UTF-8 .*save the file as UTF-8"):
+        run(raw, tmp_path)
+
+
 def test_splits_and_masks(raw: Path, tmp_path: Path) -> None:
     metrics = run(raw, tmp_path)
     assert (metrics["num_train"], metrics["num_val"], metrics["num_test"]) == (9, 3, 4)

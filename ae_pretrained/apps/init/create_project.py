@@ -20,6 +20,8 @@ from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size,
 from ae_pretrained.apps.init.templates import project_files, read_template
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.names import shown
+from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.editing import Key, set_values
 from ae_pretrained.params.reading import validate_params
 from ae_pretrained.params.schema import Params
@@ -75,8 +77,18 @@ def create_project(target: Path, images: Path, options: InitOptions) -> str:
         raise PipelineError(
             f"--image-size {options.image_size}: expected at least {smallest_image_size()} px"
         )
+    if options.classes is not None:
+        try:
+            check_class_names(options.classes)
+        except ValueError as error:
+            raise PipelineError(f"--{error}") from None
     existed = _check_target(target)
     images = images.resolve()
+    if shown(images) != images.as_posix():
+        raise PipelineError(
+            f"{images}: the path of the folder holds bytes that are no UTF-8, or control characters, which "
+            "params.yaml cannot state; rename the folder"
+        )
     listing = list_folder(images)
     # Inside an empty folder, which may be the current one or a mount; beside one that is not there yet.
     part = target / _PART if existed else target.parent / f".{target.name}{_PART}"
@@ -193,10 +205,11 @@ def _convert(listing: Listing, images: Path, folder: Path, encoding: MaskEncodin
         below = folder / sample.image.relative_to(images)
         below.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(sample.image, below)  # takes no space
+            # Takes no space. Of what a link points to: a relative link would point elsewhere from here.
+            os.link(sample.image.resolve(), below)
         except OSError:
             shutil.copy2(sample.image, below)
-    for name in ("train.txt", "val.txt", "test.txt"):
+    for name in ("train.txt", "val.txt", "test.txt", "groups.csv"):
         if (images / name).is_file():
             shutil.copy2(images / name, folder / name)
     write_class_numbers([sample for sample in listing.samples if sample.mask], encoding, folder / "masks")
@@ -204,7 +217,7 @@ def _convert(listing: Listing, images: Path, folder: Path, encoding: MaskEncodin
 
 def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:
     return read_template("README.md").format(
-        name=target.name,
+        name=shown(target.name),
         images=images,
         classes=", ".join(classes),
         train=inspection.count("train"),

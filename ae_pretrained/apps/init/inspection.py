@@ -17,7 +17,7 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,11 @@ def list_folder(root: Path) -> Listing:
 
 
 def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
-    """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
+    """(n, 2) width and height of the images, from their headers; those that are no images are left out.
+
+    Raises:
+        DataError: when there is no other.
+    """
     sizes = []
     for sample in samples:
         try:
@@ -91,6 +95,13 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
+    if not sizes:
+        try:
+            read_image(samples[0].image)
+        except DataError as error:
+            raise DataError(
+                f"none of the {len(samples)} images can be read; the first one: {error}"
+            ) from None
     return np.array(sizes).reshape(-1, 2)
 
 
@@ -135,6 +146,11 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
+    faults = [outcome.error for sample, outcome in zip(listing.samples, outcomes, strict=True) if sample.mask]
+    if all(faults):
+        raise DataError(
+            f"none of the {len(faults)} images with a mask can be used; the first one: {faults[0]}"
+        )
     planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
     planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
     findings = audit(planned.samples, outcomes, params)
