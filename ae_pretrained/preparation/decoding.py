@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ae_pretrained.constants import IGNORE_INDEX, IMAGES, MASKS
+from ae_pretrained.constants import DECODING, IGNORE_INDEX, IMAGES, MASKS
+from ae_pretrained.files import write_json
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
@@ -143,6 +144,7 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
 
     Writes ``images.npy`` (N, S, S, 3), ``masks.npy`` (N, S, S) with 255 all over where there is no usable mask, and
     ``thumbnails.npy`` (N, 32, 32), grey, into the folder: row n is sample n, of an unusable file it is blank.
+    Also ``decoding.json``, where 16 bits or alpha are not decoded as by default, for models to carry along.
 
     Args:
         samples: what to decode.
@@ -163,6 +165,8 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
     create_array(folder / MASKS, (count, size, size))
     create_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL))
     options = decode_options(samples, params)
+    if (options.white, options.alpha) != (FULL_RANGE, "matte"):
+        write_json(folder / DECODING, {"white": options.white, "alpha": options.alpha})
     outcomes: list[Outcome] = []
     bar = tqdm(total=count, desc="decode", unit="image", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.

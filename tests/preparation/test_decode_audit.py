@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,12 @@ def test_12_bits_in_16_are_named_and_scaled_by_one_value_for_all(channels: int, 
     metrics, table = prepare_folder(root, tmp_path / "full")
     assert metrics["audit"] == {"16 bits, little of them used": 16}
     assert "in all images 4095, of 65535" in table[0]["detail"]
+    assert not (tmp_path / "full/processed/decoding.json").exists()
     metrics, _ = prepare_folder(root, tmp_path / "found", sixteen_bits="found")
+    assert json.loads((tmp_path / "found/processed/decoding.json").read_text()) == {
+        "white": 4095,
+        "alpha": "matte",
+    }
     assert metrics["audit"] == {}
     for name, image in images_of(tmp_path / "found").items():
         expected = np.broadcast_to(stored[name] * (255 / 4095), image.shape)
