@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import ae_pretrained
-from ae_pretrained.constants import IMAGES, INDEX, MASKS
+from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.files import write_json
@@ -102,6 +103,7 @@ def finetune(
     if not result.is_main:
         return
     network.load_state_dict(result.weights)
-    info = SegmenterInfo(classes=tuple(data.classes), image_size=data.image_size, resize=data.resize)
+    decoding = json.loads(stated.read_text()) if (stated := processed / DECODING).is_file() else {}
+    info = SegmenterInfo(tuple(data.classes), data.image_size, data.resize, **decoding)
     save_model(network, weights, info)
     write_json(metrics, result.metrics(network, len(chosen)))

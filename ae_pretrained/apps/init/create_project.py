@@ -15,7 +15,7 @@ from ae_pretrained import __version__
 from ae_pretrained.apps.init.folder_reading import read_folder
 from ae_pretrained.apps.init.inspection import Inspection, header_sizes, inspect
 from ae_pretrained.apps.init.options import InitOptions
-from ae_pretrained.apps.init.sanity import sanity_report
+from ae_pretrained.apps.init.sanity import draw_suspicious, sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
 from ae_pretrained.errors import PipelineError
@@ -101,10 +101,15 @@ def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
         ("data", "image_size"): options.image_size,
         ("data", "resize"): choose_resize(header_sizes(reading.listing.samples)),
         ("data", "on_error"): options.on_error,
+        ("data", "sixteen_bits"): options.sixteen_bits,
+        ("data", "alpha"): options.alpha,
+        ("data", "exif"): options.exif,
     }
     params = _params_text(values)[1]
     scratch = part / ".scratch"
     inspection = inspect(images, params.data, params.seed, scratch)
+    if inspection.audit:
+        draw_suspicious(inspection, scratch, list(params.data.classes), part / "suspicious.png")
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
