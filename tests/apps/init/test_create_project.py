@@ -16,6 +16,7 @@ from ae_pretrained.apps.init.settings import training_values
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import load_params
 from ae_pretrained.sources.registry import open_source
+from ae_pretrained.sources.registry import open_source
 from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 
@@ -327,19 +328,18 @@ def test_images_of_which_none_can_be_read(
     assert "none of the 24 images can be read; the first one: " in capsys.readouterr().err
 
 
-def test_relative_links_beside_masks_that_are_written_anew(tmp_path: Path) -> None:
-    """A hard link to a relative symbolic link would point elsewhere from within the project."""
+def test_relative_links_and_masks_that_must_be_translated(tmp_path: Path) -> None:
+    """Copies in the project were once hard links to relative links, which point elsewhere from there."""
     store = write_images(tmp_path / "store", values=(0, 255))
     images = tmp_path / "my images"
     for kind in ("images", "masks"):
         (images / kind).mkdir(parents=True)
         for path in (store / kind).iterdir():
             (images / kind / path.name).symlink_to(Path("../../store") / kind / path.name)
-    (images / "groups.csv").write_text("".join(f"p{number:02},{number // 2}\n" for number in range(24)))
     assert init(tmp_path / "project", images) == 0
-    copies = sorted((tmp_path / "project/data/images/images").iterdir())
-    assert len(copies) == 24
-    for path in copies:
-        assert not path.is_symlink()
-        assert path.read_bytes() == (store / "images" / path.name).read_bytes()
-    assert (tmp_path / "project/data/images/groups.csv").is_file()
+    params = load_params(tmp_path / "project/params.yaml").data
+    source = open_source(images, params)
+    samples = source.listing().samples
+    assert len(samples) == 24
+    for sample in samples:
+        assert set(np.unique(source.mask_of(sample, 48, 64))) == {0, 1}
