@@ -16,7 +16,6 @@ from ae_pretrained.apps.init.settings import training_values
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import load_params
 from ae_pretrained.sources.registry import open_source
-from ae_pretrained.sources.registry import open_source
 from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 
@@ -218,7 +217,7 @@ def test_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "masks/p39.png")
     assert init(tmp_path / "project", images) == 0
     said = capsys.readouterr().out
-    assert "class 'class_2' is in 4 masks only" in said
+    assert "masks of the train split only (4 in all)" in said
     assert "% of the pixels are unlabelled (value 255)" in said
     assert "1 of 40 masks: no foreground pixel in the mask (p39, …)" in said
 
