@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterable
@@ -64,9 +63,13 @@ class CheckpointFolder:
     def file(self) -> Path:
         return self.path / f"{CHECKPOINT_NAME}.ckpt"
 
-    def open(self) -> Path | None:
-        """Make the folder, remove those of other runs, and return the checkpoint to go on from, if any."""
-        if is_main_process():
+    def open(self, *, main: bool) -> Path | None:
+        """Make the folder, remove those of other runs, and return the checkpoint to go on from, if any.
+
+        Args:
+            main: whether this process is the first of a distributed run, or alone; the others only look.
+        """
+        if main:
             self.path.mkdir(parents=True, exist_ok=True)
             for other in self.parent.iterdir():
                 if other != self.path:
@@ -74,13 +77,7 @@ class CheckpointFolder:
         return self.file if self.file.is_file() else None
 
     def remove(self) -> None:
-        """Leave nothing behind: the run has succeeded."""
-        if is_main_process():
-            shutil.rmtree(self.path, ignore_errors=True)
-            if self.parent.is_dir() and not any(self.parent.iterdir()):
-                self.parent.rmdir()
-
-
-def is_main_process() -> bool:
-    """Whether this process is the first of a distributed run, or alone."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+        """Leave nothing behind: the run has succeeded. For the first process of a distributed run."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.parent.is_dir() and not any(self.parent.iterdir()):
+            self.parent.rmdir()

@@ -164,8 +164,8 @@ def fit(
             enable_version_counter=False,
         )
     )
-    resume = checkpoint.open()
     trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
+    resume = checkpoint.open(main=trainer.is_global_zero)
     if runtime.compile:
         task.network.compile()
     if resume is not None and trainer.is_global_zero:
@@ -183,7 +183,8 @@ def fit(
         trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)
     if trainer.interrupted:
         raise KeyboardInterrupt
-    checkpoint.remove()
+    if trainer.is_global_zero:
+        checkpoint.remove()
     row: dict[str, Any] = log.rows[best.epoch]
     assert best.score is not None
     return FitResult(
