@@ -24,7 +24,13 @@ RENAMED: dict[str, str] = {}
 ADDED: dict[str, Any] = {
     "data.colors": [],
     "data.group_by": "none",
+    "data.mask_values": [],
+    "data.masks.empty": "unlabelled",
+    "data.masks.threshold": 0,
     "data.unnamed_classes": "stop",
+    "data.alpha": "matte",
+    "data.exif": "apply",
+    "data.sixteen_bits": "full",
     "robustness.batch_size": 64,
     "robustness.flip_averaging": False,
     "runtime.deterministic": "warn",
@@ -134,6 +140,10 @@ def parse_params(text: str, name: str) -> dict[str, Any]:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise ParamsError(f"{name}{_yaml_mistake(error, text)}") from None
+    except Exception as error:  # of a value such as 2001-99-99 the parser raises what the conversion raised
+        raise ParamsError(
+            f"{name}: holds a value that YAML cannot read ({error}); put texts in quotes"
+        ) from None
 
 
 def _yaml_mistake(error: YAMLError, text: str) -> str:

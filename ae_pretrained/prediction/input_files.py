@@ -10,16 +10,18 @@ import numpy as np
 
 from ae_pretrained.names import shown
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_facts import DecodeOptions
 from ae_pretrained.sources.image_files import files_below, is_image
 from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
-def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
+def read_input_image(source: Path | bytes, name: str, options: DecodeOptions | None = None) -> np.ndarray:
     """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
         name: what errors call it, where ``source`` is bytes.
+        options: of the model, ``Segmenter.decode``; None: as by default.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -27,7 +29,8 @@ def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
     Raises:
         DataError: naming the image, when it is absent, damaged, no image, or larger than 200 megapixels.
     """
-    return decode_image(source, name) if isinstance(source, bytes) else read_image(source)
+    options = options or DecodeOptions()
+    return decode_image(source, name, options) if isinstance(source, bytes) else read_image(source, options)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def predict_into(
         finish = partial(_finish, segmenter, names, folder)
         with (
             tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
-            closing(stream_images(images, batch_size)) as batches,
+            closing(stream_images(images, batch_size, segmenter.decode)) as batches,
             ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
         ):
             for batch in batches:

@@ -110,7 +110,7 @@ def test_same_seed_same_bytes_whatever_the_number_of_processes(raw: Path, tmp_pa
     for name, workers in (("one", 1), ("two", 2)):
         run(raw, tmp_path / name, workers=workers)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 14
+    assert len(files) == 15
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 
@@ -216,7 +216,7 @@ def break_mask_values(raw: Path) -> None:
 
 
 def break_mask_channels(raw: Path) -> None:
-    Image.fromarray(np.ones((30, 40, 3), dtype=np.uint8)).save(raw / "annotations/trimaps/Tabby_0.png")
+    Image.fromarray(np.tile(np.uint8([1, 2, 3]), (30, 40, 1))).save(raw / "annotations/trimaps/Tabby_0.png")
 
 
 BROKEN = [
@@ -230,7 +230,7 @@ BROKEN = [
     (break_missing_mask, "Tabby_0.png: no such file"),
     (break_mask_size, "the mask has 20 x 20 px, its image Tabby_0.jpg has 40 x 30 px"),
     (break_mask_values, r"expected a trimap .* found also \[7\]"),
-    (break_mask_channels, "expected a mask with one 8-bit channel .*, found mode RGB"),
+    (break_mask_channels, "the mask is in colour; expected one channel with class numbers"),
 ]
 
 

@@ -11,12 +11,15 @@ from PIL import Image
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
+from ae_pretrained.preparation.decode_audit import AuditFinding, audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
 from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
+from ae_pretrained.sources.mask_rule import MaskRule
+from ae_pretrained.sources.registry import open_source
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Inspection:
         plan: rows of every split, and what was left out.
         duplicates: groups of rows that are near-identical.
         pairs: near-duplicates that are listed, and what is done about them.
-        warnings: what the plan's check has to say.
+        warnings: what the checks of splits and images have to say.
+        audit: images that may have been decoded to something nobody would recognise.
     """
 
     samples: Sequence[Sample]
@@ -37,10 +41,15 @@ class Inspection:
     duplicates: Sequence[Sequence[int]]
     pairs: Sequence[PairRow]
     warnings: Sequence[str]
+    audit: Sequence[AuditFinding]
 
     def count(self, split: str) -> int:
         """Images of a split."""
         return len(self.plan.splits[split])
+
+    def train_masks(self, number: int) -> int:
+        """Masks of the train split that show a class, at the size of training."""
+        return sum(self.outcomes[row].pixels[number] > 0 for row in self.plan.splits["train"])
 
     def sizes(self) -> np.ndarray:
         """(n, 2) width and height of the images that could be decoded, px."""
@@ -68,7 +77,7 @@ def list_folder(root: Path) -> Listing:
             f"{root}: there is no {absent}; expected images/ with the images and masks/ with a mask of the same "
             f"name for each (a.jpg, a.png), found {shown}"
         )
-    listing = FolderSource(root, [], 255).listing()
+    listing = FolderSource(root, MaskRule([])).listing()
     if not any(sample.mask for sample in listing.samples):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
         raise DataError(f"{root}: no image has a mask; {detail}")
@@ -124,7 +133,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     """Decode every image, draw the splits and look for near-duplicates, as ``prepare`` does.
 
     Args:
-        root: folder with images/ and masks/, whose masks hold class numbers.
+        root: the folder that ``params`` say how to read.
         params: the data section of the project; ``on_error`` is heeded.
         seed: of the splits.
         scratch: folder to make for arrays; the caller removes it.
@@ -133,7 +142,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
             training mask.
     """
-    source = FolderSource(root, params.classes, params.ignore_index, params.group_by)
+    source = open_source(root, params)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
     outcomes = decode_all(listing.samples, source, lenient, scratch)
@@ -146,6 +155,13 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         )
     planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
     planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
+    findings = audit(planned.samples, outcomes, params)
     return Inspection(
-        planned.samples, outcomes, planned.assignment, planned.duplicates, planned.pairs, planned.warnings
+        samples=planned.samples,
+        outcomes=outcomes,
+        plan=planned.assignment,
+        duplicates=planned.duplicates,
+        pairs=planned.pairs,
+        warnings=[*planned.warnings, *audit_warnings(findings)],
+        audit=findings,
     )

@@ -101,5 +101,5 @@ def test_a_folder_that_holds_no_such_export(tmp_path: Path) -> None:
 
 
 def test_colours_of_another_source_are_refused() -> None:
-    with pytest.raises(PipelineError, match="colors: are of source 'color_masks', found source 'folder'"):
-        data_params(source="folder", colors=["leaf 0 128 0"])
+    with pytest.raises(PipelineError, match=r"colors: are of sources .* found source 'coco'"):
+        data_params(source="coco", colors=["leaf 0 128 0"])
