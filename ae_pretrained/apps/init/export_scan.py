@@ -19,7 +19,7 @@ from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.detection import open_export
 from ae_pretrained.sources.formats.export_source import ExportSource, Unnamed
 from ae_pretrained.sources.formats.named_mask import BACKGROUND, is_background, is_ignored
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.image_reader import allowed_formats
 
 _CHUNK = 64
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -202,8 +202,12 @@ def _count(samples: Sequence[Sample], source: ExportSource) -> list[dict[str, in
 def _upright_size(path: Path) -> tuple[int, int]:
     """Height and width of an image, turned as its EXIF says, from its header."""
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
+        with path.open("rb") as file:
+            formats = allowed_formats(path, file.read(16))
+        with Image.open(path, formats=formats) as image:
             width, height = image.size
             return (width, height) if image.getexif().get(0x0112) in _TURNED else (height, width)
+    except DataError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a readable image ({error})") from None

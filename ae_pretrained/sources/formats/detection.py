@@ -103,7 +103,12 @@ def open_export(
         ignore_index: value of unlabelled pixels in masks of class numbers without names.
         unnamed: see :class:`ExportSource`.
         colors: see :class:`ColorMaskSource`; of no other format.
+
+    Raises:
+        DataError: for another name.
     """
+    if name not in FORMATS:
+        raise DataError(f"{name!r} is no format of annotations; known are {', '.join(FORMATS)}")
     if name == "color_masks":
         return ColorMaskSource(root, classes, ignore_index, unnamed, colors)
     return FORMATS[name](root, classes, ignore_index, unnamed)

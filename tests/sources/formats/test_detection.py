@@ -44,6 +44,11 @@ def test_a_file_a_missing_folder_and_an_empty_one(tmp_path: Path) -> None:
         detect_format(tmp_path / "empty")
 
 
+def test_a_format_that_is_not_known() -> None:
+    with pytest.raises(DataError, match="'voc' is no format of annotations; known are coco, labelme, "):
+        open_export("voc", Path())
+
+
 def test_plain_images_and_masks_are_the_folder_source(tmp_path: Path) -> None:
     write_folder(tmp_path)
     assert detect_format(tmp_path) == "folder"
