@@ -19,6 +19,7 @@ from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.formats.detection import open_export
 from ae_pretrained.sources.formats.export_source import ExportSource, Unnamed
 from ae_pretrained.sources.formats.named_mask import BACKGROUND, is_background, is_ignored
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS
 
 _CHUNK = 64
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -201,7 +202,7 @@ def _count(samples: Sequence[Sample], source: ExportSource) -> list[dict[str, in
 def _upright_size(path: Path) -> tuple[int, int]:
     """Height and width of an image, turned as its EXIF says, from its header."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             width, height = image.size
             return (width, height) if image.getexif().get(0x0112) in _TURNED else (height, width)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
