@@ -23,8 +23,9 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A checksum, since the name itself may fill all the bytes that the file system allows.
-    temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
+    # A checksum, since the whole name may fill all the bytes that the file system allows.
+    checksum = zlib.crc32(os.fsencode(path.name))
+    temporary = path.with_name(f".{path.name[:20]}.{checksum:08x}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)

@@ -45,7 +45,7 @@ def work(model: str | None, photos: Path, batch_size: int, flip: bool, count: in
 
     keep_freed_memory()  # as the command does
     segmenter = Segmenter.load(model, "cpu")
-    paths = find_images([photos])
+    paths = find_images([photos]).images
     images = [read_input_image(paths[i % len(paths)], "") for i in range(count)]
     segmenter.predict(images[:batch_size], flip_averaging=flip, batch_size=batch_size)  # warm
     start, used = time.perf_counter(), time.process_time()

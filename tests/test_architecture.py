@@ -165,7 +165,8 @@ def test_images_of_dvc_yaml_have_a_caption_in_the_report() -> None:
     shown = {f"plots/{folder}/{stem}.png" for folder, captions in folders for stem in captions}
     shown = {image for image in shown if not image.startswith("plots/eval_ae/")}  # a folder without tables
     assert images - shown == {"plots/prepare/breed_counts.png", "plots/prepare/original_sizes.png"}
-    assert shown - images == {"plots/prepare/contact_unlabelled.png"}  # of a run that has such images
+    # Of a run that has such images.
+    assert shown - images == {"plots/prepare/contact_unlabelled.png", "plots/prepare/suspicious.png"}
 
 
 @pytest.mark.parametrize("package", ["stages", "studies"])

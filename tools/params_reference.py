@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from ae_pretrained.params import Params, read_params
 from ae_pretrained.params.editing import flatten
 from ae_pretrained.params.presets import list_presets, read_preset
-from ae_pretrained.params.section import Section
+from ae_pretrained.params.section import Section, sections
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "params.md"
@@ -60,15 +60,6 @@ def _range(limits: Sequence[Any]) -> str:
             if isinstance(limit, kind):
                 words.append(f"{sign} {getattr(limit, kind.__name__.lower())}")
     return ", ".join(words)
-
-
-def sections(model: type[Section], prefix: str = "") -> Iterator[tuple[str, type[Section]]]:
-    """Every section of the schema with its dotted name, from the outside in."""
-    yield prefix, model
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield from sections(kind, f"{prefix}.{name}" if prefix else name)
 
 
 def page() -> str:

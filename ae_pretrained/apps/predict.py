@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
-0; 2 when some images could not be read (the others are done); 1 when nothing was done.
+0; 2 when some images could not be read (the others are done); 1 when nothing was done. Files of the same names in
+--out are replaced only if an earlier run of predict wrote them (its predictions.json there says so).
 """
 _WIDEST = 48
 
@@ -48,29 +49,41 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="do not average with the prediction for the mirror image: twice as fast, a little worse",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files of the same names in --out, even if no earlier run of predict wrote them",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.prediction.input_files import find_images
+    from ae_pretrained.names import shown
+    from ae_pretrained.prediction.input_files import count_files, find_images, named
+    from ae_pretrained.prediction.naming import earlier_results
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter
 
     keep_freed_memory()
-    images = find_images(arguments.images, leave_out=arguments.out)
+    out = arguments.out
+    found = find_images(arguments.images, out, [out / name for name in earlier_results(out)])
     segmenter = Segmenter.load(arguments.model, arguments.device)
     result = predict_into(
         segmenter,
-        images,
-        arguments.out,
+        found.images,
+        out,
         batch_size=arguments.batch_size,
         flip_averaging=not arguments.no_flip,
-        report=_printer(images, segmenter.classes),
+        overwrite=arguments.overwrite,
+        passed_over=found.passed_over,
+        report=_printer(found.images, segmenter.classes),
     )
     done, failed = len(result.rows), len(result.unreadable)
     unread = f"; {failed} could not be read" if failed else ""
-    print(f"{done} {'image' if done == 1 else 'images'} in {arguments.out}{unread}")
+    print(f"{done} {'image' if done == 1 else 'images'} in {shown(out)}{unread}")
+    if others := found.passed_over:
+        print(f"passed over {count_files(len(others))}, no image by name or content: {named(others)}")
     return 2 if failed else 0
 
 

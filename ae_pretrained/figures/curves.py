@@ -38,7 +38,7 @@ def _place(column: str, classes: Sequence[str]) -> tuple[str, str]:
     Train and val of the same quantity share a panel; so do the classes of one score, and the rates.
     """
     part, _, name = column.partition("_")
-    if name.endswith("lr") or column.endswith("lr"):
+    if column in ("lr", "encoder_lr"):
         return _LEARNING_RATE, _words(column)
     if part not in ("train", "val"):
         return _words(column), _words(column)

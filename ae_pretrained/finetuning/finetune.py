@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import ae_pretrained
-from ae_pretrained.constants import IMAGES, INDEX, MASKS
+from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
+from ae_pretrained.hardware import numerics
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.transfer import build_segmenter
 from ae_pretrained.models.weights import SegmenterInfo, save_model
@@ -62,6 +64,7 @@ def finetune(
         {
             "train_seg": params.model_dump(),
             "model": model.model_dump(),
+            "numerics": numerics(runtime, params.precision),
             "classes": data.classes,
             "chosen": chosen.tolist(),
             "seed": seed,
@@ -100,6 +103,7 @@ def finetune(
     if not result.is_main:
         return
     network.load_state_dict(result.weights)
-    info = SegmenterInfo(classes=tuple(data.classes), image_size=data.image_size, resize=data.resize)
+    decoding = json.loads(stated.read_text()) if (stated := processed / DECODING).is_file() else {}
+    info = SegmenterInfo(tuple(data.classes), data.image_size, data.resize, **decoding)
     save_model(network, weights, info)
     write_json(metrics, result.metrics(network, len(chosen)))

@@ -39,6 +39,8 @@ class SegmenterInfo:
         classes: class names by mask value, background first.
         image_size: side of the square images that it was trained on, px.
         resize: how images were brought to that size, ``stretch`` or ``pad``.
+        white: the value of 16-bit images that became white.
+        alpha: ``matte`` where transparent pixels were laid on mid-grey, ``drop`` where a fourth band was left out.
 
     See :func:`save_model` for an example.
     """
@@ -46,6 +48,14 @@ class SegmenterInfo:
     classes: tuple[str, ...]
     image_size: int
     resize: str
+    white: int = 65535
+    alpha: str = "matte"
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """``white`` and ``alpha`` where they are not the default, which files do not state."""
+        default = {"white": 65535, "alpha": "matte"}
+        return {name: value for name, value in asdict(self).items() if default.get(name, value) != value}
 
 
 def save_model(
@@ -77,7 +87,7 @@ def save_model(
     else:
         if info is None:
             raise ValueError("a segmenter is saved with its SegmenterInfo")
-        header |= {"kind": "segmenter", **asdict(info)}
+        header |= {"kind": "segmenter", **_stated(info)}
     tensors = {
         name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
         for name, value in model.state_dict().items()
@@ -90,6 +100,11 @@ def save_model(
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _stated(info: SegmenterInfo) -> dict[str, Any]:
+    required = {name: value for name, value in asdict(info).items() if name in _ENTRIES["segmenter"]}
+    return required | info.decoding
 
 
 def read_weights(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -201,6 +216,10 @@ def load_autoencoder(path: Path) -> Autoencoder:
     return model.eval()
 
 
+def _decoding(header: dict[str, Any]) -> dict[str, Any]:
+    return {name: header[name] for name in ("white", "alpha") if name in header}
+
+
 def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
     """Build the segmenter that a file describes, in evaluation mode, and what its user has to know.
 
@@ -214,7 +233,9 @@ def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:
         ('background', 'cat', 'dog')
     """
     tensors, header = read_weights(path, "segmenter")
-    info = SegmenterInfo(tuple(header["classes"]), header["image_size"], header["resize"])
+    info = SegmenterInfo(
+        tuple(header["classes"]), header["image_size"], header["resize"], **_decoding(header)
+    )
     model = UNet(read_config(header, path), len(info.classes))
     load_strictly(model, tensors, str(path))
     return model.eval(), info

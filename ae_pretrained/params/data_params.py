@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.section import (
     Count,
     CountOrZero,
@@ -125,6 +126,18 @@ class DataParams(Section):
         description="What keeps images of `folder` data in one split, beside near-duplicates and groups.csv: "
         "`folder` is the sub-folder (one patient, one scene)."
     )
+    sixteen_bits: Literal["full", "found"] = Field(
+        description="What value of 16-bit images becomes white: `full`, 65535, or `found`, the largest one in "
+        "any image of the data (12 bits in 16, as of CT and microscopes); one scale for all."
+    )
+    alpha: Literal["matte", "drop"] = Field(
+        description="A fourth band: `matte` takes it for transparency, with mid-grey behind; `drop` takes the "
+        "colours as they are (infrared, depth)."
+    )
+    exif: Literal["apply", "ignore", "with_mask"] = Field(
+        description="Images that EXIF says are turned: `apply` turns them, and their masks lie on the turned image; "
+        "`ignore` turns neither; `with_mask` turns both."
+    )
     on_error: Literal["stop", "skip"] = Field(
         description="What to do about an unusable file: stop the run, or leave it out, count and list it."
     )
@@ -135,8 +148,7 @@ class DataParams(Section):
 
     @model_validator(mode="after")
     def _check(self) -> DataParams:
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes: names must differ, found {self.classes}")
+        check_class_names(self.classes)
         if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,3 +19,12 @@ class Section(BaseModel):
     """A strict, immutable section: unknown keys and converted types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def sections(model: type[Section], prefix: str = "") -> Iterator[tuple[str, type[Section]]]:
+    """A section and every section in it, each with its dotted name below the first, from the outside in."""
+    yield prefix, model
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from sections(kind, f"{prefix}.{name}" if prefix else name)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions
 
 Device = Literal["auto", "cpu", "cuda"]
 Logits = Callable[[np.ndarray], np.ndarray]
@@ -27,6 +28,7 @@ class LoadedModel:
         image_size: side of the square that images are resized to, px.
         resize: how they are resized to it, ``stretch`` or ``pad``.
         device: what runs it, ``cpu`` or ``cuda``.
+        decode: how files become pixels: as those of the data did that it was trained on, and always upright.
     """
 
     logits: Logits
@@ -34,6 +36,7 @@ class LoadedModel:
     image_size: int
     resize: Literal["stretch", "pad"]
     device: str
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
 
 
 def load_model(path: Path, device: str) -> LoadedModel:
@@ -52,7 +55,14 @@ def load_model(path: Path, device: str) -> LoadedModel:
 
 
 def _checked(
-    path: Path, logits: Logits, classes: Any, image_size: Any, resize: Any, device: str
+    path: Path,
+    logits: Logits,
+    classes: Any,
+    image_size: Any,
+    resize: Any,
+    device: str,
+    white: Any = FULL_RANGE,
+    alpha: Any = "matte",
 ) -> LoadedModel:
     """Build a LoadedModel from what a file states about itself."""
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
@@ -64,7 +74,12 @@ def _checked(
         )
     if resize not in ("stretch", "pad"):
         raise PipelineError(f"{path}: expected resize 'stretch' or 'pad', found {resize!r}; export it again")
-    return LoadedModel(logits, tuple(classes), image_size, resize, device)
+    if not isinstance(white, int) or not 0 < white <= FULL_RANGE or alpha not in ("matte", "drop"):
+        raise PipelineError(
+            f"{path}: expected white of 1 to {FULL_RANGE} and alpha 'matte' or 'drop', found {white!r}, {alpha!r}; "
+            "export it again"
+        )
+    return LoadedModel(logits, tuple(classes), image_size, resize, device, DecodeOptions(white, alpha))
 
 
 def _load_weights(path: Path, device: str) -> LoadedModel:
@@ -82,7 +97,7 @@ def _load_weights(path: Path, device: str) -> LoadedModel:
         with torch.inference_mode():
             return np.asarray(model(torch.from_numpy(images).to(target)).float().cpu())
 
-    return _checked(path, logits, info.classes, info.image_size, info.resize, target)
+    return _checked(path, logits, info.classes, info.image_size, info.resize, target, info.white, info.alpha)
 
 
 def _load_onnx(path: Path, device: str) -> LoadedModel:
@@ -106,6 +121,7 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
     try:
         classes, side = json.loads(stated["classes"]), int(stated["image_size"])
         resize, name = stated["resize"], session.get_inputs()[0].name
+        white, alpha = int(stated.get("white", FULL_RANGE)), stated.get("alpha", "matte")
     except (KeyError, ValueError, IndexError):
         raise PipelineError(
             f"{path}: an ONNX model without the metadata of a segmenter (found {sorted(stated) or 'none'}); "
@@ -115,4 +131,4 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
     def logits(images: np.ndarray) -> np.ndarray:
         return np.asarray(session.run(None, {name: images})[0])
 
-    return _checked(path, logits, classes, side, resize, "cuda" if use_gpu else "cpu")
+    return _checked(path, logits, classes, side, resize, "cuda" if use_gpu else "cpu", white, alpha)

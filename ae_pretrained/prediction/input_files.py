@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.names import shown
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_files import IMAGE_ENDINGS
+from ae_pretrained.sources.image_facts import DecodeOptions
+from ae_pretrained.sources.image_files import files_below, is_image
 from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
-def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
+def read_input_image(source: Path | bytes, name: str, options: DecodeOptions | None = None) -> np.ndarray:
     """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
         name: what errors call it, where ``source`` is bytes.
+        options: of the model, ``Segmenter.decode``; None: as by default.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -26,59 +29,80 @@ def read_input_image(source: Path | bytes, name: str) -> np.ndarray:
     Raises:
         DataError: naming the image, when it is absent, damaged, no image, or larger than 200 megapixels.
     """
-    return decode_image(source, name) if isinstance(source, bytes) else read_image(source)
+    options = options or DecodeOptions()
+    return decode_image(source, name, options) if isinstance(source, bytes) else read_image(source, options)
 
 
-def find_images(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class FoundImages:
+    """What files and folders hold.
+
+    Attributes:
+        images: files to predict.
+        passed_over: files in the folders that are no images, by name and by content.
+    """
+
+    images: list[Path]
+    passed_over: list[Path]
+
+
+def find_images(
+    sources: Sequence[Path], leave_out: Path | None = None, results: Collection[Path] = ()
+) -> FoundImages:
     """The images that files and folders name.
 
-    A file counts whatever its ending. In a folder and its sub-folders, files with the ending of an image count, in
-    order of name; hidden files do not. An image that is named twice counts once.
+    A file counts whatever its ending. In a folder and its sub-folders, files count that are called images or are
+    images by their content, in order of name; hidden ones do not. An image that is named twice counts once.
 
     Args:
         sources: files and folders.
         leave_out: a sub-folder to skip, such as the one with earlier results.
+        results: files to skip in folders, such as earlier results beside the images.
 
     Raises:
-        DataError: for a source that is absent, and a folder without an image.
+        DataError: for a source that is absent, a folder that cannot be read, and one without an image.
     """
     images: dict[Path, Path] = {}
+    passed_over: dict[Path, Path] = {}
+    skipped = {path.resolve() for path in results}
     for source in sources:
         if source.is_dir():
-            found = _in_folder(source, leave_out.resolve() if leave_out else None)
+            found = _in_folder(source, leave_out, skipped)
         elif source.is_file():
-            found = [source]
+            found = FoundImages([source], [])
         else:
             raise DataError(f"{source}: no such file or folder")
-        for path in found:
-            images.setdefault(path.resolve(), path)
-    return list(images.values())
+        for kept, paths in ((images, found.images), (passed_over, found.passed_over)):
+            for path in paths:
+                kept.setdefault(path.resolve(), path)
+    return FoundImages(
+        list(images.values()), [path for real, path in passed_over.items() if real not in images]
+    )
 
 
-def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:
-    found, others = [], 0
+def named(paths: Sequence[Path], most: int = 5) -> str:
+    """The first few of many files, for a message."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(shown(path.name) for path in paths[:most]) + more
 
-    def stop(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
-    for place, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (Path(place) / name).resolve() != leave_out
-        )
-        for name in sorted(files):
-            if name.startswith("."):
-                continue
-            path = Path(place) / name
-            if path.suffix.lower() in IMAGE_ENDINGS:
-                found.append(path)
-            else:
-                others += 1
-    if not found:
-        beside = f" ({others} other files)" if others else ""
+def _in_folder(folder: Path, leave_out: Path | None, results: Collection[Path]) -> FoundImages:
+    found = FoundImages([], [])
+    for path in sorted(files_below(folder, leave_out)):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.resolve() in results:
+            continue
+        (found.images if is_image(path) else found.passed_over).append(path)
+    if not found.images:
+        others = found.passed_over
+        beside = f" ({count_files(len(others))} that are none: {named(others)})" if others else ""
         raise DataError(
-            f"{folder}: no image in this folder{beside}; looked for {' '.join(sorted(IMAGE_ENDINGS))}. "
-            "Name an image with another ending itself"
+            f"{folder}: no image in this folder{beside}; looked for JPEG, PNG, GIF, BMP, WebP, TIFF and HEIC, by "
+            "name and by content"
         )
     return found
+
+
+def count_files(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return "1 file" if count == 1 else f"{count} files"

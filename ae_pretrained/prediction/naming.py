@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import file_stem
 
 MASK, OVERLAY = "_mask.png", "_overlay.png"
+TABLES = ("predictions.json", "predictions.csv")
+_MOST_NAMED = 5
 
 
 def result_names(images: Sequence[Path]) -> list[str]:
@@ -55,3 +59,38 @@ def check_no_image_is_replaced(images: Sequence[Path], names: Sequence[str], fol
                     f"{folder / f'{name}{ending}'}: the result for {image} would replace this file, which is itself "
                     "among the images; choose another folder with --out, or leave earlier results out"
                 )
+
+
+def earlier_results(folder: Path) -> set[str]:
+    """Names of the files that earlier runs wrote into a folder, as its ``predictions.json`` says.
+
+    None where there is no such file or another program wrote it.
+    """
+    try:
+        told = json.loads((folder / TABLES[0]).read_text(encoding="utf-8"))
+        written = [entry[key] for entry in told["predictions"] for key in ("mask", "overlay")]
+        names = {str(name) for name in (*written, *told.get("earlier_results", ()), *TABLES)}
+        return {name for name in names if Path(name).name == name}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def check_no_file_is_replaced(names: Sequence[str], folder: Path, earlier: Collection[str]) -> None:
+    """Refuse to replace files that are not results of an earlier run.
+
+    Args:
+        names: of the results (:func:`result_names`).
+        folder: where they go.
+        earlier: names of files that may be replaced (:func:`earlier_results`).
+
+    Raises:
+        PipelineError: naming the files, and the two ways on.
+    """
+    wanted = [*(f"{name}{ending}" for name in names for ending in (MASK, OVERLAY)), *TABLES]
+    lost = [file for file in wanted if file not in earlier and os.path.lexists(folder / file)]
+    if lost:
+        more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
+        raise PipelineError(
+            f"{folder}: results would replace {', '.join(lost[:_MOST_NAMED])}{more}, which no earlier run wrote, as "
+            f"far as {TABLES[0]} there says; choose another folder with --out, or have them replaced with --overwrite"
+        )

@@ -16,7 +16,14 @@ from tqdm import tqdm
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_bytes
 from ae_pretrained.names import shown
-from ae_pretrained.prediction.naming import MASK, OVERLAY, check_no_image_is_replaced, result_names
+from ae_pretrained.prediction.naming import (
+    MASK,
+    OVERLAY,
+    check_no_file_is_replaced,
+    check_no_image_is_replaced,
+    earlier_results,
+    result_names,
+)
 from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
@@ -46,12 +53,14 @@ def predict_into(
     *,
     batch_size: int = 16,
     flip_averaging: bool = True,
+    overwrite: bool = False,
+    passed_over: Sequence[Path] = (),
     report: Callable[[Row | Unreadable], None] = lambda _: None,
 ) -> FolderResult:
     """Predict images and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
 
-    Every file is written whole or not at all, and replaces one of the same name from an earlier run. Only the rows
-    of the tables grow with the number of images.
+    Every file is written whole or not at all, and replaces one of the same name from an earlier run, as the
+    ``predictions.json`` there lists them. Only the rows of the tables grow with the number of images.
 
     Args:
         segmenter: predicts.
@@ -59,23 +68,28 @@ def predict_into(
         folder: made where it is absent.
         batch_size: images that go through the network at once.
         flip_averaging: average with the prediction for the mirror image.
+        overwrite: replace files that no earlier run wrote, too; never one of the images.
+        passed_over: files that were found and are no images, to be listed.
         report: called for each image, in order, once its files are written.
 
     Raises:
         PipelineError: when no image can be read (nothing is written then), the folder cannot be written, or a
-            result would replace one of the images.
+            result would replace one of the images or a file of somebody else; found out before any work.
     """
     if batch_size < 1:
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
     names = result_names(images)
     check_no_image_is_replaced(images, names, folder)
+    earlier = earlier_results(folder)
+    if not overwrite:
+        check_no_file_is_replaced(names, folder, earlier)
     result = FolderResult()
     try:
         _check_writable(folder)
         finish = partial(_finish, segmenter, names, folder)
         with (
             tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
-            closing(stream_images(images, batch_size)) as batches,
+            closing(stream_images(images, batch_size, segmenter.decode)) as batches,
             ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
         ):
             for batch in batches:
@@ -84,7 +98,15 @@ def predict_into(
                     bar.update()
         if not result.rows:
             raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
-        write_tables(folder, result.rows, result.unreadable, segmenter.classes, flip_averaging)
+        write_tables(
+            folder,
+            result.rows,
+            result.unreadable,
+            segmenter.classes,
+            flip_averaging,
+            passed_over=passed_over,
+            earlier=earlier,
+        )
     except OSError as error:
         place = shown(error.filename) if error.filename else str(folder)
         raise PipelineError(

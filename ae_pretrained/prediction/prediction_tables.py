@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ae_pretrained.files import write_json, write_table
+from ae_pretrained.names import shown
+from ae_pretrained.prediction.naming import TABLES
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,32 @@ def write_tables(
     unreadable: Sequence[Unreadable],
     classes: Sequence[str],
     flip_averaging: bool,
+    *,
+    passed_over: Sequence[Path] = (),
+    earlier: Collection[str] = (),
 ) -> None:
-    """Write ``predictions.json`` and ``predictions.csv``; shares and confidence to 6 digits."""
+    """Write ``predictions.json`` and ``predictions.csv``; shares and confidence to 6 digits.
+
+    Args:
+        folder: of the results.
+        rows, unreadable: of the images.
+        classes: class names, background first.
+        flip_averaging: as it was.
+        passed_over: files that are no images.
+        earlier: names of result files of earlier runs; those that are still there stay listed, so that a later run
+            knows them.
+    """
+    written = {name for row in rows for name in (row.mask, row.overlay)} | set(TABLES)
+    left = sorted(name for name in set(earlier) - written if (folder / name).is_file())
     write_json(
-        folder / "predictions.json",
+        folder / TABLES[0],
         {
             "classes": list(classes),
             "flip_averaging": flip_averaging,
             "predictions": [_entry(row) for row in rows],
             "unreadable": [vars(item) for item in unreadable],
+            "passed_over": [shown(path) for path in passed_over],
+            "earlier_results": left,
         },
     )
     shares = [f"share_{name}" for name in classes]
@@ -64,7 +83,7 @@ def write_tables(
     for row in rows:
         numbers = [f"{number:.6f}" for number in (row.confidence, *(row.shares[name] for name in classes))]
         lines.append([row.file, row.width, row.height, row.class_name or "", *numbers, row.mask, row.overlay])
-    write_table(folder / "predictions.csv", header, lines)
+    write_table(folder / TABLES[1], header, lines)
 
 
 def _entry(row: Row) -> dict[str, Any]:

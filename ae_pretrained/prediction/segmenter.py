@@ -45,12 +45,13 @@ class Segmenter:
         image_size: side of the square that the network sees, px.
         resize: how an image is resized to it: ``stretch``, or ``pad``, which keeps the aspect ratio.
         device: what runs the network, ``cpu`` or ``cuda``.
+        decode: how files are to be decoded for it.
     """
 
     def __init__(self, model: LoadedModel) -> None:
         self._logits = model.logits
         self.classes, self.image_size, self.resize = model.classes, model.image_size, model.resize
-        self.device = model.device
+        self.device, self.decode = model.device, model.decode
 
     @classmethod
     def load(cls, path: Path | str | None = None, device: str = "auto") -> Segmenter:

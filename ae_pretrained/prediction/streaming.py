@@ -11,6 +11,7 @@ import numpy as np
 
 from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_facts import DecodeOptions
 
 _BATCH_PIXELS = 48_000_000  # ends a batch of large images early: memory holds two batches
 
@@ -31,31 +32,35 @@ class InputImage:
     error: str = ""
 
 
-def _read(position: int, path: Path) -> InputImage:
+def _read(position: int, path: Path, options: DecodeOptions | None) -> InputImage:
     try:
-        return InputImage(position, path, read_input_image(path, str(path)))
+        return InputImage(position, path, read_input_image(path, str(path), options))
     except DataError as error:
         return InputImage(position, path, None, str(error))
 
 
-def _next_batch(pending: Iterator[tuple[int, Path]], batch_size: int) -> list[InputImage]:
+def _next_batch(
+    pending: Iterator[tuple[int, Path]], batch_size: int, options: DecodeOptions | None
+) -> list[InputImage]:
     batch: list[InputImage] = []
     held = 0
     while len(batch) < batch_size and held < _BATCH_PIXELS:
         item = next(pending, None)
         if item is None:
             break
-        batch.append(_read(*item))
+        batch.append(_read(*item, options))
         pixels = batch[-1].pixels
         held += 0 if pixels is None else pixels.shape[0] * pixels.shape[1]
     return batch
 
 
-def stream_images(paths: Sequence[Path], batch_size: int) -> Generator[list[InputImage], None, None]:
+def stream_images(
+    paths: Sequence[Path], batch_size: int, options: DecodeOptions | None = None
+) -> Generator[list[InputImage], None, None]:
     """Decode images in order, in batches of at most ``batch_size`` images and some 48 megapixels."""
     pending = iter(enumerate(paths))
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        future = pool.submit(_next_batch, pending, batch_size)
+        future = pool.submit(_next_batch, pending, batch_size, options)
         while batch := future.result():
-            future = pool.submit(_next_batch, pending, batch_size)
+            future = pool.submit(_next_batch, pending, batch_size, options)
             yield batch

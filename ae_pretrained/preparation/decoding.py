@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from ae_pretrained.constants import IGNORE_INDEX, IMAGES, MASKS
+from ae_pretrained.constants import DECODING, IGNORE_INDEX, IMAGES, MASKS
+from ae_pretrained.files import write_json
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
@@ -20,7 +22,8 @@ from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
 from ae_pretrained.preparation.storage import THUMBNAILS, create_array, write_rows
 from ae_pretrained.sources.base import DataError, Sample, Source
-from ae_pretrained.sources.image_reader import read_image
+from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, turn
+from ae_pretrained.sources.image_reader import largest_of_16_bits, read_with_facts
 
 MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
 _CHUNK = 64
@@ -37,6 +40,7 @@ class Outcome:
         box: where its content lies within the square.
         pixels: of the resized mask, the pixels of each class and, last, the ignored ones within the content;
             empty without a mask.
+        facts: what the image file said about itself.
     """
 
     error: str | None
@@ -44,6 +48,7 @@ class Outcome:
     size: tuple[int, int]
     box: Box
     pixels: tuple[int, ...]
+    facts: ImageFacts = field(default_factory=ImageFacts)
 
 
 def _fail(error: str) -> Outcome:
@@ -51,11 +56,11 @@ def _fail(error: str) -> Outcome:
 
 
 def _decode(
-    sample: Sample, source: Source, params: DataParams
+    sample: Sample, source: Source, params: DataParams, options: DecodeOptions
 ) -> tuple[Outcome, np.ndarray, np.ndarray | None]:
     """Image (S, S, 3) and mask (S, S) of a sample; raises DataError for an unusable file."""
     size = params.image_size
-    image = read_image(sample.image)
+    image, facts = read_with_facts(sample.image, options)
     height, width = image.shape[:2]
     if min(width, height) < MIN_SIDE:
         raise DataError(
@@ -64,15 +69,21 @@ def _decode(
     box = content_box(width, height, size, params.resize)
     small = resize_image(image, size, box)
     if sample.mask is None:
-        return Outcome(None, None, (width, height), box, ()), small, None
-    mask = remove_specks_and_holes(source.mask_of(sample, height, width), params.masks)
+        return Outcome(None, None, (width, height), box, (), facts), small, None
+    if params.exif == "with_mask" and facts.orientation != 1:
+        # Drawn on the pixels as stored, it has the size of these.
+        stored = (width, height) if facts.orientation in (5, 6, 7, 8) else (height, width)
+        mask = turn(source.mask_of(sample, *stored), facts.orientation)
+    else:
+        mask = source.mask_of(sample, height, width)
+    mask = remove_specks_and_holes(mask, params.masks)
     small_mask = resize_mask(mask, size, box)
     x0, y0, x1, y1 = box
     content = small_mask[y0:y1, x0:x1]
     counted = (*range(len(params.classes)), IGNORE_INDEX)
     pixels = tuple(int(np.count_nonzero(content == value)) for value in counted)
     problem = None if any(pixels[1:-1]) else _problem(small_mask, mask, params)
-    return Outcome(None, problem, (width, height), box, pixels), small, small_mask
+    return Outcome(None, problem, (width, height), box, pixels, facts), small, small_mask
 
 
 def _problem(small_mask: np.ndarray, mask: np.ndarray, params: DataParams) -> str | None:
@@ -86,7 +97,11 @@ def _problem(small_mask: np.ndarray, mask: np.ndarray, params: DataParams) -> st
 
 
 def _decode_chunk(
-    part: tuple[int, Sequence[Sample]], source: Source, params: DataParams, folder: Path
+    part: tuple[int, Sequence[Sample]],
+    source: Source,
+    params: DataParams,
+    options: DecodeOptions,
+    folder: Path,
 ) -> list[Outcome]:
     """Decode a stretch of the samples, the first of which is row ``part[0]``, into the arrays of a folder."""
     start, samples = part
@@ -97,7 +112,7 @@ def _decode_chunk(
     outcomes = []
     for row, sample in enumerate(samples):
         try:
-            outcome, image, mask = _decode(sample, source, params)
+            outcome, image, mask = _decode(sample, source, params, options)
         except DataError as error:
             outcomes.append(_fail(str(error)))
             continue
@@ -112,11 +127,11 @@ def _decode_chunk(
 
 
 def _results(
-    samples: Sequence[Sample], source: Source, params: DataParams, folder: Path
+    samples: Sequence[Sample], source: Source, params: DataParams, options: DecodeOptions, folder: Path
 ) -> Generator[list[Outcome], None, None]:
     starts = range(0, len(samples), _CHUNK)
     parts = ((start, samples[start : start + _CHUNK]) for start in starts)
-    work = partial(_decode_chunk, source=source, params=params, folder=folder)
+    work = partial(_decode_chunk, source=source, params=params, options=options, folder=folder)
     processes = count_processes(params.workers, len(starts))
     if processes == 1:
         yield from map(work, parts)
@@ -136,6 +151,7 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
 
     Writes ``images.npy`` (N, S, S, 3), ``masks.npy`` (N, S, S) with 255 all over where there is no usable mask, and
     ``thumbnails.npy`` (N, 32, 32), grey, into the folder: row n is sample n, of an unusable file it is blank.
+    Also ``decoding.json``, where 16 bits or alpha are not decoded as by default, for models to carry along.
 
     Args:
         samples: what to decode.
@@ -155,10 +171,13 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
     create_array(folder / IMAGES, (count, size, size, 3))
     create_array(folder / MASKS, (count, size, size))
     create_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL))
+    options = decode_options(samples, params)
+    if (options.white, options.alpha) != (FULL_RANGE, "matte"):
+        write_json(folder / DECODING, {"white": options.white, "alpha": options.alpha})
     outcomes: list[Outcome] = []
     bar = tqdm(total=count, desc="decode", unit="image", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.
-    with bar, closing(_results(samples, source, params, folder)) as results:
+    with bar, closing(_results(samples, source, params, options, folder)) as results:
         for chunk in results:
             for outcome in chunk:
                 if outcome.error is not None and params.on_error == "stop":
@@ -166,6 +185,28 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
             outcomes += chunk
             bar.update(len(chunk))
     return outcomes
+
+
+def decode_options(samples: Sequence[Sample], params: DataParams) -> DecodeOptions:
+    """How the files of a data set are decoded; only for ``data.sixteen_bits: found`` are files read for it.
+
+    There is one scale for all images of 16 bits, so that what is brighter stays brighter. Files that cannot be read
+    are passed over: they are reported when the images are decoded.
+    """
+    white = FULL_RANGE
+    if params.sixteen_bits == "found":
+
+        def largest(sample: Sample) -> int:
+            try:
+                return largest_of_16_bits(sample.image)
+            except DataError:
+                return 0
+
+        with ThreadPoolExecutor(count_processes(params.workers, len(samples))) as pool:
+            found = pool.map(largest, samples)
+            bar = tqdm(found, total=len(samples), desc="16 bits", unit="image", disable=None)
+            white = max(bar, default=0) or FULL_RANGE
+    return DecodeOptions(white, params.alpha, params.exif != "ignore")
 
 
 def unusable(detail: str) -> DataError:

@@ -11,6 +11,7 @@ from ae_pretrained.files import write_table
 from ae_pretrained.names import shown
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_source, stratum_of
+from ae_pretrained.preparation.decode_audit import audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import THUMBNAIL
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
@@ -83,7 +84,9 @@ def _prepare(
     samples, plan = planned.samples, planned.assignment
     (temporary / THUMBNAILS).unlink()
     plan.left_out += left_out
-    for warning in planned.warnings:
+    findings = audit(samples, outcomes, params)
+    warnings = [*planned.warnings, *audit_warnings(findings)]
+    for warning in warnings:
         print(f"warning: {shown(warning)}", flush=True)
     report = PrepareReport(
         samples=samples,
@@ -93,7 +96,8 @@ def _prepare(
         duplicates=planned.duplicates,
         pairs=planned.pairs,
         classes=params.classes,
-        warnings=planned.warnings,
+        warnings=warnings,
+        audit=findings,
     )
     processes = count_processes(params.workers, len(samples))
     with prepare_report(report, temporary, metrics_file, plots, processes):

@@ -25,6 +25,7 @@ from ae_pretrained.figures.style import save_png
 from ae_pretrained.files import write_json, write_table
 from ae_pretrained.names import shown
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
+from ae_pretrained.preparation.decode_audit import AuditFinding, suspicious_rows
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.processes import process_pool
 from ae_pretrained.preparation.storage import replace_folder, restore_folder
@@ -48,6 +49,7 @@ class PrepareReport:
         pairs: near-duplicates that are listed, and what was done about them.
         classes: class names.
         warnings: what is no error, but should be known.
+        audit: images that may have been decoded to something nobody would recognise.
     """
 
     samples: Sequence[Sample]
@@ -58,6 +60,7 @@ class PrepareReport:
     pairs: Sequence[PairRow]
     classes: list[str]
     warnings: Sequence[str]
+    audit: Sequence[AuditFinding]
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ def _metrics(report: PrepareReport) -> dict[str, Any]:
             "height": _distribution(sizes[:, 1]),
             "aspect_ratio": _distribution(sizes[:, 0] / sizes[:, 1]),
         },
+        "audit": dict(sorted(Counter(finding.reason for finding in report.audit).items())),
         "warnings": [shown(warning) for warning in report.warnings],
     }
 
@@ -219,7 +223,25 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
         title = f"{name}: {len(chosen)} of {len(rows)} images"
         arguments = (title, images, masks, names, report.classes)
         drawings.append(_Drawing(f"contact_{name}.png", contact_sheet, arguments))
+    if report.audit:
+        rows = suspicious_rows(report.audit, _TILES)
+        drawings.append(
+            _Drawing(
+                "suspicious.png",
+                contact_sheet,
+                suspicious_sheet(report.samples, rows, arrays, report.classes),
+            )
+        )
     return drawings
+
+
+def suspicious_sheet(
+    samples: Sequence[Sample], rows: Sequence[int], arrays: Path, classes: Sequence[str]
+) -> tuple[str, np.ndarray, np.ndarray, list[str], Sequence[str]]:
+    """The arguments of ``contact_sheet`` for suspicious images, with the masks of those that have one."""
+    images, masks = (np.load(arrays / file, mmap_mode="r")[list(rows)] for file in (IMAGES, MASKS))
+    title = f"{len(rows)} images to look at: did they come out as meant? Do the masks lie on them?"
+    return title, images, masks, [samples[row].name for row in rows], classes
 
 
 def _write_tables(report: PrepareReport, folder: Path) -> None:
@@ -244,5 +266,6 @@ def _write_tables(report: PrepareReport, folder: Path) -> None:
         for row in sorted(report.pairs, key=lambda row: (row.pair.distance, row.first, row.second))
     )
     write_table(folder / "near_duplicates.csv", header, rows)
+    write_table(folder / "audit.csv", AuditFinding._fields[1:], (item[1:] for item in report.audit))
     breeds = ([breed, *counts.values()] for breed, counts in _breeds(report).items())
     write_table(folder / "breeds.csv", ["breed", *report.splits], breeds)

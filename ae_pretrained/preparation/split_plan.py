@@ -21,6 +21,7 @@ from ae_pretrained.preparation.assignment import (
 )
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.duplicates import Duplicates, find_duplicates
+from ae_pretrained.preparation.split_warnings import split_warnings
 from ae_pretrained.sources.base import Sample
 
 
@@ -64,6 +65,7 @@ def plan_splits(
     assignment = assign_splits(named, outcomes, groups, params, seed)
     pairs = remove_leaks(assignment, duplicates, rows, named)
     warnings = check_splits(assignment, outcomes, groups, params)
+    warnings += split_warnings(samples, assignment, params)
     return SplitPlan(named, assignment, alike, pairs, warnings)
 
 

@@ -34,6 +34,7 @@ DATA_CAPTIONS = {
     "contact_val": "Images of val, with their masks",
     "contact_test": "Images of test, with their masks",
     "contact_unlabelled": "Images without a usable mask",
+    "suspicious": "Images to look at: tables/audit.csv says why",
 }
 """Images of the stage ``prepare``, file stem to caption, in the order shown."""
 

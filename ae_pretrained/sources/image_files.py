@@ -43,16 +43,28 @@ def is_image(path: Path) -> bool:
         return False  # the finding names it
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in order; sub-folders that are symbolic links are followed, each folder once."""
-    seen: set[Path] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+def files_below(folder: Path, leave_out: Path | None = None) -> Iterator[Path]:
+    """Every file below a folder; sub-folders that are symbolic links are followed, each folder once, hidden ones not.
+
+    Args:
+        folder: where to begin.
+        leave_out: a sub-folder to pass over.
+
+    Raises:
+        DataError: naming a folder that cannot be read.
+    """
+
+    def stop(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from None
+
+    seen = set() if leave_out is None or leave_out.resolve() == folder.resolve() else {leave_out.resolve()}
+    for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             yield Path(parent) / name
 
@@ -63,7 +75,8 @@ def stem_of(name: str) -> str:
     macOS stores ``é`` as two code points and other systems as one: the two are the same name.
     """
     path = Path(name)
-    return unicodedata.normalize("NFC", path.with_suffix("").as_posix())
+    stem = path.with_suffix("") if path.name else path  # a list may hold "." or "/"
+    return unicodedata.normalize("NFC", stem.as_posix())
 
 
 def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:

@@ -6,27 +6,35 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, count_levels, turn
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
 
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "HEIF")  # formats that hold several images of one kind
+_BITS_PER_SAMPLE = 258  # tag of TIFF
+_PARTLY = 0.2  # share of partly transparent pixels above which alpha is no cut-out with soft edges
+_DEFAULT = DecodeOptions()
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF, turned upright as its EXIF says (HEIC with pillow-heif).
+def read_image(path: Path, options: DecodeOptions = _DEFAULT) -> np.ndarray:
+    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF (HEIC with pillow-heif).
 
-    Transparent pixels are laid on mid-grey, 16-bit images are scaled to 8 bits (full scale to full scale), of an
-    animation the first frame counts.
+    By default it is turned upright as its EXIF says, transparent pixels are laid on mid-grey, and 16-bit images are
+    scaled to 8 bits, full scale to full scale. Of an animation or several pages the first one counts.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -35,11 +43,23 @@ def read_image(path: Path) -> np.ndarray:
         DataError: naming the file, when it is absent, empty, truncated, no image, of a kind whose range of values
             is not known (32-bit integers, floats), or larger than 178 megapixels.
     """
-    return decode_image(_content(path), path)
+    return decode_image(_content(path), path, options)
 
 
-def decode_image(content: bytes, name: Path | str) -> np.ndarray:
+def read_with_facts(path: Path, options: DecodeOptions = _DEFAULT) -> tuple[np.ndarray, ImageFacts]:
+    """As :func:`read_image`, and what became known of the file on the way."""
+    pixels, facts = _decode(_content(path), path, options)
+    levels, spread = count_levels(pixels)
+    return pixels, replace(facts, levels=levels, spread=spread)
+
+
+def decode_image(content: bytes, name: Path | str, options: DecodeOptions = _DEFAULT) -> np.ndarray:
     """Decode the bytes of an image file; ``name`` is what errors call it. Otherwise as :func:`read_image`."""
+    return _decode(content, name, options)[0]
+
+
+def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[np.ndarray, ImageFacts]:
+    """Pixels and facts, without the levels."""
     try:
         with _opened(name, content) as image:
             if image.format in ("JPEG", "MPO"):
@@ -47,13 +67,32 @@ def decode_image(content: bytes, name: Path | str) -> np.ndarray:
                 if end is None:  # decoders fill what is missing with grey
                     raise ValueError("truncated: no end mark after the last scan")
                 if image.mode in ("RGB", "L"):
-                    return _decode_jpeg(content[:end])
-            image.load()
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+                    facts = ImageFacts(orientation=_orientation(image))
+                    return _decode_jpeg(content[:end], options.upright), facts
+            return _decode_other(content, image, options)
     except DataError:
         raise
     except Exception as error:  # a damaged file can make a decoder raise anything
         raise _unreadable(name, content, error) from None
+
+
+def largest_of_16_bits(path: Path) -> int:
+    """The largest value of an image of 16 bits a channel; 0 of any other, which is not decoded.
+
+    Raises:
+        DataError: as :func:`read_image`.
+    """
+    content = _content(path)
+    try:
+        with _opened(path, content) as image:
+            if not _has_16_bits(image, content):
+                return 0
+            values = np.asarray(image) if image.mode.startswith("I;16") else _values_of_16_bits(content)
+            return int((values if values.ndim == 2 else values[..., :3]).max())
+    except DataError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, content, error) from None
 
 
 @contextmanager
@@ -123,22 +162,105 @@ def allowed_formats(name: Path | str, content: bytes) -> tuple[str, ...]:
     return IMAGE_FORMATS
 
 
-def _decode_jpeg(content: bytes) -> np.ndarray:
-    """Decode a whole RGB or grey JPEG, upright. OpenCV takes half of Pillow's time, with the same pixels."""
-    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+def _decode_jpeg(content: bytes, upright: bool) -> np.ndarray:
+    """Decode a whole RGB or grey JPEG. OpenCV takes half of Pillow's time, with the same pixels."""
+    how = cv2.IMREAD_COLOR_RGB if upright else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)
     if image is None:
         raise ValueError("the JPEG decoder found no image")
     return np.asarray(image)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _decode_other(
+    content: bytes, image: Image.Image, options: DecodeOptions
+) -> tuple[np.ndarray, ImageFacts]:
+    """Any image by Pillow; 16-bit channels that are not scaled by their full range by OpenCV, with all their bits."""
+    pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
+    orientation = _orientation(image)
+    image.load()
+    left = _orientation(image)  # Pillow turns a TIFF when it loads it
+    largest, scaled = 0, image
     if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+        values = np.asarray(image)
+        largest, scaled = int(values.max()), Image.fromarray(_to_8_bits(values, options.white))
+    elif _has_16_bits(image, content):
+        if options.white == FULL_RANGE:
+            colors = _extrema(image)[: 1 if image.mode == "LA" else 3]
+            largest = max(high for _, high in colors) * 256 + 255
+        else:
+            values = _values_of_16_bits(content)
+            left = orientation
+            largest, scaled = int(values[..., :3].max()), Image.fromarray(_to_8_bits(values, options.white))
+    rgb, alpha = _to_rgb(scaled, options.alpha)
+    facts = ImageFacts(largest, *_alpha_facts(alpha), orientation=orientation, pages=pages)
+    if options.upright:
+        return turn(np.asarray(rgb), left), facts
+    back = {6: 8, 8: 6}.get(orientation, orientation) if left != orientation else 1
+    return turn(np.asarray(rgb), back), facts
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 where there is none or it is none of the eight."""
+    if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
+        return 1
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if found in range(1, 9) else 1
+
+
+def _has_16_bits(image: Image.Image, content: bytes) -> bool:
+    """Whether a channel has 16 bits, which Pillow's mode says for grey images alone."""
+    if image.format == "PNG":
+        return content[24] == 16
+    bits = image.tag_v2.get(_BITS_PER_SAMPLE, ()) if isinstance(image, TiffImageFile) else ()
+    return image.mode.startswith("I;16") or (16 in bits and image.mode not in ("I", "F"))
+
+
+def _values_of_16_bits(content: bytes) -> np.ndarray:
+    """(H, W, 3 or 4) uint16 in the order RGB(A), not turned."""
+    how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    values = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)
+    if values is None or values.dtype != np.uint16 or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+        raise ValueError("16 bits a channel, of a kind that cannot be scaled; save it as PNG")
+    if values.ndim == 2:
+        return np.repeat(values[..., None], 3, axis=2)
+    return np.asarray(
+        cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    )
+
+
+def _to_8_bits(values: np.ndarray, white: int) -> np.ndarray:
+    """16-bit values to 0 … 255, rounded; of four channels the last is alpha, whose full scale is always 65535."""
+    if white == FULL_RANGE:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    scaled = np.minimum((values.astype(np.uint32) * 255 + white // 2) // white, 255).astype(np.uint8)
+    if values.ndim == 3 and values.shape[2] == 4:
+        scaled[..., 3] = _to_8_bits(values[..., 3], FULL_RANGE)
+    return scaled
+
+
+def _extrema(image: Image.Image) -> list[tuple[int, int]]:
+    """Smallest and largest value of every channel."""
+    found = image.getextrema()
+    return list(found) if isinstance(found[0], tuple) else [found]  # type: ignore[list-item]
+
+
+def _to_rgb(image: Image.Image, alpha: Literal["matte", "drop"]) -> tuple[Image.Image, Image.Image | None]:
+    """The image in RGB, and its alpha channel where it has one."""
     if image.mode in ("I", "F"):
         raise ValueError("32 bits a pixel, whose range is not known; save it with 8 or 16 bits")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
+        if alpha == "drop":
+            return layer.convert("RGB"), layer.getchannel("A")
         matte = Image.new("RGBA", layer.size, (*_MATTE, 255))
-        return Image.alpha_composite(matte, layer).convert("RGB")
-    return image.convert("RGB")
+        return Image.alpha_composite(matte, layer).convert("RGB"), layer.getchannel("A")
+    return image.convert("RGB"), None
+
+
+def _alpha_facts(alpha: Image.Image | None) -> tuple[int, bool]:
+    """``alpha_levels`` and ``transparent``."""
+    if alpha is None:
+        return 0, False
+    counts = np.array(alpha.histogram())
+    partly, total = counts[1:255].sum(), counts.sum()
+    return int(np.count_nonzero(counts)) if partly > _PARTLY * total else 0, bool(counts[0] == total)

@@ -26,7 +26,12 @@ def check_size(sample: Sample, found: Sequence[int | None], height: int, width: 
     """
     if not all(found) or list(found) == [height, width]:
         return
-    turned = " (turned by its EXIF; turn the mask too)" if list(found) == [width, height] else ""
+    turned = ""
+    if list(found) == [width, height]:
+        turned = (
+            " (turned by its EXIF; turn the mask too, or have both turned with data.exif=with_mask, or neither with "
+            "data.exif=ignore)"
+        )
     raise DataError(
         f"{sample.mask}: the mask has {found[1]} x {found[0]} px, its image {sample.image.name} has "
         f"{width} x {height} px{turned}"

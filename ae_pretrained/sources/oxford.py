@@ -15,6 +15,7 @@ import numpy as np
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.mask_values import read_sized_mask, translate
+from ae_pretrained.sources.name_lists import read_text
 
 LISTS: tuple[tuple[str, SplitHint], ...] = (("trainval.txt", "trainval"), ("test.txt", "test"))
 _SPECIES = {"1": 1, "2": 2}
@@ -91,7 +92,7 @@ class OxfordSource:
         if not path.is_file():
             raise DataError(f"{path}: no such list; expected the official Oxford-IIIT Pet layout")
         entries: dict[str, str] = {}
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
             if not line.strip() or line.startswith("#"):
                 continue
             words = line.split()

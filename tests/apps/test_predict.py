@@ -143,7 +143,7 @@ def test_results_beside_the_images(model: Path, tmp_path: Path, capsys: Capture)
     """A second run over the same folder takes masks for images: refused where one would be replaced."""
     save_image(tmp_path / "in" / "cat.png")
     inside = tmp_path / "in" / "predictions"
-    for _ in range(2):  # a folder of results below the images is passed over
+    for _ in range(2):  # a folder of results below the images is left out
         assert predict(model, inside, tmp_path / "in") == 0
         assert len(json.loads((inside / "predictions.json").read_text())["predictions"]) == 1
     assert predict(model, tmp_path / "in", tmp_path / "in" / "cat.png") == 0
@@ -152,6 +152,80 @@ def test_results_beside_the_images(model: Path, tmp_path: Path, capsys: Capture)
     assert predict(model, tmp_path / "in", tmp_path / "in" / "cat.png", tmp_path / "in" / "cat_mask.png") == 1
     assert "would replace this file" in capsys.readouterr().err
     assert (tmp_path / "in" / "cat_mask.png").read_bytes() == before
+
+
+def test_a_file_of_somebody_else_is_not_replaced(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    """`predict cat.jpg --out .` once replaced an unrelated cat_mask.png without a word."""
+    image = save_image(tmp_path / "cat.png")
+    for name in ("cat_mask.png", "predictions.csv"):
+        (tmp_path / name).write_text("mine")
+    before = written(tmp_path)
+    assert predict(model, tmp_path, image) == 1
+    said = capsys.readouterr().err
+    for words in ("cat_mask.png, predictions.csv", "choose another folder with --out", "--overwrite"):
+        assert words in said
+    assert written(tmp_path) == before
+    assert (tmp_path / "cat_mask.png").read_text() == "mine"
+    assert predict(model, tmp_path, image, more=("--overwrite",)) == 0
+    assert read_mask(tmp_path / "cat_mask.png").ndim == 2
+    assert predict(model, tmp_path, image) == 0, "now they are predict's own"
+    (tmp_path / "predictions.json").write_text('{"predictions": "of another program"}')
+    assert predict(model, tmp_path, image) == 1
+    assert "predictions.json" in capsys.readouterr().err
+
+
+def test_results_of_all_earlier_runs_may_be_replaced(model: Path, tmp_path: Path) -> None:
+    """The second run rewrites predictions.json; the third still knows what the first one wrote."""
+    images = [save_image(tmp_path / f"{name}.png") for name in "ab"]
+    for image in (*images, *images):
+        assert predict(model, tmp_path / "out", image) == 0
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert told["earlier_results"] == ["a_mask.png", "a_overlay.png"]
+
+
+def test_a_folder_with_its_own_results_is_predicted_again(model: Path, tmp_path: Path) -> None:
+    """Masks and overlays of the first run are no images of the second."""
+    folder = tmp_path / "in"
+    save_image(folder / "cat.png")
+    for _ in range(2):
+        assert predict(model, folder, folder) == 0
+    told = json.loads((folder / "predictions.json").read_text())
+    assert [Path(entry["file"]).name for entry in told["predictions"]] == ["cat.png"]
+    assert told["passed_over"] == []
+
+
+def test_a_folder_is_judged_by_content_and_nothing_is_passed_over_silently(
+    model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # not installed
+    folder = tmp_path / "in"
+    content = save_image(tmp_path / "ok.jpg").read_bytes()
+    (folder / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    for name in ("ok.jpg", "saved_by_windows.jfif", "noending", "sub/scan.dat", "more/linked.jpg"):
+        (folder / name).write_bytes(content)
+    (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
+    (folder / "values.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    for number in range(7):
+        (folder / f"notes{number}.txt").write_text("no image")
+    assert predict(model, tmp_path / "out", folder) == 2
+    said = capsys.readouterr()
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [Path(entry["file"]).name for entry in told["predictions"]] == [
+        "linked.jpg",
+        "noending",
+        "ok.jpg",
+        "saved_by_windows.jfif",
+        "scan.dat",
+    ]
+    assert "IMG_0001.HEIC: is a HEIC image" in said.err
+    assert "pip install pillow-heif" in said.err
+    assert "5 images in" in said.out
+    assert "1 could not be read" in said.out
+    assert "passed over 8 files, no image by name or content: notes0.txt" in said.out
+    assert "and 3 more" in said.out
+    assert len(told["passed_over"]) == 8
 
 
 def test_a_second_run_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
@@ -201,7 +275,7 @@ def test_memory_is_bounded_by_closing_batches_early(monkeypatch: pytest.MonkeyPa
     for seed in range(7):
         save_image(tmp_path / f"{seed}.png", 40, 50, seed)
     monkeypatch.setattr(streaming, "_BATCH_PIXELS", 5000)
-    batches = list(streaming.stream_images(find_images([tmp_path]), 16))
+    batches = list(streaming.stream_images(find_images([tmp_path]).images, 16))
     assert [len(batch) for batch in batches] == [3, 3, 1]
     assert [image.position for batch in batches for image in batch] == list(range(7))
 

@@ -153,3 +153,11 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("a: 1e-4\nb: no\n")
     assert read_params(path) == {"a": 1e-4, "b": "no"}
+
+
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"seed: 1  # f\xfcr alle\n")
+    with pytest.raises(
+        ParamsError, match=r"params\.yaml: not valid UTF-8 \(byte 12: 0xfc\); save the file as UTF-8"
+    ):
+        load_params(tmp_path / "params.yaml")

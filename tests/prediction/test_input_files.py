@@ -44,20 +44,23 @@ def test_finding(tmp_path: Path) -> None:
         save_image(tmp_path / name)
     (tmp_path / "notes.txt").touch()
     found = find_images([tmp_path], leave_out=tmp_path / "out")
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+    assert found.passed_over == [tmp_path / "notes.txt"]
+    assert [path.relative_to(tmp_path).as_posix() for path in found.images] == [
         "a.png",
         "b.JPG",
         "sub/c.webp",
         "sub/out/g.png",
     ]
     twice = find_images([tmp_path / "a.png", tmp_path / "sub", tmp_path / "sub" / ".." / "a.png"])
-    assert [path.name for path in twice] == ["a.png", "c.webp", "g.png"]
-    assert find_images([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]  # named itself: tried
+    assert [path.name for path in twice.images] == ["a.png", "c.webp", "g.png"]
+    assert find_images([tmp_path / "notes.txt"]).images == [tmp_path / "notes.txt"]  # named itself: tried
 
 
 def test_nothing_to_find(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"no image in this folder \(1 other files\); looked for \.bmp"):
+    with pytest.raises(
+        DataError, match=r"no image in this folder \(1 file that are none: notes\.txt\); looked for JPEG"
+    ):
         find_images([tmp_path])
     with pytest.raises(DataError, match=r"absent: no such file or folder"):
         find_images([tmp_path / "absent"])

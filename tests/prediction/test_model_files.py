@@ -9,14 +9,19 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from PIL import Image
 from safetensors.torch import save_file
 
 from ae_pretrained import Segmenter
+from ae_pretrained.apps.export.description import describe
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.weights import SegmenterInfo, save_model
-from tests.prediction.small import save_small, small_unet
+from ae_pretrained.prediction.predict_files import predict_into
+from ae_pretrained.prediction.streaming import stream_images
+from ae_pretrained.sources.image_facts import DecodeOptions
+from tests.prediction.small import CLASSES, random_image, save_small, small_unet
 
 
 def _refused(path: Path) -> str:
@@ -72,3 +77,36 @@ def test_onnx_of_something_else(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "classes.onnx")
     assert "expected 2 to 255 class names, found 'cat'" in _refused(tmp_path / "classes.onnx")
     np.testing.assert_equal(len(model.metadata_props), 3)
+
+
+def test_how_the_data_were_decoded_comes_along(tmp_path: Path) -> None:
+    plain = SegmenterInfo(CLASSES, 32, "stretch")
+    save_model(small_unet(), tmp_path / "plain.safetensors", plain)
+    assert b"white" not in (tmp_path / "plain.safetensors").read_bytes()
+    assert Segmenter.load(tmp_path / "plain.safetensors").decode == DecodeOptions()
+    info = SegmenterInfo(CLASSES, 32, "stretch", white=4095, alpha="drop")
+    save_model(small_unet(), tmp_path / "a.safetensors", info)
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    for key, value in describe(info).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, tmp_path / "a.onnx")
+    for name in ("a.safetensors", "a.onnx"):
+        assert Segmenter.load(tmp_path / name).decode == DecodeOptions(4095, "drop")
+    save_model(small_unet(), tmp_path / "b", SegmenterInfo(CLASSES, 32, "stretch", white=0))
+    assert "expected white of 1 to 65535" in _refused(tmp_path / "b")
+
+
+def test_images_are_decoded_as_the_model_needs_them(tmp_path: Path) -> None:
+    values = (random_image(32, 32)[..., 0].astype(np.uint16) * 16) | 15  # 12 bits
+    Image.fromarray(values).save(tmp_path / "scan.png")
+    (batch,) = stream_images([tmp_path / "scan.png"], 1, DecodeOptions(white=4095))
+    assert batch[0].pixels is not None
+    assert np.abs(batch[0].pixels - values[..., None] * (255 / 4095)).max() <= 0.5 + 1e-9
+    info = SegmenterInfo(CLASSES, 32, "stretch", white=4095)
+    save_model(small_unet(), tmp_path / "a.safetensors", info)
+    segmenter = Segmenter.load(tmp_path / "a.safetensors")
+    predict_into(segmenter, [tmp_path / "scan.png"], tmp_path / "out")
+    written = np.asarray(Image.open(tmp_path / "out/scan_mask.png"))
+    assert np.array_equal(written, segmenter.predict([batch[0].pixels])[0].mask)

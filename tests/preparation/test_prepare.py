@@ -49,6 +49,16 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_official_lists_by_their_byte_order_mark(raw: Path, tmp_path: Path, encoding: str) -> None:
+    path = raw / "annotations" / "trainval.txt"
+    path.write_text(path.read_text(), encoding=encoding)
+    assert run(raw, tmp_path)["num_train"] == 9
+    path.write_bytes(path.read_text(encoding=encoding).encode() + b"\nB\xe4r_1 1 1 1\n")
+    with pytest.raises(DataError, match=r"trainval\.txt, line \d+: not valid UTF-8 .*save the file as UTF-8"):
+        run(raw, tmp_path)
+
+
 def test_splits_and_masks(raw: Path, tmp_path: Path) -> None:
     metrics = run(raw, tmp_path)
     assert (metrics["num_train"], metrics["num_val"], metrics["num_test"]) == (9, 3, 4)
@@ -100,7 +110,7 @@ def test_same_seed_same_bytes_whatever_the_number_of_processes(raw: Path, tmp_pa
     for name, workers in (("one", 1), ("two", 2)):
         run(raw, tmp_path / name, workers=workers)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 14
+    assert len(files) == 15
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 

@@ -46,10 +46,10 @@ def review(base: str) -> str:
 def _remarks(base: str) -> Iterator[str]:
     missing = int(_git("rev-list", "--count", f"HEAD..{base}") or 0)
     if missing:
+        commits = "1 commit" if missing == 1 else f"{missing} commits"
         yield (
-            f"`{base}` has {missing} commit{'' if missing == 1 else 's'} that this branch does not have; what "
-            f"they changed shows below as if undone here. Merge `{base}` first, or take "
-            f"BASE=$(git merge-base {base} HEAD)."
+            f"`{base}` has {commits} that this branch does not have; what changed there shows below as if undone "
+            f"here. Merge `{base}` first, or take BASE=$(git merge-base {base} HEAD)."
         )
     faults = [
         f"- {file} ({name}): {fault}"

@@ -24,6 +24,7 @@ from ae_pretrained.prediction.segmenter import Prediction, Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.image_facts import DecodeOptions
 from ae_pretrained.sources.image_reader import allowed_formats
 
 MAX_PIXELS = 50_000_000  # of an image, as large phone cameras make them
@@ -89,7 +90,7 @@ class DemoModel:
         Raises:
             NoImageError, DamagedImageError, ImageTooLargeError: see there.
         """
-        image = _decode(content)
+        image = _decode(content, self.segmenter.decode)
         with self._lock:
             prediction = self.segmenter.predict([image])[0]
             rebuilt = None if self.autoencoder is None else self._reconstruct(self.autoencoder, image)
@@ -136,7 +137,7 @@ class DemoModel:
         )
 
 
-def _decode(content: bytes) -> np.ndarray:
+def _decode(content: bytes, options: DecodeOptions) -> np.ndarray:
     """(H, W, 3) uint8 RGB; the header is looked at before any pixel."""
     try:
         with warnings.catch_warnings():
@@ -158,7 +159,7 @@ def _decode(content: bytes) -> np.ndarray:
             f"{_megapixels(MAX_PIXELS)} are taken. Make it smaller first."
         )
     try:
-        return read_input_image(content, "The image")
+        return read_input_image(content, "The image", options)
     except DataError as error:
         raise DamagedImageError(f"{error}.") from None
 

@@ -19,6 +19,7 @@ def describe(info: SegmenterInfo) -> dict[str, str]:
         "classes": json.dumps(list(info.classes), ensure_ascii=False),
         "image_size": str(info.image_size),
         "resize": info.resize,
+        **{name: str(value) for name, value in info.decoding.items()},
         "normalisation": "RGB values of 0 to 255 divided by 255; no mean, no standard deviation",
         "input": f"{INPUT}: (N, 3, H, W) float32, RGB in [0, 1]",
         "output": f"{OUTPUT}: (N, {len(info.classes)}, H, W) float32; softmax over axis 1 gives probabilities",

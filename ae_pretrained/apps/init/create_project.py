@@ -12,13 +12,15 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ae_pretrained import __version__
+from ae_pretrained.apps.init.folder_reading import read_folder
 from ae_pretrained.apps.init.inspection import Inspection, header_sizes, inspect
 from ae_pretrained.apps.init.options import InitOptions
-from ae_pretrained.apps.init.folder_reading import read_folder
-from ae_pretrained.apps.init.sanity import sanity_report
+from ae_pretrained.apps.init.sanity import draw_suspicious, sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.names import shown
+from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.editing import Key, set_values
 from ae_pretrained.params.reading import validate_params
 from ae_pretrained.params.schema import Params
@@ -47,8 +49,18 @@ def create_project(target: Path, images: Path, options: InitOptions) -> str:
         raise PipelineError(
             f"--image-size {options.image_size}: expected at least {smallest_image_size()} px"
         )
+    if options.classes is not None:
+        try:
+            check_class_names(options.classes)
+        except ValueError as error:
+            raise PipelineError(f"--{error}") from None
     existed = _check_target(target)
     images = images.resolve()
+    if shown(images) != images.as_posix():
+        raise PipelineError(
+            f"{images}: the path of the folder holds bytes that are no UTF-8, or control characters, which "
+            "params.yaml cannot state; rename the folder"
+        )
     # Inside an empty folder, which may be the current one or a mount; beside one that is not there yet.
     part = target / _PART if existed else target.parent / f".{target.name}{_PART}"
     try:
@@ -89,10 +101,15 @@ def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
         ("data", "image_size"): options.image_size,
         ("data", "resize"): choose_resize(header_sizes(reading.listing.samples)),
         ("data", "on_error"): options.on_error,
+        ("data", "sixteen_bits"): options.sixteen_bits,
+        ("data", "alpha"): options.alpha,
+        ("data", "exif"): options.exif,
     }
     params = _params_text(values)[1]
     scratch = part / ".scratch"
     inspection = inspect(images, params.data, params.seed, scratch)
+    if inspection.audit:
+        draw_suspicious(inspection, scratch, list(params.data.classes), part / "suspicious.png")
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
@@ -128,7 +145,7 @@ def _written_root(images: Path, target: Path) -> str:
 
 def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:
     return read_template("README.md").format(
-        name=target.name,
+        name=shown(target.name),
         images=images,
         classes=", ".join(classes),
         train=inspection.count("train"),

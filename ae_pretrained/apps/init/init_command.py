@@ -74,6 +74,24 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="stop",
         help="what to do about unusable files (default: stop)",
     )
+    parser.add_argument(
+        "--sixteen-bits",
+        choices=["full", "found"],
+        default="full",
+        help="scale 16-bit images by the full range, or by the largest value found in any (default: full)",
+    )
+    parser.add_argument(
+        "--alpha",
+        choices=["matte", "drop"],
+        default="matte",
+        help="a fourth band is transparency, or is left out (default: matte)",
+    )
+    parser.add_argument(
+        "--exif",
+        choices=["apply", "ignore", "with_mask"],
+        default="apply",
+        help="turn images as their EXIF says, and masks not; neither; or both (default: apply)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -105,6 +123,9 @@ def _run(arguments: argparse.Namespace) -> None:
         ignore_index=None if ignore is None else ignore[0],
         image_size=arguments.image_size,
         on_error=arguments.on_error,
+        sixteen_bits=arguments.sixteen_bits,
+        alpha=arguments.alpha,
+        exif=arguments.exif,
     )
     print(create_project(arguments.folder, arguments.images, options))
     print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")

@@ -11,12 +11,13 @@ from PIL import Image
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
+from ae_pretrained.preparation.decode_audit import AuditFinding, audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.registry import open_source
 
@@ -30,7 +31,8 @@ class Inspection:
         plan: rows of every split, and what was left out.
         duplicates: groups of rows that are near-identical.
         pairs: near-duplicates that are listed, and what is done about them.
-        warnings: what the plan's check has to say.
+        warnings: what the checks of splits and images have to say.
+        audit: images that may have been decoded to something nobody would recognise.
     """
 
     samples: Sequence[Sample]
@@ -39,10 +41,15 @@ class Inspection:
     duplicates: Sequence[Sequence[int]]
     pairs: Sequence[PairRow]
     warnings: Sequence[str]
+    audit: Sequence[AuditFinding]
 
     def count(self, split: str) -> int:
         """Images of a split."""
         return len(self.plan.splits[split])
+
+    def train_masks(self, number: int) -> int:
+        """Masks of the train split that show a class, at the size of training."""
+        return sum(self.outcomes[row].pixels[number] > 0 for row in self.plan.splits["train"])
 
     def sizes(self) -> np.ndarray:
         """(n, 2) width and height of the images that could be decoded, px."""
@@ -78,7 +85,11 @@ def list_folder(root: Path) -> Listing:
 
 
 def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
-    """(n, 2) width and height of the images, from their headers; those that are no images are left out."""
+    """(n, 2) width and height of the images, from their headers; those that are no images are left out.
+
+    Raises:
+        DataError: when there is no other.
+    """
     sizes = []
     for sample in samples:
         try:
@@ -86,6 +97,13 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
                 sizes.append(image.size)
         except (OSError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
+    if not sizes:
+        try:
+            read_image(samples[0].image)
+        except DataError as error:
+            raise DataError(
+                f"none of the {len(samples)} images can be read; the first one: {error}"
+            ) from None
     return np.array(sizes).reshape(-1, 2)
 
 
@@ -130,8 +148,20 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     outcomes = decode_all(listing.samples, source, lenient, scratch)
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
+    faults = [outcome.error for sample, outcome in zip(listing.samples, outcomes, strict=True) if sample.mask]
+    if all(faults):
+        raise DataError(
+            f"none of the {len(faults)} images with a mask can be used; the first one: {faults[0]}"
+        )
     planned = plan_splits(listing.samples, outcomes, scratch / THUMBNAILS, params, seed)
     planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
+    findings = audit(planned.samples, outcomes, params)
     return Inspection(
-        planned.samples, outcomes, planned.assignment, planned.duplicates, planned.pairs, planned.warnings
+        samples=planned.samples,
+        outcomes=outcomes,
+        plan=planned.assignment,
+        duplicates=planned.duplicates,
+        pairs=planned.pairs,
+        warnings=[*planned.warnings, *audit_warnings(findings)],
+        audit=findings,
     )

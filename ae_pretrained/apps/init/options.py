@@ -24,6 +24,7 @@ class InitOptions:
         group_by: ``data.group_by``.
         leak_check: whether near-duplicates are looked for.
         image_size: side of the square images that the models see, px.
+        sixteen_bits, alpha, exif: as in the data section of params.yaml.
         on_error: whether unusable files stop (``stop``) or are left out (``skip``).
     """
 
@@ -38,4 +39,7 @@ class InitOptions:
     group_by: Literal["none", "folder"] = "none"
     leak_check: bool = True
     image_size: int = 64
+    sixteen_bits: Literal["full", "found"] = "full"
+    alpha: Literal["matte", "drop"] = "matte"
+    exif: Literal["apply", "ignore", "with_mask"] = "apply"
     on_error: Literal["stop", "skip"] = "stop"

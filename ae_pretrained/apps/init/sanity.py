@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.apps.init.inspection import Inspection
 from ae_pretrained.apps.init.folder_reading import Reading
+from ae_pretrained.apps.init.inspection import Inspection
 from ae_pretrained.names import shown
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
+from ae_pretrained.preparation.decode_audit import suspicious_rows
 
 _FEW_MASKS = 5
 _FEW_TEST = 30
@@ -78,7 +79,9 @@ def _mask_table(reading: Reading) -> Iterator[str]:
 
 def _splits(inspection: Inspection) -> Iterator[str]:
     listed = {sample.split for sample in inspection.samples} & {"train", "val", "test"}
-    how = f"{', '.join(sorted(listed))} as listed, the rest drawn by seed" if listed else "drawn by seed"
+    drawn = any(sample.split in ("rest", "trainval") for sample in inspection.samples)
+    how = f"{', '.join(sorted(listed))} as listed" if listed else ""
+    how += "" if not drawn else ", the rest drawn by seed" if listed else "drawn by seed"
     counts = ", ".join(f"{name} {inspection.count(name)}" for name in ("train", "val", "test"))
     more = f", autoencoder alone {inspection.count('unlabelled')}" if inspection.count("unlabelled") else ""
     yield f"{counts}{more} ({how})"
@@ -87,11 +90,12 @@ def _splits(inspection: Inspection) -> Iterator[str]:
 def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
     yield from reading.notes
     labelled = sum(row.pixels for row in reading.rows)
-    for row in reading.rows:
-        if row.masks < _FEW_MASKS:
+    for number, row in enumerate(reading.rows):
+        train = inspection.train_masks(number)
+        if train < _FEW_MASKS:
             yield (
-                f"class {row.name!r} is in {row.masks} masks only: too few to train on and to test with; label more, "
-                "or give its pixels to another class"
+                f"class {row.name!r} is in {train} masks of the train split only ({row.masks} in all): too few to "
+                "train on; label more, or give its pixels to another class"
             )
         elif row.pixels < _RARE * labelled:
             share = row.pixels / labelled
@@ -122,9 +126,31 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
             yield f"{len(items)} of {total} masks: {reason} ({items[0].name}, …); {advice}"
     if skipped := inspection.left_out("unusable file"):
         yield f"{len(skipped)} unusable files are left out, for instance: {skipped[0].detail}"
+    if others := inspection.left_out("not an image"):
+        names = ", ".join(item.name for item in others[:5]) + (", …" if len(others) > 5 else "")
+        yield f"{len(others)} files are passed over ({names}): {others[0].detail}"
     if inspection.count("test") < _FEW_TEST:
         yield (
             f"{inspection.count('test')} test images: the figures will be rough; the report gives their 95 % "
             "interval"
         )
     yield from inspection.warnings
+    if inspection.audit:
+        yield "suspicious.png shows the images of these warnings, as they came out, with their masks"
+
+
+def draw_suspicious(inspection: Inspection, arrays: Path, classes: Sequence[str], target: Path) -> None:
+    """A sheet of the images that the report warns of, with their masks.
+
+    Args:
+        inspection: with findings of the audit.
+        arrays: folder that ``inspect`` decoded into.
+        classes: class names.
+        target: PNG file to write.
+    """
+    from ae_pretrained.figures.data_figures import contact_sheet
+    from ae_pretrained.figures.style import save_png
+    from ae_pretrained.preparation.prepare_report import suspicious_sheet
+
+    rows = suspicious_rows(inspection.audit, 40)
+    save_png(contact_sheet(*suspicious_sheet(inspection.samples, rows, arrays, classes)), target)

@@ -31,11 +31,9 @@ class RoboflowMaskSource(ExportSource):
     @classmethod
     def find(cls, root: Path) -> str | None:
         for path in [root / _FILE, *sorted(root.glob(f"*/{_FILE}"))]:
-            if path.is_file():
-                # Exports for classification have a file of this name too, with one column a class.
-                with path.open(encoding="utf-8-sig") as file:
-                    if file.readline().casefold().startswith("pixel value"):
-                        return path.relative_to(root).as_posix()
+            # Exports for classification have a file of this name too, with one column a class.
+            if path.is_file() and read_text(path).casefold().startswith("pixel value"):
+                return path.relative_to(root).as_posix()
         return None
 
     @cached_property
@@ -48,7 +46,7 @@ class RoboflowMaskSource(ExportSource):
         for table in self._tables.values():
             yield from (name for _, name in sorted(table.items()))
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
         entries = [

@@ -69,7 +69,7 @@ class SuffixMaskSource(ExportSource):
         names, self.ignore_index = name_numbers(find_numbers(masks), self.root)
         return names
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
         entries = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -304,3 +305,41 @@ def test_images_of_other_shapes_are_padded(tmp_path: Path) -> None:
         Image.open(path).resize((64, 24), Image.Resampling.NEAREST).save(path)
     create_project(tmp_path / "project", images, InitOptions())
     assert load_params(tmp_path / "project/params.yaml").data.resize == "pad"
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+@pytest.mark.parametrize("content", [b"no image", b"\0\0\0\x18ftypheic" + bytes(20)])
+def test_images_of_which_none_can_be_read(
+    tmp_path: Path, images: Path, on_error: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (images / "images").iterdir():
+        path.write_bytes(content)
+    assert init(tmp_path / "project", images, "--on-error", on_error) == 1
+    said = capsys.readouterr().err
+    expected = (
+        "24 files stand in the way" if on_error == "stop" else "none of the 24 images with a mask can be used"
+    )
+    assert expected in said
+    assert "p00.png" in said
+    assert leftovers(tmp_path) == []
+    shutil.rmtree(images / "unlabelled")
+    assert init(tmp_path / "project", images, "--on-error", on_error) == 1
+    assert "none of the 24 images can be read; the first one: " in capsys.readouterr().err
+
+
+def test_relative_links_beside_masks_that_are_written_anew(tmp_path: Path) -> None:
+    """A hard link to a relative symbolic link would point elsewhere from within the project."""
+    store = write_images(tmp_path / "store", values=(0, 255))
+    images = tmp_path / "my images"
+    for kind in ("images", "masks"):
+        (images / kind).mkdir(parents=True)
+        for path in (store / kind).iterdir():
+            (images / kind / path.name).symlink_to(Path("../../store") / kind / path.name)
+    (images / "groups.csv").write_text("".join(f"p{number:02},{number // 2}\n" for number in range(24)))
+    assert init(tmp_path / "project", images) == 0
+    copies = sorted((tmp_path / "project/data/images/images").iterdir())
+    assert len(copies) == 24
+    for path in copies:
+        assert not path.is_symlink()
+        assert path.read_bytes() == (store / "images" / path.name).read_bytes()
+    assert (tmp_path / "project/data/images/groups.csv").is_file()

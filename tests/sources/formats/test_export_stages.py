@@ -18,7 +18,8 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.sources.formats.detection import FORMATS
 from tests.preparation.test_prepare import data_params
-from tests.sources.formats.exports import MASK_EXPORTS, Labelled, drawn
+from tests.sources.formats.drawn_images import Labelled, drawn
+from tests.sources.formats.exports import MASK_EXPORTS
 
 NAMES = ["background", "leaf", "red flower"]
 SIDE = 64
