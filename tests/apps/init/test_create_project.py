@@ -383,7 +383,7 @@ def test_what_came_out_wrong_is_said_shown_and_can_be_chosen(
     assert init(tmp_path / "two", images, *choices, "--alpha", "drop") == 0
     said = (tmp_path / "two/sanity.txt").read_text()
     assert "16 bits" not in said
-    assert "sub-folder" not in said
+    assert "images of one sub-folder" not in said
     assert "near-duplicates are not looked for" in said
     assert not (tmp_path / "two/suspicious.png").exists()
     data = load_params(tmp_path / "two/params.yaml").data
