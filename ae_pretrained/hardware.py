@@ -1,12 +1,15 @@
-"""Which number format to train in, and on what."""
+"""Which number format to train in, on what, and what else of the machine decides the digits of a result."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from ae_pretrained.errors import PipelineError
+
+if TYPE_CHECKING:
+    from ae_pretrained.params.model_params import RuntimeParams
 
 LightningPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -54,3 +57,39 @@ def resolve_precision(name: str, accelerator: str) -> LightningPrecision:
         else:
             name = "bf16" if cpu_has_bf16() else "32"
     return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[name]  # type: ignore[return-value]
+
+
+def use_tf32(convolutions: bool) -> None:
+    """Have a GPU compute convolutions of float32 in TF32, which has 10 bits for 23, or in float32.
+
+    PyTorch's own default is TF32. Matrix products are in float32 either way: no network here has any, but the
+    positions of an augmentation are one, and so is SSIM, which is a difference of squares.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def numerics(runtime: RuntimeParams, precision: str) -> dict[str, Any]:
+    """What of the machine decides the outcome of a training, as JSON-like values.
+
+    Args:
+        runtime: the section of the parameters.
+        precision: as in ``train_ae.precision`` and ``train_seg.precision``.
+
+    Returns:
+        ``accelerator``: ``cpu`` or ``gpu``; ``precision``: what ``auto`` stands for on it; ``processes``: devices of
+        all nodes, by which batches, updates and schedule go; ``compile``, ``deterministic`` and ``tf32``. Loader
+        workers change nothing, and the number of threads the last digit alone.
+
+    Raises:
+        PipelineError: for a GPU that is not there, or a precision that the device does not have.
+    """
+    accelerator = resolve_accelerator(runtime.accelerator)
+    return {
+        "accelerator": accelerator,
+        "precision": resolve_precision(precision, accelerator),
+        "processes": runtime.devices * runtime.num_nodes,
+        "compile": runtime.compile,
+        "deterministic": runtime.deterministic,
+        "tf32": runtime.tf32,
+    }

@@ -8,7 +8,10 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ae_pretrained.params.model_params import RuntimeParams
 
 PACKAGE = Path(__file__).resolve().parent
 # What decides the figures of a training and of its evaluation; figures, report, apps, sources and preparation do not
@@ -36,35 +39,37 @@ CODE_MODULES = (
 _PACKAGES = ("torch", "torchvision", "lightning", "numpy")
 
 
-def provenance(seed: int, accelerator: str = "auto", precision: str = "auto") -> dict[str, Any]:
+def provenance(seed: int, runtime: RuntimeParams, precision: str) -> dict[str, Any]:
     """What is about to make a result, as JSON-like values.
 
     Args:
         seed: of the run.
-        accelerator: as in ``runtime.accelerator``.
+        runtime: the section of the parameters.
         precision: as in ``train_ae.precision`` and ``train_seg.precision``.
 
     Returns:
         ``commit``: of the library's repository, None where Git does not know the library; ``modified``: whether
         tracked files of the library differ from that commit, None without one; ``code``: :func:`code_digest`;
         ``packages``: versions of Python and of the packages that compute, None for one that is not there;
-        ``processor``: its model; ``device``: ``cpu`` or the name of the GPU; ``precision``: what the training
-        computes in, which `auto` chooses by the machine; ``threads``: of PyTorch; ``seed``.
+        ``processor``: its model; ``device``: ``cpu`` or the name of the GPU; ``precision``, ``processes``,
+        ``compile``, ``deterministic`` and ``tf32`` of the training: :func:`~ae_pretrained.hardware.numerics`;
+        ``threads``: of PyTorch; ``seed``.
 
     Raises:
         PipelineError: for a GPU that is not there, or a precision that the device does not have.
     """
     import torch  # not at the top: reading a record needs no PyTorch
 
-    from ae_pretrained.hardware import resolve_accelerator, resolve_precision
+    from ae_pretrained.hardware import numerics
 
-    device = resolve_accelerator(accelerator)
+    computed = numerics(runtime, precision)
+    accelerator = computed.pop("accelerator")
     return {
         **code_version(PACKAGE),
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "processor": processor(),
-        "device": "cpu" if device == "cpu" else torch.cuda.get_device_name(),
-        "precision": resolve_precision(precision, device),
+        "device": "cpu" if accelerator == "cpu" else torch.cuda.get_device_name(),
+        **computed,
         "threads": torch.get_num_threads(),
         "seed": seed,
     }

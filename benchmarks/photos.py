@@ -37,7 +37,7 @@ from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.sources.base import Sample
-from ae_pretrained.sources.image_reader import read_mask
+from ae_pretrained.sources.mask_reader import read_mask
 from ae_pretrained.sources.oxford import OxfordSource
 
 _ACROSS, _SHOWN = 6, 300  # photos a row; longer side of a photo on the sheet, px

@@ -27,7 +27,8 @@ from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.fetch import fetch
-from ae_pretrained.sources.image_reader import read_image, read_mask
+from ae_pretrained.sources.image_reader import read_image
+from ae_pretrained.sources.mask_reader import read_mask
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
 from benchmarks.common import (

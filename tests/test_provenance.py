@@ -11,6 +11,7 @@ import torch
 
 from ae_pretrained.provenance import CODE_FOLDERS, PACKAGE, code_digest, code_version, processor, provenance
 from tests.conftest import ROOT
+from tests.processed import tiny_params
 
 
 @pytest.fixture
@@ -30,9 +31,11 @@ def git(folder: Path, *words: str) -> str:
 
 
 def test_what_makes_a_result_now() -> None:
-    made_by = provenance(seed=7, accelerator="cpu", precision="32")
+    runtime = tiny_params(runtime__accelerator="cpu", runtime__tf32=True).runtime
+    made_by = provenance(seed=7, runtime=runtime, precision="32")
     assert json.loads(json.dumps(made_by)) == made_by
-    assert made_by == provenance(7, "cpu", "32")
+    assert made_by == provenance(7, runtime, "32")
+    assert (made_by["deterministic"], made_by["tf32"], made_by["processes"]) == ("warn", True, 1)
     assert (made_by["seed"], made_by["device"], made_by["precision"]) == (7, "cpu", "32-true")
     assert made_by["threads"] == torch.get_num_threads()
     assert made_by["packages"]["torch"].startswith(torch.__version__.partition("+")[0])

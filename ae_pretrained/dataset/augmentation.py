@@ -94,6 +94,14 @@ class Augmentation:
         Returns:
             The new images, in [0, 1], and masks, of unchanged shapes and types.
         """
+        # Positions, colour matrices and blurs are products and convolutions, which autocast would round to 16 bits:
+        # at 512 px, positions would be off by nearly 2 px in bf16.
+        with torch.autocast(images.device.type, enabled=False):
+            return self._draw(images, masks, generator)
+
+    def _draw(
+        self, images: Tensor, masks: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
         images, masks = _move(images, masks, self, generator)
         images = _recolour(images, self, generator)
         if self.blur > 0:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.dataset.batches import to_float
-from ae_pretrained.hardware import resolve_accelerator
+from ae_pretrained.hardware import resolve_accelerator, use_tf32
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,14 @@ class Compute:
 def best_compute(accelerator: str) -> Compute:
     """The device that ``runtime.accelerator`` (auto, cpu or gpu) stands for, in float32.
 
-    Evaluation takes a small part of a run; rounding to 16 bits would show in the figures.
+    Evaluation takes a small part of a run; rounding to 16 bits would show in the figures, and so would TF32, which is
+    therefore switched off.
 
     Raises:
         PipelineError: when a GPU is asked for and none is there.
     """
     kind = resolve_accelerator(accelerator)
+    use_tf32(False)
     return Compute(torch.device("cuda" if kind == "gpu" else "cpu"))
 
 

@@ -41,8 +41,6 @@ def evaluate_robustness(
     table: Path,
     plots: Path,
     *,
-    batch_size: int = 64,
-    flip_averaging: bool = False,
     compute: Compute | None = None,
     trained: tuple[list[str], int] | None = None,
 ) -> None:
@@ -57,7 +55,6 @@ def evaluate_robustness(
     Args:
         params: section ``robustness``.
         seed: of the distortions.
-        flip_averaging: as for ``eval_seg``, at twice the time.
         compute, trained: as for ``evaluate_segmenter``.
 
     Raises:
@@ -86,8 +83,7 @@ def evaluate_robustness(
                 (name, strength),
                 seed,
                 len(classes),
-                batch_size,
-                flip_averaging,
+                params,
                 compute,
                 bar,
             )
@@ -120,14 +116,13 @@ def _pooled_confusion(
     distortion: tuple[str, float],
     seed: int,
     num_classes: int,
-    batch_size: int,
-    flip_averaging: bool,
+    params: RobustnessParams,
     compute: Compute,
     bar: tqdm,
 ) -> np.ndarray:
     name, strength = distortion
     pooled = np.zeros((num_classes, num_classes), dtype=np.int64)
-    for chosen in batches(rows, batch_size):
+    for chosen in batches(rows, params.batch_size):
         pixels = np.ascontiguousarray(split.images[chosen])
         values = (
             pixels.astype(np.float32) / 255
@@ -135,7 +130,7 @@ def _pooled_confusion(
             else distort_batch(pixels, chosen, name, strength, seed)
         )
         images = torch.from_numpy(values).to(compute.device).permute(0, 3, 1, 2).contiguous()
-        probabilities = class_probabilities(model, images, flip_averaging, compute)
+        probabilities = class_probabilities(model, images, params.flip_averaging, compute)
         check_outputs(probabilities.shape[1], num_classes)
         truth = load_masks(split, chosen, compute.device)
         counts = confusion_per_image(probabilities.argmax(dim=1), truth, num_classes)

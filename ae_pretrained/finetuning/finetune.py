@@ -14,6 +14,7 @@ from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
+from ae_pretrained.hardware import numerics
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.transfer import build_segmenter
 from ae_pretrained.models.weights import SegmenterInfo, save_model
@@ -63,6 +64,7 @@ def finetune(
         {
             "train_seg": params.model_dump(),
             "model": model.model_dump(),
+            "numerics": numerics(runtime, params.precision),
             "classes": data.classes,
             "chosen": chosen.tolist(),
             "seed": seed,

@@ -63,9 +63,16 @@ class Autoencoder(nn.Module):
         self.head = make_head(self.decoder.out_channels, 3)
         self._dropped = _dropped_levels(skips, len(self.encoder.channels) - 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct images (N, 3, H, W) in [0, 1]; the output has their shape and range."""
-        return self.decode(self.encoder(x), (x.shape[-2], x.shape[-1]))
+    def forward(self, x: Tensor, with_features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Reconstruct images (N, 3, H, W) in [0, 1]; the output has their shape and range.
+
+        Args:
+            x: the images.
+            with_features: return the encoder's maps too, shallow to deep.
+        """
+        features = self.encoder(x)
+        output = self.decode(features, (x.shape[-2], x.shape[-1]))
+        return (output, features) if with_features else output
 
     def decode(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
         """The reconstruction (N, 3, H, W) in [0, 1] from the encoder's maps.

@@ -24,8 +24,16 @@ class SyntheticParams(Section):
 
 
 class MaskCleaningParams(Section):
-    """Removal of specks and holes from the masks."""
+    """How masks are read, and removal of specks and holes from them."""
 
+    threshold: Annotated[int, Field(ge=0, le=255)] = Field(
+        description="Of masks with one class: values from this one on are the class, lower ones background (0: no "
+        "threshold). For black and white masks saved as JPEG, and for numbered instances."
+    )
+    empty: Literal["background", "unlabelled"] = Field(
+        description="What a mask without foreground means: `background` is an image that shows no class, trained on "
+        "and measured; `unlabelled` is one that nobody labelled."
+    )
     min_speck: CountOrZero = Field(
         description="Connected pet regions smaller than this many pixels become background (0: keep all)."
     )
@@ -65,6 +73,9 @@ SourceName = Literal[
 ]
 
 
+_NUMBERED = ("folder", "suffix_masks")  # sources whose masks hold numbers without names
+
+
 class DataParams(Section):
     """Where the images come from and what is done to them before training."""
 
@@ -90,13 +101,16 @@ class DataParams(Section):
     ignore_index: Annotated[int, Field(ge=0, le=255)] = Field(
         description="Mask value of `folder` data that marks unlabelled pixels (255 inside the pipeline)."
     )
+    mask_values: list[Annotated[int, Field(ge=0, le=255)]] = Field(
+        description="Value in the mask files of each of `classes`, background first; empty: class numbers 0, 1, 2, …"
+    )
     unnamed_classes: Literal["stop", "background", "ignore"] = Field(
         description="What pixels are whose class an export names and `classes` does not: an error, background, or "
         "unlabelled."
     )
     colors: list[Annotated[str, Field(min_length=1)]] = Field(
-        description="Of `color_masks` data, a class and its colour in each entry, as in label_colors.txt "
-        "(`leaf 0 128 0`); empty: as the list in `root` says."
+        description="Of masks in colour, a class and its colour in each entry, as in label_colors.txt (`leaf 0 128 "
+        "0`); empty: as the list in `root` says (`color_masks`), or masks hold numbers (`folder`)."
     )
     val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="Share of trainval that is held out for validation where the data bring no such split."
@@ -139,13 +153,40 @@ class DataParams(Section):
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"
             )
-        if self.colors and self.source != "color_masks":
+        self._check_mask_values()
+        return self
+
+    def _check_mask_values(self) -> None:
+        numbered = self.source in _NUMBERED
+        if self.colors and not (numbered or self.source == "color_masks"):
             raise ValueError(
-                f"colors: are of source 'color_masks', found source {self.source!r}; write colors: []"
+                f"colors: are of sources 'color_masks' and {_NUMBERED}, found source {self.source!r}; write "
+                "colors: []"
             )
-        if self.ignore_index < len(self.classes):
+        if not numbered and (self.mask_values or self.masks.threshold):
+            raise ValueError(
+                f"mask_values, masks.threshold: are of sources {_NUMBERED}, found source {self.source!r}; write "
+                "mask_values: [] and threshold: 0"
+            )
+        if sum(map(bool, (numbered and self.colors, self.mask_values, self.masks.threshold))) > 1:
+            raise ValueError("colors, mask_values, masks.threshold: more than one is set; empty the others")
+        if self.masks.threshold and len(self.classes) != 2:
+            raise ValueError(
+                f"masks.threshold: divides into background and one class, found classes {self.classes}"
+            )
+        if self.mask_values:
+            if len(set(self.mask_values)) != len(self.classes) or len(self.mask_values) != len(self.classes):
+                raise ValueError(
+                    f"mask_values: expected one value a class, all different, found {self.mask_values} for "
+                    f"{self.classes}"
+                )
+            if self.ignore_index in self.mask_values:
+                raise ValueError(
+                    f"ignore_index: {self.ignore_index} is also in mask_values {self.mask_values}; choose a value "
+                    "that the masks do not hold"
+                )
+        elif not self.masks.threshold and self.ignore_index < len(self.classes):
             raise ValueError(
                 f"ignore_index: {self.ignore_index} is also the value of class "
                 f"{self.classes[self.ignore_index]!r}; choose one from {len(self.classes)} to 255"
             )
-        return self

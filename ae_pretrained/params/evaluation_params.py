@@ -48,6 +48,8 @@ class RobustnessParams(Section):
     """Mean IoU under corruptions of the test images, from the mildest strength to the strongest."""
 
     max_images: CountOrZero = Field(description="Test images used, spread over the split (0: all).")
+    batch_size: Count = Field(description="Images per batch.")
+    flip_averaging: bool = Field(description="As `eval_seg.flip_averaging`; twice the time.")
     gaussian_noise: list[NonNegative] = Field(description="Standard deviations, images in [0, 1].")
     gaussian_blur: list[NonNegative] = Field(description="Sigmas as shares of the side.")
     brightness_up: list[NonNegative] = Field(description="Added to the image, in [0, 1].")

@@ -46,3 +46,11 @@ class RuntimeParams(Section):
         description="Loader processes; 0 is fastest here, as batches are slices of an array on disk."
     )
     compile: bool = Field(description="Compile the model with torch.compile (pays off on long GPU runs).")
+    deterministic: Literal["warn"] | bool = Field(
+        description="The same digits from run to run: `warn` wherever PyTorch can, with a warning where not; `true` "
+        "everywhere, or an error; `false` leaves it to chance, which is faster on a GPU and changes nothing on a CPU."
+    )
+    tf32: bool = Field(
+        description="On a GPU, train with float32 convolutions in TF32: faster, with 10 bits for 23. Evaluation is "
+        "in float32 either way."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -23,10 +24,17 @@ RENAMED: dict[str, str] = {}
 ADDED: dict[str, Any] = {
     "data.colors": [],
     "data.group_by": "none",
+    "data.mask_values": [],
+    "data.masks.empty": "unlabelled",
+    "data.masks.threshold": 0,
     "data.unnamed_classes": "stop",
-    "data.sixteen_bits": "full",
     "data.alpha": "matte",
     "data.exif": "apply",
+    "data.sixteen_bits": "full",
+    "robustness.batch_size": 64,
+    "robustness.flip_averaging": False,
+    "runtime.deterministic": "warn",
+    "runtime.tf32": False,
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
@@ -69,7 +77,8 @@ def _describe_fault(fault: Any) -> str:
         return f"{where}: {RENAMED.get(where) or f'unknown key, {found}; {_nearest(where)}'}"
     if fault["type"] == "missing":
         if where in ADDED:
-            return f"{where}: missing; it came later, and {ADDED[where]} is what was done without it"
+            value = json.dumps(ADDED[where]).strip('"')  # as in YAML: false, not False
+            return f"{where}: missing; it came later, and {value} is what was done without it"
         return f"{where}: missing; docs/params.md says what it may be"
     if fault["type"] == "value_error":  # its text begins with the keys, as the section knows them
         return f"{where}{'.' if where else ''}{fault['ctx']['error']!s}"
@@ -131,6 +140,10 @@ def parse_params(text: str, name: str) -> dict[str, Any]:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise ParamsError(f"{name}{_yaml_mistake(error, text)}") from None
+    except Exception as error:  # of a value such as 2001-99-99 the parser raises what the conversion raised
+        raise ParamsError(
+            f"{name}: holds a value that YAML cannot read ({error}); put texts in quotes"
+        ) from None
 
 
 def _yaml_mistake(error: YAMLError, text: str) -> str:

@@ -14,7 +14,7 @@ VANISHED = "foreground too small for data.image_size"
 
 
 def mask_problem(mask: np.ndarray) -> str | None:
-    """Why a class mask (H, W) is of no use, or None. One without any pet is one that nobody drew."""
+    """Why a class mask (H, W) is of no use, or None; ``data.masks.empty`` may overrule NO_FOREGROUND."""
     labelled = mask != IGNORE_INDEX
     if not labelled.any():
         return NO_LABEL

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ae_pretrained.constants import DECODING, IGNORE_INDEX, IMAGES, MASKS
 from ae_pretrained.files import write_json
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.cleaning import VANISHED, mask_problem, remove_specks_and_holes
+from ae_pretrained.preparation.cleaning import NO_FOREGROUND, VANISHED, mask_problem, remove_specks_and_holes
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
 from ae_pretrained.preparation.processes import count_processes, process_pool
 from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
@@ -82,11 +82,18 @@ def _decode(
     content = small_mask[y0:y1, x0:x1]
     counted = (*range(len(params.classes)), IGNORE_INDEX)
     pixels = tuple(int(np.count_nonzero(content == value)) for value in counted)
-    # A pet of a few pixels can vanish when the mask shrinks: what counts is what training would see.
-    problem = None if any(pixels[1:-1]) else mask_problem(small_mask)
-    if problem is not None and mask_problem(mask) is None:
-        problem = VANISHED
+    problem = None if any(pixels[1:-1]) else _problem(small_mask, mask, params)
     return Outcome(None, problem, (width, height), box, pixels, facts), small, small_mask
+
+
+def _problem(small_mask: np.ndarray, mask: np.ndarray, params: DataParams) -> str | None:
+    """Why a mask is of no use that shows no foreground when resized, or None."""
+    found, before = mask_problem(small_mask), mask_problem(mask)
+    if before is None:  # a region of a few pixels vanishes when the mask shrinks
+        return VANISHED
+    if found == before == NO_FOREGROUND and params.masks.empty == "background":
+        return None
+    return found
 
 
 def _decode_chunk(

@@ -55,8 +55,8 @@ class AutoencoderTask(TrainingTask):
             images, padding = halve(images, padding)
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         seen, changed = corrupt(images, **self.corruption, generator=generator)
-        features = self.network.encoder(seen)
-        output = self.network.decode(features, (images.shape[-2], images.shape[-1]))
+        # One call of the network, which is what torch.compile compiles.
+        output, features = self.network(seen, with_features=True)
         losses = self.loss(output, images, valid, changed)
         if self.latent is not None:
             # The ImageNet network may look at every pixel there is.

@@ -12,6 +12,7 @@ from ae_pretrained.constants import IMAGES, INDEX
 from ae_pretrained.dataset.arrays import PaddingMasks, Split, open_split
 from ae_pretrained.dataset.batches import ArrayBatches
 from ae_pretrained.files import write_json
+from ae_pretrained.hardware import numerics
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.weights import save_model
@@ -59,7 +60,12 @@ def pretrain(
     """
     train, val = open_split(processed, "train", "unlabelled"), open_split(processed, "val")
     run = fingerprint(
-        {"train_ae": params.model_dump(), "model": model.model_dump(), "seed": seed},
+        {
+            "train_ae": params.model_dump(),
+            "model": model.model_dump(),
+            "numerics": numerics(runtime, params.precision),
+            "seed": seed,
+        },
         Path(ae_pretrained.__file__).parent,
         [processed / IMAGES, processed / INDEX],
     )

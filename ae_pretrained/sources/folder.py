@@ -1,10 +1,11 @@
 """One's own images: ``images/`` and ``masks/``, paired by stem.
 
-A mask holds class numbers, in the order of ``data.classes``, and ``data.ignore_index`` where nobody labelled. An
-image without a mask, and every image of ``unlabelled/``, is for the autoencoder alone. Which image is in which split
-may be said by lists of names (``train.txt``, ``val.txt``, ``test.txt``) or by sub-folders of both folders (``train``;
-``val``, ``valid`` or ``validation``; ``test``); what they leave open is drawn by seed. Images that belong together
-are kept in one split: those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder.
+A mask holds class numbers, in the order of ``data.classes``, and ``data.ignore_index`` where nobody labelled; or
+what ``data.mask_values``, ``data.masks.threshold`` or ``data.colors`` say. An image without a mask, and every image
+of ``unlabelled/``, is for the autoencoder alone. Which image is in which split may be said by lists of names
+(``train.txt``, ``val.txt``, ``test.txt``) or by sub-folders of both folders (``train``; ``val``, ``valid`` or
+``validation``; ``test``); what they leave open is drawn by seed. Images that belong together are kept in one split:
+those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images, stem_of
-from ae_pretrained.sources.mask_values import class_numbers, read_sized_mask
+from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.name_lists import find_stem, read_groups, read_names
 from ae_pretrained.sources.split_names import SPLIT_OF_WORD
 
@@ -29,13 +30,12 @@ class FolderSource:
 
     Args:
         root: folder with ``images/`` and ``masks/``.
-        classes: names by mask value, background first.
-        ignore_index: mask value of unlabelled pixels.
+        rule: what the masks hold.
         group_by: ``folder`` keeps the images of one sub-folder (one patient, one scene) in one split.
     """
 
-    def __init__(self, root: Path, classes: list[str], ignore_index: int, group_by: GroupBy = "none") -> None:
-        self.root, self.classes, self.ignore_index, self.group_by = root, classes, ignore_index, group_by
+    def __init__(self, root: Path, rule: MaskRule, group_by: GroupBy = "none") -> None:
+        self.root, self.rule, self.group_by = root, rule, group_by
 
     def listing(self) -> Listing:
         """Every image.
@@ -178,11 +178,7 @@ class FolderSource:
 
     def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
         """The class mask of an image of this size."""
-        return self.class_mask(read_sized_mask(sample, height, width), sample)
-
-    def class_mask(self, values: np.ndarray, sample: Sample) -> np.ndarray:
-        """Class numbers as they are, ``ignore_index`` to 255."""
-        return class_numbers(values, sample, self.classes, self.ignore_index)
+        return self.rule.class_mask(sample, height, width)
 
 
 def _paired_name(stem: str) -> str:

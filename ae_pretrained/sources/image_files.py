@@ -75,7 +75,8 @@ def stem_of(name: str) -> str:
     macOS stores ``é`` as two code points and other systems as one: the two are the same name.
     """
     path = Path(name)
-    return unicodedata.normalize("NFC", path.with_suffix("").as_posix())
+    stem = path.with_suffix("") if path.name else path  # a list may hold "." or "/"
+    return unicodedata.normalize("NFC", stem.as_posix())
 
 
 def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:

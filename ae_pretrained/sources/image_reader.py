@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -93,30 +95,16 @@ def largest_of_16_bits(path: Path) -> int:
         raise _unreadable(path, content, error) from None
 
 
-def read_mask(path: Path) -> np.ndarray:
-    """Decode a mask as stored: grey values of 1 to 8 bits, or palette positions. EXIF is not looked at.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        DataError: naming the file, also for a mask with several channels or more than 8 bits.
-    """
+@contextmanager
+def opened_file(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
+    """An image file with only its header read, and its bytes; what goes wrong within becomes a DataError."""
     content = _content(path)
     try:
         with _opened(path, content) as image:
-            if image.mode not in ("L", "P", "1"):
-                raise DataError(
-                    f"{path}: expected a mask with one 8-bit channel (class numbers), found mode {image.mode}"
-                )
-            image.load()
-            values = np.asarray(image).astype(np.uint8)
-            # Pillow stretches the grey values of 2 and 4 bits to 0 … 255; class numbers are what is stored.
-            bits = content[24] if image.format == "PNG" and image.mode == "L" else 8
-            return values // (255 // (2**bits - 1)) if bits < 8 else values
+            yield image, content
     except DataError:
         raise
-    except Exception as error:
+    except Exception as error:  # a damaged file can make a decoder raise anything
         raise _unreadable(path, content, error) from None
 
 

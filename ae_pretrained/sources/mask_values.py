@@ -10,7 +10,7 @@ import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError, Sample
-from ae_pretrained.sources.image_reader import read_mask
+from ae_pretrained.sources.mask_reader import read_mask
 
 
 def check_size(sample: Sample, found: Sequence[int | None], height: int, width: int) -> None:
@@ -79,7 +79,11 @@ def _lookup(table: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, int | None]
 
 
 def class_numbers(
-    values: np.ndarray, sample: Sample, classes: Sequence[str], ignore_index: int
+    values: np.ndarray,
+    sample: Sample,
+    classes: Sequence[str],
+    ignore_index: int,
+    mask_values: Sequence[int] = (),
 ) -> np.ndarray:
     """Check the values of a mask, and turn the ignored ones to 255.
 
@@ -88,6 +92,7 @@ def class_numbers(
         sample: whose mask it is, for the error.
         classes: names by value, background first.
         ignore_index: value of unlabelled pixels in the file.
+        mask_values: value in the file of each class; empty: class numbers.
 
     Returns:
         (H, W) uint8.
@@ -95,15 +100,19 @@ def class_numbers(
     Raises:
         DataError: for a value that is neither a class nor ``ignore_index``.
     """
-    mask, unknown = translate(values, {**{n: n for n in range(len(classes))}, ignore_index: IGNORE_INDEX})
+    stored = list(mask_values) or list(range(len(classes)))
+    table = {value: number for number, value in enumerate(stored)}
+    mask, unknown = translate(values, {**table, ignore_index: IGNORE_INDEX})
     if unknown:
-        allowed = ", ".join(f"{value} ({name})" for value, name in enumerate(classes))
+        allowed = ", ".join(f"{value} ({name})" for value, name in zip(stored, classes, strict=True))
         shown = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
         advice = ""
         if sample.mask is not None and sample.mask.suffix.lower() in (".jpg", ".jpeg"):
             advice = ". JPEG changes pixel values; save masks as PNG"
         elif len(unknown) < len(classes):
-            advice = ". Are classes stored as shades of grey? Save class numbers"
+            advice = (
+                ". Are classes stored as shades of grey? Say with data.mask_values which value is which class"
+            )
         raise DataError(
             f"{sample.mask}: unknown values {shown}; expected {allowed} and {ignore_index} (ignored){advice}"
         )

@@ -8,6 +8,8 @@ from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import Source
 from ae_pretrained.sources.folder import FolderSource
 from ae_pretrained.sources.formats.detection import FORMATS, open_export
+from ae_pretrained.sources.formats.suffix_masks import SuffixMaskSource
+from ae_pretrained.sources.mask_rule import rule_of
 from ae_pretrained.sources.original import OriginalSource
 from ae_pretrained.sources.oxford import OxfordSource
 
@@ -15,7 +17,9 @@ from ae_pretrained.sources.oxford import OxfordSource
 def open_source(root: Path, params: DataParams) -> Source:
     """The source that ``data.source`` names, reading from ``root``; the embedded data has the official layout."""
     if params.source == "folder":
-        return FolderSource(root, params.classes, params.ignore_index, params.group_by)
+        return FolderSource(root, rule_of(params), params.group_by)
+    if params.source == "suffix_masks":
+        return SuffixMaskSource(root, params.classes, params.ignore_index, rule=rule_of(params))
     if params.source in FORMATS:
         return open_export(
             params.source, root, params.classes, params.ignore_index, params.unnamed_classes, params.colors

@@ -1,8 +1,8 @@
 """Where an interrupted run goes on, and when it must not.
 
-A checkpoint belongs to one combination of parameters, code, data and libraries: their fingerprint is the
-name of its folder. A run looks in the folder of its own fingerprint only, so that a checkpoint of other
-parameters, other code or other data is never resumed; such left-overs are removed.
+A checkpoint belongs to one combination of parameters, code, data, libraries, device, number format and number of
+processes: their fingerprint is the name of its folder. A run looks in the folder of its own fingerprint only, so that
+a checkpoint of another combination is never resumed; such left-overs are removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def fingerprint(settings: dict[str, Any], code: Path, data: Iterable[Path]) -> s
     """Digest of everything that decides the outcome of a training run.
 
     Args:
-        settings: JSON-like values: the parameters.
+        settings: JSON-like values: the parameters, and what of the machine decides the outcome
+            (:func:`~ae_pretrained.hardware.numerics`).
         code: folder whose Python files are the code.
         data: files the run learns from.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +22,12 @@ from ae_pretrained.dataset.batches import (
     TrainingOrder,
     make_loader,
 )
-from ae_pretrained.hardware import resolve_accelerator, resolve_precision
+from ae_pretrained.hardware import numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
+from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
 
 
@@ -147,10 +146,8 @@ def fit(
         BatchSizeError: when the data do not fill a batch.
     """
     params = task.params
-    accelerator = resolve_accelerator(runtime.accelerator)
-    precision = resolve_precision(params.precision, accelerator)
-    distributed = runtime.devices * runtime.num_nodes > 1
-    if accelerator == "cpu" and channels_last_pays(task.network, precision):
+    computed = numerics(runtime, params.precision)
+    if computed["accelerator"] == "cpu" and channels_last_pays(task.network, computed["precision"]):
         task.to(memory_format=torch.channels_last)
     best = BestWeights(monitor, mode)
     log = EpochLog(curve, task.section, shown)
@@ -168,24 +165,7 @@ def fit(
         )
     )
     resume = checkpoint.open()
-    _quieten()
-    trainer = L.Trainer(
-        accelerator=accelerator,
-        devices=runtime.devices,
-        num_nodes=runtime.num_nodes,
-        # Freezing changes which parameters take part, and thawing happens after the processes were joined.
-        strategy="ddp_find_unused_parameters_true" if distributed else "auto",
-        precision=precision,
-        max_epochs=params.epochs,
-        callbacks=[*callbacks, *own],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        deterministic="warn",
-        benchmark=False,
-    )
+    trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
     if runtime.compile:
         task.network.compile()
     if resume is not None and trainer.is_global_zero:
@@ -231,20 +211,3 @@ def new_memory_unfilled() -> Iterator[None]:
         yield
     finally:
         settings.fill_uninitialized_memory = before
-
-
-def _quieten() -> None:
-    """Lightning's advice is for people who write their own training script."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        ".*does not have many workers.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*litlogger.*",
-        ".*You have overridden `on_after_batch_transfer`.*",
-        ".*isinstance.treespec, LeafSpec.*",
-        ".*Found .* module.* in eval mode.*",
-        ".*find_unused_parameters=True was specified.*",
-        ".*number of training batches .* is smaller than the logging interval.*",
-    ):
-        warnings.filterwarnings("ignore", message)

@@ -18,7 +18,11 @@ POLYNOMIAL_POWER = 0.9  # as in DeepLab (arXiv 1606.00915) and in the original r
 
 
 def make_optimizer(
-    groups: Iterable[dict[str, Any]], name: OptimizerName = "adamw", *, momentum: float = 0.9
+    groups: Iterable[dict[str, Any]],
+    name: OptimizerName = "adamw",
+    *,
+    momentum: float = 0.9,
+    fused: bool = True,
 ) -> Optimizer:
     """Build an optimiser.
 
@@ -27,6 +31,8 @@ def make_optimizer(
             :func:`~ae_pretrained.models.transfer.parameter_groups`.
         name: ``sgd`` uses Nesterov momentum.
         momentum: of ``sgd``; first beta of ``adam`` and ``adamw``, whose second is 0.999.
+        fused: one kernel per step instead of one per tensor, on CPU and CUDA alike. Not where a gradient scaler
+            (fp16) and clipping meet: a fused optimiser undoes the scale inside its step, when clipping is over.
 
     Raises:
         PipelineError: for another name.
@@ -39,11 +45,10 @@ def make_optimizer(
     """
     check_choice("optimizer", name, get_args(OptimizerName))
     groups = list(groups)
-    # One fused kernel per step instead of one per tensor, on CPU and CUDA alike.
     if name == "sgd":
-        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
+        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=fused)
     kind = torch.optim.AdamW if name == "adamw" else torch.optim.Adam
-    return kind(groups, betas=(momentum, 0.999), fused=True)
+    return kind(groups, betas=(momentum, 0.999), fused=fused)
 
 
 def learning_rate_factor(

@@ -85,20 +85,30 @@ class TrainingTask(L.LightningModule):
         # workers): it is set anew for every batch rather than once.
         torch.manual_seed(self._seed_of(_DROPOUT, batch_idx))
 
+    @property
+    def _loss_is_scaled(self) -> bool:
+        """Whether gradients are scaled against underflow, as in fp16."""
+        return self.trainer.scaler is not None
+
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         params = self.params
-        optimizer = make_optimizer(self._groups(), params.optimizer, momentum=params.momentum)
+        optimizer = make_optimizer(
+            self._groups(), params.optimizer, momentum=params.momentum, fused=not self._loss_is_scaled
+        )
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = make_scheduler(optimizer, total, params.schedule, warmup=params.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        """Clip by norm, and look at that norm: it is finite only if every gradient is."""
+        """Clip by norm, and look at that norm: it is finite only if every gradient is.
+
+        The scale of fp16 is off the gradients by now: Lightning takes it off before, save for fused optimisers.
+        """
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = self.params.gradient_clip or math.inf
         norm = nn.utils.clip_grad_norm_(parameters, limit)
         # Under fp16 scaling an overflow is expected now and then; the scaler skips that step by itself.
-        if self.trainer.precision != "16-mixed":
+        if not self._loss_is_scaled:
             self._watch(norm)
 
     def report(self, losses: dict[str, Tensor], phase: str, batch_size: int) -> Tensor:

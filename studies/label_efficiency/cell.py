@@ -70,7 +70,7 @@ def run_cell(cell: Cell, grid: dict[str, Any], data: dict[str, str]) -> None:
             f"{autoencoder}: no such file, and arm {cell.arm} starts from it; "
             f"run `python -m studies.label_efficiency.pretrain {pretext}` first"
         )
-    made_by = provenance(cell.seed, params.runtime.accelerator, params.train_seg.precision)
+    made_by = provenance(cell.seed, params.runtime, params.train_seg.precision)
     with tempfile.TemporaryDirectory() as folder:
         weights, metrics, test = (
             Path(folder) / name for name in ("segmenter.safetensors", "metrics.json", "test.json")

@@ -70,7 +70,7 @@ def pretrain_missing(name: str, grid: dict[str, Any], data: dict[str, str]) -> N
         print(f"{weights} is there")
         return
     params = pretext_params(name, grid)
-    made_by = provenance(params.seed, params.runtime.accelerator, params.train_ae.precision)
+    made_by = provenance(params.seed, params.runtime, params.train_ae.precision)
     if record.is_file():
         print(
             f"{weights} is not on this machine: trained anew, {record} will be of the new one",

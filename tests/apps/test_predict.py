@@ -16,7 +16,7 @@ from ae_pretrained.prediction import predict_files as folder_module
 from ae_pretrained.prediction import streaming
 from ae_pretrained.prediction.input_files import find_images, read_input_image
 from ae_pretrained.prediction.overlays import tint_image
-from ae_pretrained.sources.image_reader import read_mask
+from ae_pretrained.sources.mask_reader import read_mask
 from tests.prediction.small import enormous_png, save_image, save_small
 
 Capture = pytest.CaptureFixture[str]

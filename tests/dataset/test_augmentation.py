@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from ae_pretrained.dataset.augmentation import Augmentation
@@ -145,3 +146,43 @@ def test_defaults_change_images_and_masks(batch: Any) -> None:
 def test_a_probability_above_one_is_refused(name: str) -> None:
     with pytest.raises(PipelineError, match=f"{name}: found 50, expected a probability from 0 to 1"):
         only(**{name: 50})
+
+
+def test_positions_are_exact_under_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sampled lies within a hundredth of a pixel of float64, at 512 px and in bf16 training."""
+    matrices: list[torch.Tensor] = []
+    grids: list[torch.Tensor] = []
+    make_grid, sample = F.affine_grid, F.grid_sample
+
+    def affine_grid(theta: torch.Tensor, size: list[int], align_corners: bool) -> torch.Tensor:
+        matrices.append(theta)
+        return make_grid(theta, size, align_corners)
+
+    def grid_sample(images: torch.Tensor, grid: torch.Tensor, **words: Any) -> torch.Tensor:
+        grids.append(grid)
+        return sample(images, grid, **words)
+
+    monkeypatch.setattr(F, "affine_grid", affine_grid)
+    monkeypatch.setattr(F, "grid_sample", grid_sample)
+    images, masks = torch.rand(2, 3, 512, 512), torch.zeros(2, 512, 512, dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16):
+        only(affine=1.0, rotate=30, scale=0.2, translate=0.1)(images, masks, generator())
+    exact = make_grid(matrices[0].double(), list(images.shape), False)
+    assert len(grids) == 2, "of the images and of the masks"
+    for grid in grids:
+        assert ((grid.double() - exact).abs() * 512 / 2).max() < 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "augment",
+    [only(affine=1.0, rotate=30), only(jitter=1.0, brightness=0.3, hue=0.1), only(blur=1.0), Augmentation()],
+    ids=["positions", "colours", "blur", "defaults"],
+)
+def test_autocast_changes_no_bit(batch: Any, augment: Augmentation, dtype: torch.dtype) -> None:
+    expected = augment(*batch, generator())
+    with torch.autocast("cpu", dtype):
+        found = augment(*batch, generator())
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)

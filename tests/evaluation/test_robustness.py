@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
@@ -19,14 +21,17 @@ from ae_pretrained.params.evaluation_params import RobustnessParams
 from tests.evaluation.small import CLASSES, BrightnessSegmenter, params, write_processed
 
 
-def few(**strengths: object) -> RobustnessParams:
+def few(**changes: object) -> RobustnessParams:
     nothing: dict[str, object] = {name: [] for name in DISTORTIONS}
-    return RobustnessParams.model_validate(nothing | {"max_images": 0} | strengths)
+    rest = {"max_images": 0, "batch_size": 64, "flip_averaging": False}
+    return RobustnessParams.model_validate(nothing | rest | changes)
 
 
-def evaluate(root: Path, out: Path, values: RobustnessParams, batch_size: int = 64) -> dict[str, object]:
+def evaluate(
+    root: Path, out: Path, values: RobustnessParams, model: nn.Module | None = None
+) -> dict[str, object]:
     evaluate_robustness(
-        BrightnessSegmenter(),  # type: ignore[arg-type]
+        model or BrightnessSegmenter(),  # type: ignore[arg-type]
         root,
         CLASSES,
         values,
@@ -34,7 +39,6 @@ def evaluate(root: Path, out: Path, values: RobustnessParams, batch_size: int = 
         metrics_file=out / "robustness.json",
         table=out / "robustness.csv",
         plots=out / "plots",
-        batch_size=batch_size,
     )
     return json.loads((out / "robustness.json").read_text())
 
@@ -91,7 +95,7 @@ def test_figures_table_and_curves(tmp_path: Path) -> None:
     root = write_processed(tmp_path / "processed")
     values = few(gaussian_noise=[0.0, 0.3], contrast_down=[0.9, 0.1])
     scores = evaluate(root, tmp_path / "a", values)
-    evaluate(root, tmp_path / "b", values, batch_size=5)
+    evaluate(root, tmp_path / "b", values.model_copy(update={"batch_size": 5}))
     for name in ("robustness.json", "robustness.csv", "plots/robustness.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     with (tmp_path / "a/robustness.csv").open() as file:
@@ -124,3 +128,20 @@ def test_no_strength_at_all_is_an_error(tmp_path: Path) -> None:
     root = write_processed(tmp_path / "processed")
     with pytest.raises(PipelineError, match="every list of strengths is empty"):
         evaluate(root, tmp_path, few())
+
+
+@pytest.mark.parametrize("flip_averaging", [False, True])
+def test_batches_and_mirror_images_are_those_of_the_parameters(tmp_path: Path, flip_averaging: bool) -> None:
+    root = write_processed(tmp_path / "processed")
+    seen: list[torch.Tensor] = []
+
+    class Watched(BrightnessSegmenter):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x)
+            return super().forward(x)
+
+    values = few(jpeg=[50], max_images=5, batch_size=2, flip_averaging=flip_averaging)
+    evaluate(root, tmp_path, values, Watched())
+    sizes = [size for size in (2, 2, 1) for _ in range(1 + flip_averaging)]
+    assert [len(x) for x in seen] == 2 * sizes, "clean and distorted"
+    assert torch.equal(seen[0].flip(-1), seen[1]) == flip_averaging

@@ -13,7 +13,8 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
 from ae_pretrained.prediction.naming import check_no_image_is_replaced, result_names
 from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
-from ae_pretrained.sources.image_reader import decode_image, read_mask
+from ae_pretrained.sources.image_reader import decode_image
+from ae_pretrained.sources.mask_reader import read_mask
 from tests.prediction.small import random_image
 
 

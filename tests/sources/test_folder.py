@@ -16,6 +16,7 @@ from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.sources.folder import FolderSource
+from ae_pretrained.sources.mask_rule import MaskRule
 from tests.preparation.test_prepare import data_params
 from tests.sources.layouts import square_mask, write_folder
 
@@ -191,7 +192,9 @@ def test_a_shared_class_mask_that_is_grey_scaled(root: Path, tmp_path: Path) -> 
         run(root, tmp_path)
     Image.fromarray(square_mask(1)).save(root / "masks" / "image 03.jpg", quality=50)
     (root / "masks" / "image 03.png").unlink()
-    with pytest.raises(DataError, match=r"JPEG changes pixel values; save masks as PNG"):
+    with pytest.raises(
+        DataError, match=r"is a JPEG .*, which changes the values of a mask. Export masks as PNG"
+    ):
         run(root, tmp_path)
 
 
@@ -230,7 +233,7 @@ def test_a_split_that_comes_out_empty(tmp_path: Path) -> None:
 
 
 def test_listing_keeps_its_order_whatever_the_file_system(root: Path) -> None:
-    names = [sample.name for sample in FolderSource(root, CLASSES, 255).listing().samples]
+    names = [sample.name for sample in FolderSource(root, MaskRule(CLASSES)).listing().samples]
     assert names == sorted(names)
 
 

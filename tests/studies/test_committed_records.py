@@ -15,6 +15,7 @@ from studies.label_efficiency.records import missing_cells
 from studies.label_efficiency.summarise import cell_row, read_cell, summarise_groups, write_rows
 from tests.conftest import ROOT
 
+# Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
 
 
@@ -48,7 +49,7 @@ def test_every_cell_of_the_grid_has_a_record_that_fits(records: dict[str, dict[s
 
 def test_every_record_says_what_made_it_or_that_it_is_unknown(records: dict[str, dict[str, Any]]) -> None:
     for name, record in records.items():
-        assert record["provenance"].keys() == MADE_BY, name
+        assert record["provenance"].keys() >= MADE_BY, name
         unknown = {key for key, value in record["provenance"].items() if value is None}
         if unknown:
             assert "provenance" in record["recovered"], f"{name}: {unknown} are null in a record of a run"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ae_pretrained.params import Params
+from ae_pretrained.training.checkpoints import CheckpointFolder, fingerprint
 from tests.conftest import ROOT
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune, run_pretrain
@@ -116,8 +117,6 @@ def test_killed_run_ends_with_the_same_bytes(
 
 def interrupted(processed: Path, out: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the checkpoint of an unfinished run behind."""
-    from ae_pretrained.training.checkpoints import CheckpointFolder
-
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointFolder, "remove", lambda _: None)
         run_finetune(processed, out, params)
@@ -145,8 +144,6 @@ def test_checkpoint_of_other_parameters_is_not_used(
 
 
 def test_checkpoint_of_other_data_or_code_is_not_used(tmp_path: Path) -> None:
-    from ae_pretrained.training.checkpoints import fingerprint
-
     code, data = tmp_path / "code", tmp_path / "data.npy"
     code.mkdir()
     (code / "a.py").write_text("x = 1\n")
@@ -159,3 +156,50 @@ def test_checkpoint_of_other_data_or_code_is_not_used(tmp_path: Path) -> None:
     assert second != first
     data.write_bytes(b"2")
     assert fingerprint({"lr": 1}, code, [data]) not in (first, second)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_a_run_goes_on_only_as_it_was_computed(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Of the machine, what changes the outcome tells runs apart; what does not, such as loader workers, does not."""
+    stopped = RuntimeError("before the training")
+    names: list[str] = []
+
+    def no_training(*_: object, checkpoint: CheckpointFolder, **__: object) -> None:
+        names.append(checkpoint.path.name)
+        raise stopped
+
+    folder = {"pretrain": "pretraining", "finetune": "finetuning"}[stage]
+    # By way of sys.modules: the package has the function of that name where the module would be.
+    monkeypatch.setattr(sys.modules[f"ae_pretrained.{folder}.{stage}"], "fit", no_training)
+
+    def name_of(**changes: object) -> str:
+        with pytest.raises(RuntimeError):
+            STAGES[f"run_{stage}"](processed, tmp_path, tiny_params(**changes))
+        return names[-1]
+
+    cpu = {"runtime__accelerator": "cpu"}
+    plain = name_of(**cpu)
+    assert name_of(**cpu, runtime__loader_workers=2) == plain
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert name_of(runtime__accelerator="auto") == plain
+    others = [
+        name_of(**cpu, **{key: value})
+        for key, value in (
+            ("runtime__devices", 2),
+            ("runtime__num_nodes", 4),
+            ("runtime__compile", True),
+            ("runtime__deterministic", False),
+            ("runtime__tf32", True),
+        )
+    ]
+    assert name_of(**cpu, runtime__num_nodes=2) == others[0], "two processes, wherever they are"
+    # `auto` is not a number format: the same params on a machine with another one, and on a GPU.
+    automatic = {"train_ae__precision": "auto", "train_seg__precision": "auto"}
+    for supported in (True, False):
+        monkeypatch.setattr("ae_pretrained.hardware.cpu_has_bf16", lambda found=supported: found)
+        others.append(name_of(**cpu, **automatic))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    others.append(name_of(runtime__accelerator="auto"))
+    assert len({plain, *others}) == 1 + len(others)

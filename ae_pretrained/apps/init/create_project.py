@@ -6,55 +6,26 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from ae_pretrained import __version__
-from ae_pretrained.apps.init.inspection import Inspection, check_findings, header_sizes, inspect, list_folder
-from ae_pretrained.apps.init.masks import MaskEncoding, interpret, scan_masks, write_class_numbers
+from ae_pretrained.apps.init.folder_reading import read_folder
+from ae_pretrained.apps.init.inspection import Inspection, header_sizes, inspect
+from ae_pretrained.apps.init.options import InitOptions
 from ae_pretrained.apps.init.sanity import draw_suspicious, sanity_report
 from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
-from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import shown
 from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.editing import Key, set_values
 from ae_pretrained.params.reading import validate_params
 from ae_pretrained.params.schema import Params
-from ae_pretrained.sources.base import Listing
 
 _PART = ".ae-pretrained-init.part"
-_CONVERTED = "data/images"  # below the project, and kept out of Git
-
-
-@dataclass(frozen=True)
-class InitOptions:
-    """What a user may say about the images.
-
-    Attributes:
-        classes: class names, background first; None: ``background``, ``class_1``, …
-        mask_values: the value of each class in the mask files; None: class numbers as stored.
-        ignore_index: value of unlabelled pixels in the mask files; None: 255.
-        image_size: side of the square images that the models see, px.
-        on_error: whether unusable files stop (``stop``) or are left out (``skip``).
-        leak_check: whether near-duplicates are looked for.
-        group_by, sixteen_bits, alpha, exif: as in the data section of params.yaml.
-    """
-
-    classes: tuple[str, ...] | None = None
-    mask_values: tuple[int, ...] | None = None
-    ignore_index: int | None = None
-    image_size: int = 64
-    on_error: Literal["stop", "skip"] = "stop"
-    leak_check: bool = True
-    group_by: Literal["none", "folder"] = "none"
-    sixteen_bits: Literal["full", "found"] = "full"
-    alpha: Literal["matte", "drop"] = "matte"
-    exif: Literal["apply", "ignore", "with_mask"] = "apply"
 
 
 def create_project(target: Path, images: Path, options: InitOptions) -> str:
@@ -64,7 +35,8 @@ def create_project(target: Path, images: Path, options: InitOptions) -> str:
 
     Args:
         target: the project; must not exist, or be empty.
-        images: folder with images/ and masks/ (and unlabelled/, and lists of names, if any).
+        images: folder with images/ and masks/ (and unlabelled/, and lists of names, if any), or an export of an
+            annotation tool; read where it lies.
         options: see there.
 
     Returns:
@@ -89,13 +61,12 @@ def create_project(target: Path, images: Path, options: InitOptions) -> str:
             f"{images}: the path of the folder holds bytes that are no UTF-8, or control characters, which "
             "params.yaml cannot state; rename the folder"
         )
-    listing = list_folder(images)
     # Inside an empty folder, which may be the current one or a mount; beside one that is not there yet.
     part = target / _PART if existed else target.parent / f".{target.name}{_PART}"
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        report = _fill(part, target.absolute(), images, listing, options)
+        report = _fill(part, target.absolute(), images, options)
         _move(part, target, existed)
     except OSError as error:
         raise PipelineError(
@@ -122,62 +93,35 @@ def _check_target(target: Path) -> bool:
     return True
 
 
-def _fill(part: Path, target: Path, images: Path, listing: Listing, options: InitOptions) -> str:
-    masks = [sample.mask for sample in listing.samples if sample.mask is not None]
-    found = scan_masks(masks)
-    if options.on_error == "stop":
-        check_findings(listing, found.faults)
-    encoding = interpret(found, options.mask_values, options.ignore_index)
-    classes = _class_names(encoding, options.classes)
-    root, data_root = images, _written_root(images, target)
-    ignore_index = encoding.ignore_index
-    if not encoding.as_stored:
-        _convert(listing, images, part / _CONVERTED, encoding)
-        root, data_root, ignore_index = part / _CONVERTED, _CONVERTED, IGNORE_INDEX
+def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
+    reading = read_folder(images, options)
     values: dict[Key, Any] = {
-        ("data", "source"): "folder",
-        ("data", "root"): data_root,
-        ("data", "classes"): classes,
-        ("data", "ignore_index"): ignore_index,
+        **reading.values,
+        ("data", "root"): _written_root(images, target),
         ("data", "image_size"): options.image_size,
-        ("data", "resize"): choose_resize(header_sizes(listing.samples)),
+        ("data", "resize"): choose_resize(header_sizes(reading.listing.samples)),
         ("data", "on_error"): options.on_error,
-        ("data", "leak_check", "enabled"): options.leak_check,
-        ("data", "group_by"): options.group_by,
         ("data", "sixteen_bits"): options.sixteen_bits,
         ("data", "alpha"): options.alpha,
         ("data", "exif"): options.exif,
     }
     params = _params_text(values)[1]
     scratch = part / ".scratch"
-    inspection = inspect(root, params.data, params.seed, scratch)
+    inspection = inspect(images, params.data, params.seed, scratch)
     if inspection.audit:
-        draw_suspicious(inspection, scratch, classes, part / "suspicious.png")
+        draw_suspicious(inspection, scratch, list(params.data.classes), part / "suspicious.png")
     shutil.rmtree(scratch)
     labelled = inspection.count("train")
     values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
-    report = sanity_report(images, found, encoding, classes, inspection)
+    report = sanity_report(images, reading, inspection)
     files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
-    files["README.md"] = _readme(target, images, classes, inspection)
+    files["README.md"] = _readme(target, images, params.data.classes, inspection)
     for name, text in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     _put_under_git(part, target)
     return report
-
-
-def _class_names(encoding: MaskEncoding, names: Sequence[str] | None) -> list[str]:
-    count = len(encoding.values)
-    if names is None:
-        return ["background", *(f"class_{number}" for number in range(1, count))]
-    if len(names) != count:
-        values = ", ".join(map(str, encoding.values))
-        raise PipelineError(
-            f"--classes names {len(names)} classes ({', '.join(names)}), but the masks hold {count} values: {values}"
-            ". Name one class a value, background first"
-        )
-    return list(names)
 
 
 def _params_text(values: dict[Key, Any]) -> tuple[str, Params]:
@@ -197,22 +141,6 @@ def _written_root(images: Path, target: Path) -> str:
     if repository is not None and images.is_relative_to(repository):
         return Path(os.path.relpath(images, target.resolve())).as_posix()
     return images.as_posix()
-
-
-def _convert(listing: Listing, images: Path, folder: Path, encoding: MaskEncoding) -> None:
-    """The images in a folder of their own, with masks that hold class numbers."""
-    for sample in listing.samples:
-        below = folder / sample.image.relative_to(images)
-        below.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # Takes no space. Of what a link points to: a relative link would point elsewhere from here.
-            os.link(sample.image.resolve(), below)
-        except OSError:
-            shutil.copy2(sample.image, below)
-    for name in ("train.txt", "val.txt", "test.txt", "groups.csv"):
-        if (images / name).is_file():
-            shutil.copy2(images / name, folder / name)
-    write_class_numbers([sample for sample in listing.samples if sample.mask], encoding, folder / "masks")
 
 
 def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:

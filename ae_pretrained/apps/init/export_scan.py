@@ -23,7 +23,7 @@ from ae_pretrained.sources.image_reader import IMAGE_FORMATS
 
 _CHUNK = 64
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-_IGNORED = "(ignored)"
+IGNORED = "(ignored)"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ExportScan:
         listing: every image and every finding.
         pixels: of each class that occurs, and of ``(ignored)``, over all masks.
         images: masks in which each of them occurs.
+        empty: masks in which no class but the background occurs.
         unused: classes that the export names and no mask holds; not among ``classes``.
         faults: one line for each mask that cannot be read.
         notes: what was taken for granted.
@@ -52,6 +53,7 @@ class ExportScan:
     listing: Listing
     pixels: dict[str, int]
     images: dict[str, int]
+    empty: int
     unused: list[str]
     faults: list[str]
     notes: list[str]
@@ -97,6 +99,7 @@ def scan_export(
     pixels: Counter[str] = Counter()
     images: Counter[str] = Counter()
     faults: list[str] = []
+    empty = 0
     labelled = [sample for sample in listing.samples if sample.mask is not None]
     for counts in _counted(labelled, source, workers):
         if isinstance(counts, str):
@@ -104,6 +107,7 @@ def scan_export(
         else:
             pixels.update(counts)
             images.update(counts.keys())
+            empty += counts.keys() <= {names[0], BACKGROUND, IGNORED}
     used = [label for label in names if source.numbered or label == names[0] or pixels[label]]
     if classes is not None:
         used = list(classes)
@@ -118,6 +122,7 @@ def scan_export(
         listing=listing,
         pixels=dict(pixels),
         images=dict(images),
+        empty=empty,
         unused=[label for label in names[1:] if not pixels[label]],
         faults=faults,
         notes=source.notes,
@@ -146,7 +151,7 @@ def _check_unnamed(
     source: ExportSource, wanted: Sequence[str], unnamed: Unnamed, pixels: Counter[str]
 ) -> None:
     others = [
-        label for label in pixels if label not in wanted and label != _IGNORED and not is_background(label)
+        label for label in pixels if label not in wanted and label != IGNORED and not is_background(label)
     ]
     if others and unnamed == "stop":
         shown = ", ".join(f"{label!r} ({pixels[label]} px)" for label in others[:8])
@@ -188,7 +193,7 @@ def _count(samples: Sequence[Sample], source: ExportSource) -> list[dict[str, in
             if count:
                 label = named.names[value]
                 if label not in source.classes:
-                    label = BACKGROUND if is_background(label) else _IGNORED if is_ignored(label) else label
+                    label = BACKGROUND if is_background(label) else IGNORED if is_ignored(label) else label
                 counts[label] += count
         found.append(dict(counts))
     return found

@@ -9,9 +9,10 @@ from pathlib import Path
 from ae_pretrained.errors import PipelineError
 
 _EPILOG = """\
-IMAGES holds images/ and masks/, paired by name (a.jpg, a.png). A mask has one channel with the number of its class
-in each pixel: 0 background, 1 the first class, and so on; 255 is unlabelled. Black and white masks (0, 255) are
-understood too. docs/own-data.md has an example.
+IMAGES is an export of an annotation tool (COCO, labelme, CVAT, Pascal VOC, Roboflow, Supervisely, Label Studio,
+YOLO), found by looking at it, or holds images/ and masks/, paired by name (a.jpg with a.png or a_mask.png). A mask
+has the number of its class in each pixel: 0 background, 1 the first class, and so on; 255 is unlabelled. Black and
+white masks and masks in colour are understood too. Nothing of the folder is changed. docs/own-data.md has an example.
 """
 
 
@@ -20,12 +21,45 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("init", help="make a project for your own images and masks", epilog=_EPILOG)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the project: a new or an empty folder")
     parser.add_argument(
-        "--from", dest="images", type=Path, required=True, help="folder with images/ and masks/"
+        "--from", dest="images", type=Path, required=True, help="folder with images/ and masks/, or an export"
+    )
+    parser.add_argument(
+        "--format", help="what the export is, if looking at it does not tell: coco, yolo, folder, …"
     )
     parser.add_argument("--classes", help="names by mask value, background first: background,leaf,flower")
     parser.add_argument(
         "--mask-values",
         help="value of each class in the mask files, background first, if they are not 0,1,2,…",
+    )
+    parser.add_argument(
+        "--colors",
+        help='of masks in colour, class and colour: "background 0 0 0,leaf 0 128 0,flower #c80000"',
+    )
+    parser.add_argument(
+        "--binary", action="store_true", help="every value but 0 is one class (masks that number instances)"
+    )
+    parser.add_argument(
+        "--empty-masks",
+        choices=["background", "unlabelled"],
+        help="what a mask without foreground means: that nothing is there, or that nobody labelled it",
+    )
+    parser.add_argument(
+        "--unnamed-classes",
+        choices=["stop", "background", "ignore"],
+        default="stop",
+        help="what classes of an export are that --classes does not name (default: stop)",
+    )
+    parser.add_argument(
+        "--group-by",
+        choices=["none", "folder"],
+        default="none",
+        help="folder: images of one sub-folder (patient, scene) stay in one split",
+    )
+    parser.add_argument(
+        "--leak-check",
+        choices=["on", "off"],
+        default="on",
+        help="whether near-duplicates are kept in one split (default: on)",
     )
     parser.add_argument("--ignore-index", help="mask value of unlabelled pixels (default: 255)")
     parser.add_argument(
@@ -39,18 +73,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         choices=["stop", "skip"],
         default="stop",
         help="what to do about unusable files (default: stop)",
-    )
-    parser.add_argument(
-        "--leak-check",
-        choices=["on", "off"],
-        default="on",
-        help="look for near-duplicates, which stay in one split and never train what tests them (default: on)",
-    )
-    parser.add_argument(
-        "--group-by",
-        choices=["none", "folder"],
-        default="none",
-        help="folder: images of one sub-folder (one patient, one scene) stay in one split (default: none)",
     )
     parser.add_argument(
         "--sixteen-bits",
@@ -80,24 +102,33 @@ def _run(arguments: argparse.Namespace) -> None:
     if ignore is not None and len(ignore) != 1:
         raise PipelineError(f"--ignore-index: expected one number, found {arguments.ignore_index!r}")
 
-    from ae_pretrained.apps.init.create_project import InitOptions, create_project
+    from ae_pretrained.apps.init.create_project import create_project
+    from ae_pretrained.apps.init.options import InitOptions
+    from ae_pretrained.sources.formats.detection import FORMATS
 
+    if arguments.format is not None and arguments.format not in {*FORMATS, "folder"}:
+        raise PipelineError(
+            f"--format: expected one of folder, {', '.join(FORMATS)}; found {arguments.format!r}"
+        )
     options = InitOptions(
+        format=arguments.format,
+        colors=tuple(filter(None, (word.strip() for word in (arguments.colors or "").split(",")))),
+        binary=arguments.binary,
+        empty_masks=arguments.empty_masks,
+        unnamed_classes=arguments.unnamed_classes,
+        group_by=arguments.group_by,
+        leak_check=arguments.leak_check == "on",
         classes=classes,
         mask_values=values,
         ignore_index=None if ignore is None else ignore[0],
         image_size=arguments.image_size,
         on_error=arguments.on_error,
-        leak_check=arguments.leak_check == "on",
-        group_by=arguments.group_by,
         sixteen_bits=arguments.sixteen_bits,
         alpha=arguments.alpha,
         exif=arguments.exif,
     )
     print(create_project(arguments.folder, arguments.images, options))
     print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")
-    if classes is None:
-        print("  name the classes in params.yaml (data.classes), now class_1, …")
     print("  dvc repro\nREADME.md there says more.")
 
 

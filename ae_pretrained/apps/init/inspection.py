@@ -18,6 +18,8 @@ from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
 from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
+from ae_pretrained.sources.mask_rule import MaskRule
+from ae_pretrained.sources.registry import open_source
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def list_folder(root: Path) -> Listing:
             f"{root}: there is no {absent}; expected images/ with the images and masks/ with a mask of the same "
             f"name for each (a.jpg, a.png), found {shown}"
         )
-    listing = FolderSource(root, [], 255).listing()
+    listing = FolderSource(root, MaskRule([])).listing()
     if not any(sample.mask for sample in listing.samples):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
         raise DataError(f"{root}: no image has a mask; {detail}")
@@ -131,7 +133,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     """Decode every image, draw the splits and look for near-duplicates, as ``prepare`` does.
 
     Args:
-        root: folder with images/ and masks/, whose masks hold class numbers.
+        root: the folder that ``params`` say how to read.
         params: the data section of the project; ``on_error`` is heeded.
         seed: of the splits.
         scratch: folder to make for arrays; the caller removes it.
@@ -140,7 +142,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
         DataError: for unusable files (unless they are skipped), and when a split comes out empty or a class is in no
             training mask.
     """
-    source = FolderSource(root, params.classes, params.ignore_index, params.group_by)
+    source = open_source(root, params)
     listing = source.listing()
     lenient = params.model_copy(update={"on_error": "skip"})
     outcomes = decode_all(listing.samples, source, lenient, scratch)

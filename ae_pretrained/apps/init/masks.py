@@ -1,201 +1,155 @@
-"""Which values the masks of a folder hold, and which class each of them stands for."""
+"""What the masks of a folder hold, file by file: format, values, colours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.preparation.processes import count_processes
-from ae_pretrained.sources.base import DataError, Sample
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_mask
-from ae_pretrained.sources.mask_values import translate
+from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.mask_reader import WHITE_ON_BLACK, MaskFile, open_mask, small_numbers
 
-_BINARY = (0, 255)
-_MOST_CLASSES = 32  # more values than that, with gaps, are shades and not classes
-_COLOR_MODES = ("RGB", "RGBA", "LA", "PA", "CMYK")
-
-
-@dataclass
-class FoundValues:
-    """The values of all masks.
-
-    Attributes:
-        pixels: (256,) pixels by value.
-        masks: (256,) masks that hold a value, by value.
-        faults: what is wrong with the masks that could not be read.
-    """
-
-    pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    masks: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def present(self) -> list[int]:
-        """Values that occur, in order."""
-        return [int(value) for value in np.flatnonzero(self.masks)]
+Rgb = tuple[int, int, int]
+_Key = TypeVar("_Key", int, Rgb)
+MOST_CLASSES = 32  # more values or colours than that are shades, not classes
+_REGIONS_IN = 64  # masks in which regions are counted, spread over all
 
 
 @dataclass(frozen=True)
-class MaskEncoding:
-    """Which value stands for which class in the mask files.
+class MaskFacts:
+    """What one mask holds.
 
     Attributes:
-        values: the value that stands for each class in the files, background first.
-        ignore_index: the value of unlabelled pixels in the files.
-        note: a sentence about a choice that the user should know of; may be empty.
+        path: the file.
+        kind: its format and mode.
+        lossy: whether the format changes values.
+        counts: pixels by value (0 to 255); empty for a mask in colour.
+        colors: pixels by colour, for a mask in colour; the colours alone of those that a palette has.
+        color_of: colour of each value that occurs, where a palette says so.
+        beyond: largest value, where it is a whole number above 255; then ``counts`` has 0 and the rest as 1.
+        single: of the values but 0, how many are one connected region each; -1: not looked at.
     """
 
-    values: tuple[int, ...]
-    ignore_index: int
-    note: str = ""
+    path: Path
+    kind: str
+    lossy: bool
+    counts: dict[int, int]
+    colors: dict[Rgb, int]
+    color_of: dict[int, Rgb]
+    beyond: int
+    single: int
 
     @property
-    def as_stored(self) -> bool:
-        """Whether the files hold class numbers already."""
-        return self.values == tuple(range(len(self.values)))
-
-    def table(self) -> dict[int, int]:
-        """Class number by value of the files, ignored pixels to 255."""
-        return {
-            **{value: number for number, value in enumerate(self.values)},
-            self.ignore_index: IGNORE_INDEX,
-        }
+    def values(self) -> set[int]:
+        """Values that occur."""
+        return set(self.counts)
 
 
-def scan_masks(paths: Sequence[Path]) -> FoundValues:
-    """Read every mask and count its values.
+@dataclass
+class FoundMasks:
+    """All masks of a folder.
 
-    Raises:
-        DataError: when the masks are images in colour, which says more than a list of unusable files would.
+    Attributes:
+        files: those that can be read.
+        faults: what is wrong with the others.
     """
-    found = FoundValues()
 
-    def count(path: Path) -> np.ndarray | DataError:
+    files: list[MaskFacts] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def pixels(self) -> dict[int, int]:
+        """Pixels by value, over all masks, in order of value."""
+        return _added(file.counts for file in self.files)
+
+    def color_pixels(self) -> dict[Rgb, int]:
+        """Pixels by colour, over all masks in colour or with a palette."""
+        return _added(file.colors for file in self.files)
+
+
+def _added(parts: Iterable[dict[_Key, int]]) -> dict[_Key, int]:
+    total: dict[_Key, int] = {}
+    for part in parts:
+        for key, count in part.items():
+            total[key] = total.get(key, 0) + count
+    return dict(sorted(total.items()))
+
+
+def name_files(files: Sequence[MaskFacts]) -> str:
+    """The first five of some files, and how many there are."""
+    shown = ", ".join(file.path.name for file in files[:5])
+    return f"{shown}, … ({len(files)} files)" if len(files) > 5 else shown
+
+
+def scan_masks(paths: Sequence[Path]) -> FoundMasks:
+    """Read every mask."""
+    found = FoundMasks()
+    looked_into = set(range(0, len(paths), max(1, len(paths) // _REGIONS_IN)))
+
+    def look(position: int) -> MaskFacts | DataError:
         try:
-            return np.bincount(read_mask(path).ravel(), minlength=256)
+            return _facts(paths[position], position in looked_into)
         except DataError as error:
             return error
 
     with ThreadPoolExecutor(count_processes(0, len(paths))) as pool:
-        results = zip(paths, pool.map(count, paths), strict=True)
-        for path, result in tqdm(results, total=len(paths), desc="masks", unit="mask", disable=None):
+        results = pool.map(look, range(len(paths)))
+        for result in tqdm(results, total=len(paths), desc="masks", unit="mask", disable=None):
             if isinstance(result, DataError):
-                _refuse_color(path)
                 found.faults.append(str(result))
             else:
-                found.pixels += result
-                found.masks += result > 0
+                found.files.append(result)
     return found
 
 
-def _refuse_color(path: Path) -> None:
-    """Raise for a mask that is readable but in colour."""
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            if image.mode not in _COLOR_MODES:
-                return
-            colors = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)
-    except (OSError, Image.DecompressionBombError):
-        return
-    shown = ", ".join("({}, {}, {})".format(*color) for color in colors[:6].tolist())
-    more = ", …" if len(colors) > 6 else ""
-    kind = "grey values stored three times" if (colors == colors[:, :1]).all() else f"{len(colors)} colours"
-    raise DataError(
-        f"{path}: the mask is an image in colour (mode {image.mode}; {kind}: {shown}{more}). Expected one channel "
-        "with the number of its class in each pixel: 0 background, 1 the first class, and so on, 255 where nobody "
-        "labelled. docs/own-data.md shows how to turn colours into class numbers"
-    )
+def _facts(path: Path, count_regions: bool) -> MaskFacts:
+    file = open_mask(path)
+    if file.pixels.ndim == 3:
+        return MaskFacts(path, file.kind, file.lossy, {}, _count_colors(path, file), {}, 0, -1)
+    beyond = 0
+    values = file.pixels
+    if values.dtype != np.uint8 and values.dtype.kind != "f" and values.min() >= 0:
+        largest = int(values.max())
+        if largest > 255 and not np.isin(values, WHITE_ON_BLACK).all():
+            beyond, values = largest, (values > 0).astype(np.uint8)
+    if not beyond:
+        values = small_numbers(file, path)
+    bins = np.bincount(values.ravel(), minlength=256)
+    counts = {value: int(bins[value]) for value in np.flatnonzero(bins).tolist()}
+    color_of: dict[int, Rgb] = {}
+    if file.palette is not None:
+        missing = [value for value in counts if value >= len(file.palette)]
+        if missing:
+            raise DataError(
+                f"{path}: holds the value {missing[0]}, but its palette ends at {len(file.palette) - 1}"
+            )
+        color_of = {value: _rgb(file.palette[value]) for value in counts}
+    colors = _added({color: counts[value]} for value, color in color_of.items())
+    single = -1
+    if count_regions and not beyond and not file.lossy and len(counts) <= MOST_CLASSES:
+        regions = ((values == value).astype(np.uint8) for value in counts if value)
+        single = sum(cv2.connectedComponents(region, connectivity=8)[0] == 2 for region in regions)
+    return MaskFacts(path, file.kind, file.lossy, counts, colors, color_of, beyond, single)
 
 
-def interpret(found: FoundValues, wanted: Sequence[int] | None, ignore_index: int | None) -> MaskEncoding:
-    """Decide which value stands for which class.
+def _rgb(color: np.ndarray) -> Rgb:
+    red, green, blue = color.tolist()
+    return red, green, blue
 
-    Args:
-        found: values of the masks.
-        wanted: the value of each class in the files, background first; None: class numbers as stored, or black
-            and white where the masks hold 0 and 255 alone.
-        ignore_index: value of unlabelled pixels; None: 255.
 
-    Raises:
-        DataError: when the values fit no reading; the text lists them and says what to do.
-    """
-    present = found.present
-    if not present:
-        raise DataError("no mask could be read" + "".join(f"\n  {fault}" for fault in found.faults[:5]))
-    if wanted is not None:
-        return _as_wanted(present, tuple(wanted), ignore_index)
-    if tuple(present) == _BINARY and ignore_index is None:
-        note = (
-            "masks are black and white (0 and 255): 0 is taken for background, 255 for the one class. Were 255 "
-            "to mean unlabelled, say --ignore-index 255"
-        )
-        return MaskEncoding(_BINARY, _free_value(_BINARY), note)
-    ignore = IGNORE_INDEX if ignore_index is None else ignore_index
-    labels = [value for value in present if value != ignore]
-    if len(labels) < 2:
+def _count_colors(path: Path, file: MaskFile) -> dict[Rgb, int]:
+    packed = file.pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    found, counts = np.unique(packed, return_counts=True)
+    if len(found) > MOST_CLASSES:
         raise DataError(
-            f"the masks hold no class beside the background: found {_listed(present)}, where {ignore} stands for "
-            "unlabelled. Expected at least two of 0, 1, 2, …"
+            f"{path}: {file.kind} in {len(found)} colours: shades, not classes. Was it resized with smoothing, "
+            "or is it an image? Export masks as PNG, and resize with the nearest neighbour"
         )
-    if labels == list(range(len(labels))):
-        return MaskEncoding(tuple(labels), ignore)
-    if len(labels) > _MOST_CLASSES:
-        raise DataError(
-            f"the masks hold {len(labels)} different values ({_listed(labels)}): shades of grey, not classes. Were "
-            "they saved as JPEG, or resized with smoothing? Save class numbers as PNG, and resize with the nearest "
-            "neighbour"
-        )
-    raise DataError(
-        f"the masks hold the values {_listed(labels)} (and {ignore} for unlabelled); expected class numbers without "
-        f"a gap: 0, 1, 2, …, background first. Say which value is which class with --mask-values "
-        f"{','.join(map(str, labels))} (background first, then in the order of --classes), or another "
-        "--ignore-index if one of them means unlabelled"
-    )
-
-
-def _as_wanted(present: list[int], wanted: tuple[int, ...], ignore_index: int | None) -> MaskEncoding:
-    if ignore_index is not None and ignore_index in wanted:
-        raise DataError(f"--ignore-index {ignore_index} is also in --mask-values {_listed(wanted)}")
-    default = _free_value(wanted) if IGNORE_INDEX in wanted else IGNORE_INDEX
-    ignore = default if ignore_index is None else ignore_index
-    if unknown := [value for value in present if value not in wanted and value != ignore]:
-        raise DataError(
-            f"the masks hold {_listed(unknown)}, which --mask-values {_listed(wanted)} does not name and which is "
-            f"not the value of unlabelled pixels ({ignore}); name all values of the masks: {_listed(present)}"
-        )
-    if absent := [value for value in wanted if value not in present]:
-        raise DataError(f"--mask-values names {_listed(absent)}, but the masks hold {_listed(present)}")
-    return MaskEncoding(wanted, ignore)
-
-
-def _free_value(taken: Sequence[int]) -> int:
-    """A value that stands for nothing yet, where there are no unlabelled pixels."""
-    return next(value for value in range(255, -1, -1) if value not in taken)
-
-
-def _listed(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "")
-
-
-def write_class_numbers(samples: Sequence[Sample], encoding: MaskEncoding, folder: Path) -> None:
-    """Write masks anew as ``folder/NAME.png``, with class numbers, and 255 on unlabelled pixels."""
-    table = encoding.table()
-    for sample in tqdm(samples, desc="class numbers", unit="mask", disable=None):
-        assert sample.mask is not None
-        try:
-            numbers, _ = translate(read_mask(sample.mask), table)
-        except DataError:
-            continue  # found already when the values were counted; the image stays without a mask
-        path = folder / f"{sample.name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written, content = cv2.imencode(".png", numbers)
-        assert written
-        path.write_bytes(content.tobytes())
+    colors = [((value >> 16) & 255, (value >> 8) & 255, value & 255) for value in found.tolist()]
+    return dict(zip(colors, counts.tolist(), strict=True))

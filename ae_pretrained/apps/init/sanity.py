@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.apps.init.folder_reading import Reading
 from ae_pretrained.apps.init.inspection import Inspection
-from ae_pretrained.apps.init.masks import FoundValues, MaskEncoding
 from ae_pretrained.names import shown
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
 from ae_pretrained.preparation.decode_audit import suspicious_rows
@@ -17,20 +17,19 @@ from ae_pretrained.preparation.decode_audit import suspicious_rows
 _FEW_MASKS = 5
 _FEW_TEST = 30
 _MUCH_IGNORED = 0.5
+_MANY_EMPTY = 0.1
 _RARE = 0.001  # share of the labelled pixels
 
 
-def sanity_report(
-    images: Path, found: FoundValues, encoding: MaskEncoding, classes: Sequence[str], inspection: Inspection
-) -> str:
+def sanity_report(images: Path, reading: Reading, inspection: Inspection) -> str:
     """The report: images, masks, splits, near-duplicates, and warnings."""
-    lines = [f"Images   {images}"]
+    lines = [f"Images   {images} ({reading.title})"]
     lines += _indented(_images(inspection))
     lines += ["", "Masks"]
-    lines += _indented(_mask_table(found, encoding, classes))
+    lines += _indented(_mask_table(reading))
     lines += ["", "Splits"]
     lines += _indented(_splits(inspection))
-    if warnings := list(_warnings(found, encoding, classes, inspection)):
+    if warnings := list(_warnings(reading, inspection)):
         lines += ["", "Warnings"]
         lines += [f"  - {warning}" for warning in warnings]
     return "\n".join(shown(line) for line in lines)
@@ -60,14 +59,22 @@ def _images(inspection: Inspection) -> Iterator[str]:
         )
 
 
-def _mask_table(found: FoundValues, encoding: MaskEncoding, classes: Sequence[str]) -> Iterator[str]:
-    width = max(map(len, [*classes, "(unlabelled)"])) + 2
-    yield f"{'value':<8}{'class':<{width}}{'pixels':>9}{'masks':>9}"
-    total = max(1, int(found.pixels.sum()))
-    rows = [*zip(encoding.values, classes, strict=True), (encoding.ignore_index, "(unlabelled)")]
-    for value, name in rows:
-        share = found.pixels[value] / total
-        yield f"{value:<8}{name:<{width}}{share:>8.1%} {found.masks[value]:>8}"
+def _mask_table(reading: Reading) -> Iterator[str]:
+    rows = [*reading.rows, reading.ignored]
+    width = max(len(row.name) for row in rows) + 2
+    first = max(8, max(len(row.value) for row in rows) + 2)
+    yield f"{'value':<{first}}{'class':<{width}}{'pixels':>9}{'masks':>9}"
+    total = max(1, sum(row.pixels for row in rows))
+    for row in rows:
+        yield f"{row.value:<{first}}{row.name:<{width}}{row.pixels / total:>8.1%} {row.masks:>8}"
+    if reading.kinds:
+        yield "files: " + ", ".join(f"{count} {kind}" for kind, count in sorted(reading.kinds.items()))
+    if reading.empty:
+        meaning = reading.values["data", "masks", "empty"]
+        said = (
+            "images that show no class, trained on and measured" if meaning == "background" else "unlabelled"
+        )
+        yield f"{reading.empty} masks have no foreground: read as {said} (data.masks.empty: {meaning})"
 
 
 def _splits(inspection: Inspection) -> Iterator[str]:
@@ -80,35 +87,43 @@ def _splits(inspection: Inspection) -> Iterator[str]:
     yield f"{counts}{more} ({how})"
 
 
-def _warnings(
-    found: FoundValues, encoding: MaskEncoding, classes: Sequence[str], inspection: Inspection
-) -> Iterator[str]:
-    if encoding.note:
-        yield encoding.note
-    labelled = sum(int(found.pixels[value]) for value in encoding.values)
-    for number, (value, name) in enumerate(zip(encoding.values, classes, strict=True)):
-        masks, pixels = int(found.masks[value]), int(found.pixels[value])
+def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
+    yield from reading.notes
+    labelled = sum(row.pixels for row in reading.rows)
+    for number, row in enumerate(reading.rows):
         train = inspection.train_masks(number)
         if train < _FEW_MASKS:
             yield (
-                f"class {name!r} is in {train} masks of the train split only ({masks} in all): too few to train on; "
-                "label more, or give its pixels to another class"
+                f"class {row.name!r} is in {train} masks of the train split only ({row.masks} in all): too few to "
+                "train on; label more, or give its pixels to another class"
             )
-        elif pixels < _RARE * labelled:
-            yield f"class {name!r} covers {pixels / labelled:.3%} of the labelled pixels: its scores will vary a lot"
-    ignored = int(found.pixels[encoding.ignore_index])
+        elif row.pixels < _RARE * labelled:
+            share = row.pixels / labelled
+            yield f"class {row.name!r} covers {share:.3%} of the labelled pixels: its scores will vary a lot"
+    ignored = reading.ignored.pixels
     if ignored > _MUCH_IGNORED * (ignored + labelled):
+        value = f" (value {reading.ignored.value})" if reading.ignored.value else ""
         yield (
-            f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled (value {encoding.ignore_index}); "
-            "they count in no loss and no figure"
+            f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled{value}; they count in no loss and no "
+            "figure"
+        )
+    total = sum(sample.mask is not None for sample in reading.listing.samples)
+    if reading.empty > _MANY_EMPTY * total and reading.values["data", "masks", "empty"] == "background":
+        yield (
+            f"{reading.empty} of {total} masks have no foreground and count as images that show no class; if nobody "
+            "labelled them, say --empty-masks unlabelled"
         )
     for reason, advice in (
-        (NO_FOREGROUND, "counted as missing: their images are not evaluated"),
+        (
+            NO_FOREGROUND,
+            "read as unlabelled: neither trained on with labels nor measured. If they show that nothing is there, "
+            "say --empty-masks background (data.masks.empty)",
+        ),
         (NO_LABEL, "their images are not evaluated"),
         (VANISHED, "raise data.image_size"),
     ):
         if items := inspection.left_out(reason):
-            yield f"{len(items)} masks: {reason} ({items[0].name}, …); {advice}"
+            yield f"{len(items)} of {total} masks: {reason} ({items[0].name}, …); {advice}"
     if skipped := inspection.left_out("unusable file"):
         yield f"{len(skipped)} unusable files are left out, for instance: {skipped[0].detail}"
     if others := inspection.left_out("not an image"):

@@ -47,7 +47,7 @@ class CocoSource(ExportSource):
         for path in self._files(self.root):
             yield from _categories(path, read_json(path, dict, self.title)).values()
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         entries: list[Entry] = []
         empty = 0
@@ -78,7 +78,7 @@ class CocoSource(ExportSource):
                     Finding(split or "", f"image id {key}", "annotation without image", detail, False)
                 )
         if empty:
-            self.notes.append(f"{empty} images have no annotation: read as labelled, and empty")
+            self.note(f"{empty} images have no annotation: read as labelled, and empty")
         return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:

@@ -72,7 +72,7 @@ class ColorMaskSource(ExportSource):
     def export_names(self) -> Iterable[str]:
         return self._lookup.names
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
         entries = [

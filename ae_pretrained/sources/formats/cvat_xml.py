@@ -64,7 +64,7 @@ class CvatXmlSource(ExportSource):
                     yield (label.findtext("name") or "").strip()
             yield from (shape.get("label", "") for shape in tree.iterfind("image/*"))
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         entries: list[Entry] = []
         empty = 0
@@ -79,7 +79,7 @@ class CvatXmlSource(ExportSource):
                     text = ElementTree.tostring(image, "unicode")
                     entries.append(Entry(found, path, split or split_of_folder(found), text))
         if empty:
-            self.notes.append(f"{empty} images have no shape: read as labelled, and empty")
+            self.note(f"{empty} images have no shape: read as labelled, and empty")
         return self.make_listing(index, entries, findings)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:

@@ -70,6 +70,8 @@ def detect_format(root: Path) -> str:
         return "suffix_masks"
     if (root / "images").is_dir() and (root / "masks").is_dir():
         return "folder"
+    if SuffixMaskSource.has_pairs(root):
+        return "suffix_masks"
     entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
     shown = ", ".join(entries[:8]) + (f", … ({len(entries)} in all)" if len(entries) > 8 else "")
     known = "".join(f"\n  - {name}: {kind.title}: {kind.expects}" for name, kind in FORMATS.items())

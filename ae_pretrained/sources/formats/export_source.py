@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -97,20 +98,14 @@ class ExportSource(ABC):
         """The class names of the export, in its order."""
 
     @abstractmethod
-    def listing(self) -> Listing:
-        """Every image and every finding; nothing is decoded yet.
-
-        Raises:
-            DataError: when the export as a whole cannot be read, or holds no annotated image.
+    def read_listing(self) -> Listing:
+        """What :meth:`listing` returns. As in the other two methods that read files, an error of Python about what is
+        not as the format says becomes a DataError.
         """
 
     @abstractmethod
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
-        """The mask of an image of this size, with the class names of the export.
-
-        Raises:
-            DataError, ValueError, KeyError, TypeError: when the annotation cannot be read; see :meth:`labels`.
-        """
+        """The mask of an image of this size, with the class names of the export."""
 
     # Whether pixels that no shape covers are background, as in every format but masks.
     paints_on_background: ClassVar[bool] = True
@@ -120,6 +115,15 @@ class ExportSource(ABC):
         """Whether classes have no names in the export: they go by their place in ``classes``."""
         return False
 
+    def listing(self) -> Listing:
+        """Every image and every finding; nothing is decoded yet.
+
+        Raises:
+            DataError: when the export as a whole cannot be read, or holds no annotated image.
+        """
+        with self._explained(f"{self.root}: the export"):
+            return self.read_listing()
+
     @property
     def classes(self) -> list[str]:
         """Class names, background first: those given, or all that the export names.
@@ -128,7 +132,8 @@ class ExportSource(ABC):
             DataError: when the export names no class.
         """
         if self._classes is None:
-            found = class_names(self.export_names(), self.paints_on_background)
+            with self._explained(f"{self.root}: the export"):
+                found = class_names(self.export_names(), self.paints_on_background)
             if len(found) < 2:
                 raise DataError(
                     f"{self.root}: {self.title}: names no class{' beside the background' if found else ''}; label "
@@ -143,17 +148,24 @@ class ExportSource(ABC):
         Raises:
             DataError: naming the file and the image, for an annotation that cannot be read.
         """
-        try:
+        with self._explained(f"{sample.mask}: the annotation of {sample.image.name}"):
             return self.named_mask(sample, height, width)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Name the file where something is not as the format says, which can break anywhere."""
+        try:
+            yield
         except DataError:
             raise
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            # What is not as the format says can break anywhere.
             said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise DataError(
-                f"{sample.mask}: the annotation of {sample.image.name} is not what {self.title} writes ({said}); "
-                "export it again"
-            ) from error
+            raise DataError(f"{what} is not what {self.title} writes ({said}); export it again") from error
+
+    def note(self, text: str) -> None:
+        """Remember what was taken for granted."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
         """The class mask of an image.
@@ -250,6 +262,8 @@ class ExportSource(ABC):
         """
         splits = found - {None}
         if len(found) == 1:
+            if splits:
+                self.note(f"all images are of {splits.pop()}: the splits are drawn")
             return dict.fromkeys(found, "rest")
         if not found & {"train", None}:
             raise DataError(
@@ -259,4 +273,7 @@ class ExportSource(ABC):
         train: SplitHint = "rest"
         if "test" in splits:
             train = "train" if "val" in splits else "trainval"
+        for split in ("val", "test"):
+            if split not in splits:
+                self.note(f"there is no {split} split: its images are drawn from those of train")
         return {"train": train, None: train, "val": "val", "test": "test"}

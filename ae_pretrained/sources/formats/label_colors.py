@@ -36,8 +36,10 @@ def parse_label_colors(text: str, where: str) -> list[tuple[str, Rgb]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
+        if line.lstrip().startswith("#") and not _HEX.match(line.lstrip()):
+            continue
         name, values = _name_and_color(line)
-        if not values and (number == 1 or line.lstrip().startswith("#")):
+        if not values and number == 1:
             continue
         if len(values) != 3 or max(values) > 255 or not name:
             raise DataError(

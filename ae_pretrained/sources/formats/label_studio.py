@@ -65,7 +65,7 @@ class LabelStudioSource(ExportSource):
                     )
                 yield path, task
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         entries, several = [], 0
         for path, task in self._tasks():
@@ -81,7 +81,7 @@ class LabelStudioSource(ExportSource):
             else:
                 entries.append(Entry(found, None, split))
         if several:
-            self.notes.append(
+            self.note(
                 f"{several} tasks have several annotations: the one marked as ground truth counts, or else the last"
             )
         return self.make_listing(index, entries, findings)

@@ -50,7 +50,7 @@ class LabelmeSource(ExportSource):
                 found |= {str(shape.get("label")).strip() for shape in shapes}
         yield from sorted(found)
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         images: dict[str, list[str]] = {}
         for path in index.images():

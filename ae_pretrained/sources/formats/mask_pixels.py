@@ -12,7 +12,8 @@ from PIL import Image
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.named_mask import BACKGROUND, NamedMask
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_mask
+from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.mask_reader import read_mask
 
 _IGNORED = "ignored"
 _WHITE = 255

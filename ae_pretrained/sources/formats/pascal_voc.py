@@ -79,7 +79,7 @@ class PascalVocSource(ExportSource):
             return self._listed_names
         masks = sorted(self._masks.rglob("*.png"))
         names, self.ignore_index = name_numbers(find_numbers(masks), self._masks)
-        self.notes.append(
+        self.note(
             f"{self.root} has neither labelmap.txt nor class_names.txt: classes are numbered; name them in "
             "data.classes"
         )
@@ -104,14 +104,13 @@ class PascalVocSource(ExportSource):
         )
         return list(_VOC_NAMES) if is_voc else None
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         folder = self._masks.name
-        masks = _by_stem(
-            path for path in index.files if path.startswith(f"{folder}/") and path.endswith(".png")
-        )
+        in_folder = [path for path in index.files if path.startswith(f"{folder}/") and path.endswith(".png")]
+        masks = _by_stem(in_folder, findings)
         found = [path for path in index.images() if not path.startswith(("Segmentation", "unlabelled/"))]
-        images = _by_stem([path for path in found if path.startswith("JPEGImages/")] or found)
+        images = _by_stem([path for path in found if path.startswith("JPEGImages/")] or found, findings)
         if not images:
             raise DataError(
                 f"{self.root}: there are {len(masks)} masks in {folder}/, but no images; put them into "
@@ -167,10 +166,13 @@ class PascalVocSource(ExportSource):
         return named
 
 
-def _by_stem(paths: Iterable[str]) -> dict[str, str]:
+def _by_stem(paths: Iterable[str], findings: list[Finding]) -> dict[str, str]:
     """Paths by what the lists call them: without the first folder and the ending."""
-    found = {}
+    found: dict[str, str] = {}
     for path in paths:
         parts = PurePosixPath(path).with_suffix("").parts
-        found["/".join(parts[1:] or parts)] = path
+        other = found.setdefault("/".join(parts[1:] or parts), path)
+        if other != path:
+            detail = f"{other} and {path} share a stem; rename or remove one"
+            findings.append(Finding("", path, "stem used twice", detail, True))
     return found

@@ -46,7 +46,7 @@ class RoboflowMaskSource(ExportSource):
         for table in self._tables.values():
             yield from (name for _, name in sorted(table.items()))
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
         entries = [

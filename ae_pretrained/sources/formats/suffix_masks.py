@@ -6,12 +6,15 @@ names: the number n is the class at position n of ``data.classes``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
-from ae_pretrained.sources.formats.export_source import Entry, ExportSource
+from ae_pretrained.sources.formats.export_source import Entry, ExportSource, Unnamed
 from ae_pretrained.sources.formats.mask_pixels import (
     find_numbers,
     name_numbers,
@@ -20,15 +23,32 @@ from ae_pretrained.sources.formats.mask_pixels import (
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
+from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.mask_values import check_size
 
 
 class SuffixMaskSource(ExportSource):
-    """Images and masks whose names differ by a mark."""
+    """Images and masks whose names differ by a mark.
+
+    Args:
+        root, classes, ignore_index, unnamed: see :class:`ExportSource`.
+        rule: what the masks hold; None: class numbers, or black and white.
+    """
 
     title = "masks called NAME_mask.png"
     expects = "NAME_mask.png, NAME_label.png or NAME.jpg.png for each image, beside it or in a second folder"
     paints_on_background = False
+
+    def __init__(
+        self,
+        root: Path,
+        classes: Sequence[str] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        unnamed: Unnamed = "stop",
+        rule: MaskRule | None = None,
+    ) -> None:
+        super().__init__(root, classes, ignore_index, unnamed)
+        self._rule = rule
 
     @property
     def numbered(self) -> bool:
@@ -37,18 +57,19 @@ class SuffixMaskSource(ExportSource):
     @classmethod
     def find(cls, root: Path) -> str | None:
         pairs = pair_masks(FileIndex(root))
-        return (
-            next((mask for mask in pairs.mask_of.values() if mask is not None), None)
-            if pairs.marked
-            else None
-        )
+        return next(filter(None, pairs.mask_of.values()), None) if pairs.marked else None
+
+    @classmethod
+    def has_pairs(cls, root: Path) -> bool:
+        """Whether there are masks in a folder that is called like one for masks: ``img_dir``, ``ann_dir``."""
+        return any(pair_masks(FileIndex(root)).mask_of.values())
 
     def export_names(self) -> Iterable[str]:
         masks = [sample.mask for sample in self.listing().samples if sample.mask is not None]
         names, self.ignore_index = name_numbers(find_numbers(masks), self.root)
         return names
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
         entries = [
@@ -56,6 +77,11 @@ class SuffixMaskSource(ExportSource):
             for image, mask in pairs.mask_of.items()
         ]
         return self.make_listing(index, entries, pairs.findings, index.images())
+
+    def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
+        if self._rule is None:
+            return super().mask_of(sample, height, width)
+        return self._rule.class_mask(sample, height, width)
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:
         assert sample.mask is not None

@@ -43,7 +43,7 @@ class SuperviselySource(ExportSource):
         except (KeyError, TypeError) as error:
             raise DataError(f"{path}: {error} is missing; export it again") from None
 
-    def listing(self) -> Listing:
+    def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         images: dict[str, list[str]] = {}
         for path in index.images():

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ae_pretrained.sources.base import DataError, Listing, Sample
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.named_mask import Canvas, NamedMask
@@ -77,27 +77,31 @@ class YoloSource(ExportSource):
     def export_names(self) -> Iterable[str]:
         return list(self._content[1]["names"])
 
-    def listing(self) -> Listing:
-        index = FileIndex(self.root)
-        split_of = self._splits(index)
-        entries = []
+    def read_listing(self) -> Listing:
+        index, findings = FileIndex(self.root), list[Finding]()
+        split_of = self._splits(index, findings)
+        entries, not_listed = [], []
         missing = 0
         for image in index.images():
-            if split_of and image not in split_of:
-                continue
             label = next((label for label in _label_paths(image) if label in index.files), None)
+            if split_of and image not in split_of:
+                if label is not None:
+                    not_listed.append(image)
+                    detail = f"{index.files[image]}: {self._content[0]} names it in no split"
+                    findings.append(Finding("", image, "not listed", detail, False))
+                continue
             if label is None and not split_of:
                 continue
             missing += label is None
             split = split_of.get(image) or split_of_folder(image)
             entries.append(Entry(image, None if label is None else index.files[label], split))
         if missing:
-            self.notes.append(
+            self.note(
                 f"{missing} images have no file in labels/: read as unlabelled (an empty file means no object)"
             )
-        return self.make_listing(index, entries, [])
+        return self.make_listing(index, entries, findings, not_listed)
 
-    def _splits(self, index: FileIndex) -> dict[str, str]:
+    def _splits(self, index: FileIndex, findings: list[Finding]) -> dict[str, str]:
         """The split of every image that ``data.yaml`` assigns."""
         file, content = self._content
         found: dict[str, str] = {}
@@ -107,18 +111,30 @@ class YoloSource(ExportSource):
             for place in [places] if isinstance(places, str) else places:
                 inner = _below(self.root, str(place))
                 if inner is None:
-                    self.notes.append(f"{file}: {key}: {place} is not below {self.root}: passed over")
+                    self.note(f"{file}: {key}: {place} is not below {self.root}: passed over")
                     continue
                 if inner.endswith(".txt"):
-                    listed = [_below(self.root, entry) for entry in read_names(self.root / inner)]
+                    listed = self._listed(self.root / inner, split, findings)
                 else:
                     listed = [image for image in images if image.startswith(f"{inner}/")]
-                for image in filter(None, listed):
+                for image in listed:
                     if found.setdefault(image, split) != split:
                         raise DataError(
                             f"{self.root / file}: {image} is in {found[image]} and in {split}; an image is in "
                             "one split"
                         )
+        return found
+
+    def _listed(self, path: Path, split: str, findings: list[Finding]) -> list[str]:
+        """The images that a list names."""
+        found = []
+        for entry in read_names(path):
+            image = _below(self.root, entry)
+            if image is None:
+                detail = f"{path}: names {entry!r}, but no such file is below {self.root}"
+                findings.append(Finding(split, entry, "listed but absent", detail, True))
+            else:
+                found.append(image)
         return found
 
     def named_mask(self, sample: Sample, height: int, width: int) -> NamedMask:

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from ae_pretrained.apps.cli import main
-from ae_pretrained.apps.init.create_project import InitOptions, create_project
+from ae_pretrained.apps.init.create_project import create_project
+from ae_pretrained.apps.init.options import InitOptions
 from ae_pretrained.apps.init.settings import training_values
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import load_params
+from ae_pretrained.sources.registry import open_source
 from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 
@@ -73,42 +75,35 @@ def test_classes_without_names_are_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("values", "options", "expected", "said"),
+    ("values", "options", "expected", "ignored", "said"),
     [
-        ((0, 255), (), {0: 0, 255: 1}, "0 is taken for background, 255 for the one class"),
-        ((0, 128, 255), ("--mask-values", "0,128,255"), {0: 0, 128: 1, 255: 2}, ""),
+        ((0, 255), (), [0, 255], 254, "0 is taken for background, 255 for the one class"),
+        ((0, 128, 255), ("--mask-values", "0,128,255"), [0, 128, 255], 254, ""),
         # The numbers of Oxford's trimaps: 2 background, 1 pet, 3 border.
-        ((1, 3, 2), ("--mask-values", "2,1", "--ignore-index", "3"), {2: 0, 1: 1, 3: 255}, ""),
+        ((1, 3, 2), ("--mask-values", "2,1", "--ignore-index", "3"), [2, 1], 3, ""),
     ],
 )
-def test_other_values_are_written_anew(
+def test_other_values_are_translated_by_the_stage_and_nothing_is_copied(
     tmp_path: Path,
     values: tuple[int, ...],
     options: tuple[str, ...],
-    expected: dict[int, int],
+    expected: list[int],
+    ignored: int,
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     images, project = write_images(tmp_path / "my images", values), tmp_path / "project"
     assert init(project, images, *options) == 0
     assert said in capsys.readouterr().out
-    params = load_params(project / "params.yaml")
-    assert (params.data.root, params.data.ignore_index) == ("data/images", 255)
-    for path in sorted((images / "masks").iterdir()):
-        stored = np.asarray(Image.open(path))
-        written = np.asarray(Image.open(project / "data/images/masks" / path.name))
-        np.testing.assert_array_equal(written, np.vectorize(expected.get)(stored))
-    copied = project / "data/images/images/p03.png"
-    assert copied.read_bytes() == (images / "images/p03.png").read_bytes()
-    assert (
-        "data/images"
-        not in subprocess.run(
-            ["git", "-C", str(project), "status", "--porcelain", "-uall"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+    data = load_params(project / "params.yaml").data
+    assert (data.root, data.mask_values, data.ignore_index) == (str(images), expected, ignored)
+    assert not (project / "data").exists()
+    source = open_source(images, data)
+    sample = source.listing().samples[3]
+    assert sample.mask is not None
+    table = {**{value: number for number, value in enumerate(expected)}, ignored: 255}
+    stored = np.asarray(Image.open(sample.mask))
+    np.testing.assert_array_equal(source.mask_of(sample, 48, 64), np.vectorize(table.get)(stored))
 
 
 @pytest.mark.parametrize(
@@ -139,17 +134,6 @@ def test_values_that_fit_nothing(
     assert leftovers(tmp_path) == []
 
 
-def test_masks_in_colour(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in sorted((images / "masks").iterdir()):
-        numbers = np.asarray(Image.open(path))
-        Image.fromarray(np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]], np.uint8)[numbers]).save(path)
-    assert init(tmp_path / "project", images) == 1
-    said = capsys.readouterr().err
-    assert "image in colour (mode RGB; 3 colours: (0, 0, 0), (0, 128, 0), (128, 0, 0))" in said
-    assert "number of its class in each pixel" in said
-    assert leftovers(tmp_path) == []
-
-
 def test_masks_saved_as_shades(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint8)[::2], (48, 1))[:, :64]
     ramp[:, ::3] += 97
@@ -170,7 +154,7 @@ def break_no_masks(images: Path) -> None:
 
 
 def break_no_mask_folder(images: Path) -> None:
-    (images / "masks").rename(images / "labels")
+    (images / "masks").rename(images / "others")
 
 
 def break_too_few(images: Path) -> None:
@@ -183,7 +167,7 @@ def break_too_few(images: Path) -> None:
     [
         (break_no_images, "no image has a mask"),
         (break_no_masks, "no image has a mask; "),
-        (break_no_mask_folder, "there is no masks/; expected images/ with the images"),
+        (break_no_mask_folder, "no known layout; found images/, others/"),
         (break_too_few, "split is empty"),
     ],
 )
@@ -235,7 +219,7 @@ def test_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "masks of the train split only (4 in all)" in said
     assert "% of the pixels are unlabelled (value 255)" in said
-    assert "1 masks: no foreground pixel in the mask (p39, …)" in said
+    assert "1 of 40 masks: no foreground pixel in the mask (p39, …)" in said
 
 
 def test_nothing_is_overwritten(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:

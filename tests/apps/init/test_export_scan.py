@@ -10,7 +10,8 @@ from PIL import Image
 from ae_pretrained.apps.init.export_scan import scan_export
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.detection import open_export
-from tests.sources.formats.exports import MASK_EXPORTS, VOID, drawn
+from tests.sources.formats.drawn_images import VOID, drawn
+from tests.sources.formats.exports import MASK_EXPORTS
 
 NAMES = ["background", "leaf", "red flower"]
 

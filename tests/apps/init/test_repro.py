@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ae_pretrained.apps.init.create_project import InitOptions, create_project
+from ae_pretrained.apps.init.create_project import create_project
+from ae_pretrained.apps.init.options import InitOptions
 from tests.apps.init.folders import write_images
 from tests.conftest import ROOT
 from tests.pipeline.conftest import TINY, Workspace

@@ -12,7 +12,8 @@ from PIL import Image
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.detection import FORMATS, detect_format, open_export
 from tests.conftest import REAL_DATA
-from tests.sources.formats.exports import MASK_EXPORTS, drawn
+from tests.sources.formats.drawn_images import drawn
+from tests.sources.formats.exports import MASK_EXPORTS
 from tests.sources.layouts import write_folder
 
 NAMES = ["background", "leaf", "flower"]

@@ -18,7 +18,8 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.fetch import fetch
 from ae_pretrained.sources.formats.detection import FORMATS
 from tests.preparation.test_prepare import data_params
-from tests.sources.formats.exports import MASK_EXPORTS, Labelled, drawn
+from tests.sources.formats.drawn_images import Labelled, drawn
+from tests.sources.formats.exports import MASK_EXPORTS
 
 NAMES = ["background", "leaf", "red flower"]
 SIDE = 64
@@ -100,5 +101,5 @@ def test_a_folder_that_holds_no_such_export(tmp_path: Path) -> None:
 
 
 def test_colours_of_another_source_are_refused() -> None:
-    with pytest.raises(PipelineError, match="colors: are of source 'color_masks', found source 'folder'"):
-        data_params(source="folder", colors=["leaf 0 128 0"])
+    with pytest.raises(PipelineError, match=r"colors: are of sources .* found source 'coco'"):
+        data_params(source="coco", colors=["leaf 0 128 0"])

@@ -10,7 +10,8 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.detection import detect_format, open_export
 from ae_pretrained.sources.formats.label_colors import LabelColors, parse_label_colors
 from ae_pretrained.sources.formats.named_mask import class_names
-from tests.sources.formats.exports import save_png, voc_palette
+from tests.sources.formats.drawn_images import save_png
+from tests.sources.formats.mask_writers import voc_palette
 
 SKY, CAR = ("Sky", (128, 128, 128)), ("Car 2", (64, 0, 128))
 
@@ -24,6 +25,7 @@ SKY, CAR = ("Sky", (128, 128, 128)), ("Car 2", (64, 0, 128))
         "# label:color_rgb:parts:actions\nSky:128,128,128::\nCar 2:64,0,128::\n",  # labelmap.txt of CVAT
         "Sky #808080\n\nCar 2: #400080\n",
         "0,Sky,128,128,128\n1,Car 2,64,0,128\n",
+        "# made by hand 1 2 3\nSky 128 128 128\n#400080 Car 2\n",
         "Sky: 128 128 128\nCar 2: 64 0 128\n",
     ],
 )

@@ -9,7 +9,7 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.detection import detect_format, open_export
 from ae_pretrained.sources.formats.export_files import FileIndex
 from ae_pretrained.sources.formats.pairing import pair_masks
-from tests.sources.formats.exports import save_png
+from tests.sources.formats.drawn_images import save_png
 
 
 def write(root: Path, *paths: str, values: np.ndarray | None = None) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.formats.detection import detect_format, open_export
 from ae_pretrained.sources.oxford import OxfordSource
-from tests.sources.formats.exports import MASK_EXPORTS, Labelled, drawn
+from tests.sources.formats.drawn_images import Labelled, drawn
+from tests.sources.formats.exports import MASK_EXPORTS
 
 CAMVID = [
     "sky",

@@ -8,7 +8,7 @@ import pytest
 from pycocotools import mask as coco_api
 
 from ae_pretrained.sources.formats.run_lengths import brush_mask, coco_counts, coco_mask, expand_runs
-from tests.sources.formats.exports import brush_code, runs
+from tests.sources.formats.shape_writers import brush_code, runs
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
