@@ -342,3 +342,33 @@ def test_relative_links_and_masks_that_must_be_translated(tmp_path: Path) -> Non
     assert len(samples) == 24
     for sample in samples:
         assert set(np.unique(source.mask_of(sample, 48, 64))) == {0, 1}
+
+
+def test_what_came_out_wrong_is_said_shown_and_can_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = write_images(tmp_path / "mine")
+    rng = np.random.default_rng(0)
+    for path in (images / "images").iterdir():
+        Image.fromarray(rng.integers(0, 4096, (48, 64)).astype(np.uint16)).save(path)
+    for kind in ("images", "masks"):
+        for patient in range(4):
+            (images / kind / f"patient{patient}").mkdir()
+            for number in range(patient * 6, patient * 6 + 6):
+                name = f"p{number:02}.png"
+                (images / kind / name).rename(images / kind / f"patient{patient}" / name)
+    assert init(tmp_path / "one", images) == 0
+    said = (tmp_path / "one/sanity.txt").read_text()
+    assert "24 images: 16 bits, little of them used (patient0/p00.png, " in said
+    assert "sub-folders (patient0, " in said
+    assert (tmp_path / "one/suspicious.png").is_file()
+    choices = ("--sixteen-bits", "found", "--group-by", "folder", "--leak-check", "off", "--exif", "ignore")
+    assert init(tmp_path / "two", images, *choices, "--alpha", "drop") == 0
+    said = (tmp_path / "two/sanity.txt").read_text()
+    assert "16 bits" not in said
+    assert "images of one sub-folder" not in said
+    assert "near-duplicates are not looked for" in said
+    assert not (tmp_path / "two/suspicious.png").exists()
+    data = load_params(tmp_path / "two/params.yaml").data
+    assert (data.sixteen_bits, data.group_by, data.exif, data.alpha) == ("found", "folder", "ignore", "drop")
+    assert not data.leak_check.enabled

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ae_pretrained.apps.init.export_scan import scan_export
+from ae_pretrained.apps.init.export_scan import _size, scan_export
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.detection import open_export
 from tests.sources.formats.drawn_images import VOID, drawn
@@ -97,3 +97,11 @@ def test_sizes_are_those_of_the_upright_image(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned by 90 degrees to the right
     turned.save(path, exif=exif)
     assert scan_export(tmp_path, "labelme", workers=1).faults == []
+
+
+def test_annotations_of_turned_images(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert _size(tmp_path / "a.jpg", upright=True) == (30, 20)
+    assert _size(tmp_path / "a.jpg", upright=False) == (20, 30)
