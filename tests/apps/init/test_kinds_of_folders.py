@@ -15,7 +15,8 @@ from ae_pretrained.params import load_params
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.fetch import fetch
 from tests.apps.init.folders import write_images
-from tests.sources.formats.exports import drawn, write_coco
+from tests.sources.formats.drawn_images import drawn
+from tests.sources.formats.shape_writers import write_coco
 
 
 def init(tmp_path: Path, folder: Path, *options: str) -> int:
