@@ -268,7 +268,14 @@ run_stage(lambda: run_finetune(Path(sys.argv[1]), Path(sys.argv[2]), params))
 def test_ctrl_c_ends_with_our_sentence(processed: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(processed), str(tmp_path)]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # A program that a shell has put into the background is deaf to Ctrl-C, and so are those that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
