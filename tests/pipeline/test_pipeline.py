@@ -1,4 +1,4 @@
-"""The pipeline under DVC, on a tiny configuration: one run that all tests share, and what people do with it every day.
+"""The pipeline under DVC, on a tiny configuration: one run that all tests share, and what people do with it.
 
 One file, so that one process runs it (`make test` gives each file to a process).
 """
