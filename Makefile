@@ -40,9 +40,9 @@ lint: setup
 	ruff format --check .
 	mypy
 
-# One process a core; each keeps to one thread (tests/conftest.py).
+# One process a core; each keeps to one thread (tests/conftest.py) and runs whole files, in which tests share much.
 WORKERS ?= auto
-PYTEST := python -m pytest --numprocesses=$(WORKERS)
+PYTEST := python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test: setup lint
 	$(PYTEST) -m "not long"

@@ -19,11 +19,8 @@ REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process, which makes what they share once; the pipeline, the longest, first."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args != ("pipeline",))  # type: ignore[union-attr]
+    """The pipeline takes longest: begun first, it does not end last."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)
 
 
 def _real(name: str) -> Path:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +22,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from ae_pretrained.apps.init.masks import FoundValues, interpret
+from ae_pretrained.apps.init.mask_encoding import MaskWishes, interpret
+from ae_pretrained.apps.init.masks import scan_masks
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_table
 from ae_pretrained.names import LONGEST_FILE_NAME, drawn, file_stem, shown
@@ -34,7 +34,9 @@ from ae_pretrained.params.reading import parse_params
 from ae_pretrained.prediction.naming import OVERLAY, earlier_results, result_names
 from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import decode_image, read_mask
+from ae_pretrained.sources.image_reader import decode_image
+from ae_pretrained.sources.mask_reader import read_mask
+from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.name_lists import read_groups
 from tests.conftest import ROOT
 
@@ -87,7 +89,7 @@ def text_files(draw: st.DrawFn) -> bytes:
 
 def split_list(folder: Path, content: bytes) -> None:
     (folder / "test.txt").write_bytes(content)
-    listing = FolderSource(folder, ["background", "leaf"], 255).listing()
+    listing = FolderSource(folder, MaskRule(["background", "leaf"])).listing()
     assert listing.samples
 
 
@@ -224,24 +226,22 @@ def mask_file(folder: Path, content: bytes) -> None:
 byte = st.integers(0, 255)
 
 
-def mask_values(folder: Path, drawn_: tuple[list[list[int]], list[int] | None, int | None]) -> None:
-    """Masks of these rows of values: read, told apart, and turned into class numbers."""
-    rows, wanted, ignore = drawn_
-    found = FoundValues()
-    for row in rows:
-        cv2.imwrite(str(folder / "m.png"), np.tile(np.array(row, dtype=np.uint8), (2, 1)))
-        counts = np.bincount(read_mask(folder / "m.png").ravel(), minlength=256)
-        found.pixels += counts
-        found.masks += counts > 0
-    encoding = interpret(found, wanted, ignore)
-    numbers = {encoding.table().get(value) for value in found.present}
-    assert None not in numbers
-    sample = Sample("m", folder / "m.png", folder / "m.png", "train")
-    source = FolderSource(folder, [f"c{n}" for n in range(len(encoding.values))], encoding.ignore_index)
-    if encoding.as_stored:
-        assert source.mask_of(sample, 2, len(rows[-1])).shape == (2, len(rows[-1]))
+def mask_values(folder: Path, made: tuple[list[tuple[str, list[int]]], MaskWishes]) -> None:
+    """What `init` makes of masks is what `prepare` can read: each in a mode, all its rows with the same values."""
+    masks, wishes = made
+    paths = [folder / f"m{place}.tif" for place in range(len(masks))]
+    for path, (mode, row) in zip(paths, masks, strict=True):
+        Image.fromarray(np.tile(np.array(row, dtype=np.uint8), (2, 1))).convert(mode).save(path)
+    encoding = interpret(scan_masks(paths), wishes)
+    classes = [*(encoding.names or [f"c{number}" for number in range(len(encoding.values))])]
+    stated = {key[-1]: value for key, value in encoding.params(classes).items()}
+    rule = MaskRule(classes, **stated)
+    for path, (_, row) in zip(paths, masks, strict=True):
+        mask = rule.class_mask(Sample(path.stem, path, path, "train"), 2, len(row))
+        assert set(np.unique(mask)) <= {*range(len(classes)), 255}
 
 
+modes = st.sampled_from(["L", "L", "P", "RGB", "I;16", "I", "F", "LA", "1"])
 small_values = st.lists(st.sampled_from([0, 1, 2, 3, 128, 255]) | byte, min_size=1, max_size=6)
 keys = st.sampled_from(
     sorted(flatten(PARAMS)) + [("data",), ("train_seg", "loss"), ("unknown",), ("data", "x")]
@@ -260,9 +260,13 @@ KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Path, Any], None], int]
     "mask": (image_files(), mask_file, 25),
     "values of masks": (
         st.tuples(
-            st.lists(small_values, min_size=1, max_size=3),
-            st.none() | st.lists(byte, min_size=1, max_size=5, unique=True),
-            st.none() | byte,
+            st.lists(st.tuples(modes, small_values), min_size=1, max_size=3),
+            st.builds(
+                MaskWishes,
+                mask_values=st.none() | st.lists(byte, min_size=1, max_size=5, unique=True).map(tuple),
+                ignore_index=st.none() | byte,
+                binary=st.booleans(),
+            ),
         ),
         mask_values,
         25,

@@ -88,7 +88,9 @@ def measure_autoencoder(
         seed: of the corruption.
     """
     model.to(compute.device).eval()
-    columns: list[list[np.ndarray]] = [[] for _ in range(5)]
+    # Made at full length: small results kept from each batch would lie scattered among its large ones and keep the
+    # heap from using their place again.
+    columns = [np.empty(len(split), kind) for kind in (float, np.int64, float, float, np.int64)]
     words = "reconstruction" if corruption is None else "reconstruction of corrupted images"
     with tqdm(total=len(split), desc=words, unit="image", disable=None) as bar:
         for rows in batches(np.arange(len(split)), batch_size):
@@ -104,9 +106,9 @@ def measure_autoencoder(
                 *squared_error(output, images, valid & changed),
             )
             for column, part in zip(columns, parts, strict=True):
-                column.append(part.cpu().numpy())
+                column[rows] = part.cpu().numpy()
             bar.update(len(rows))
-    return ReconstructionResult(*(np.concatenate(column) for column in columns))
+    return ReconstructionResult(*columns)
 
 
 def summarise_reconstruction(result: ReconstructionResult) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def measure_segmenter(
         PipelineError: when the model has another number of classes, or no pixel of the split is labelled.
     """
     model.to(compute.device).eval()
-    confusion, boundary = [], np.zeros((2, num_classes), dtype=np.int64)
+    # Made at full length, as in measure_autoencoder.
+    confusion = np.empty((len(split), num_classes, num_classes), dtype=np.int64)
+    boundary = np.zeros((2, num_classes), dtype=np.int64)
     histogram = CalibrationHistogram(params.calibration_bins)
     rows = np.arange(len(split))
     with tqdm(total=len(rows), desc="segmentation", unit="image", disable=None) as bar:
@@ -96,12 +98,13 @@ def measure_segmenter(
             probabilities = class_probabilities(model, images, params.flip_averaging, compute)
             check_outputs(probabilities.shape[1], num_classes)
             confidence, prediction = probabilities.max(dim=1)
-            confusion.append(measures.confusion_per_image(prediction, truth, num_classes).cpu().numpy())
+            counts = measures.confusion_per_image(prediction, truth, num_classes)
+            confusion[chosen] = counts.cpu().numpy()
             boundary += boundary_counts(prediction, truth, num_classes, params.boundary_width).cpu().numpy()
             labelled = truth != IGNORE_INDEX
             histogram.update(confidence[labelled], prediction[labelled] == truth[labelled])
             bar.update(len(chosen))
-    result = SegmentationResult(np.concatenate(confusion), boundary, histogram.result())
+    result = SegmentationResult(confusion, boundary, histogram.result())
     if not result.confusion.any():
         raise PipelineError(
             "no pixel of the test masks is labelled (all are 255), so nothing can be measured; "

@@ -37,7 +37,7 @@ _OF_PREPARE = (  # metrics/prepare.json; pixels of no class, images of a class t
         "num_left_out",
     ),
     *("left_out", "num_near_duplicates", "num_leaks", "near_duplicates", "classes", "num_breeds", "breeds"),
-    *("pixel_share", "original_size", "warnings"),
+    *("pixel_share", "original_size", "warnings", "audit"),
 )
 _OF_TRAIN_SEG = (  # plots/train_seg.csv
     *("epoch", "lr", "encoder_lr", "train_loss", "train_cross_entropy", "train_dice"),

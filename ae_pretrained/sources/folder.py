@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
-from ae_pretrained.sources.image_files import scan_images
+from ae_pretrained.sources.image_files import scan_images, stem_of
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.name_lists import find_stem, read_groups, read_names
 from ae_pretrained.sources.split_names import SPLIT_OF_WORD
@@ -54,6 +54,9 @@ class FolderSource:
         lists = self._lists(images, doubtful, findings)
         groups = self._groups(images, doubtful, findings)
         masks = {_paired_name(stem): path for stem, path in masks.items()}
+        unread = {
+            stem_of(finding.name): finding.name for finding in findings if finding.reason == "not an image"
+        }
         named_doubtful = {_paired_name(stem) for stem in doubtful}
         samples = []
         for stem, path in images.items():
@@ -69,7 +72,8 @@ class FolderSource:
                 where = (
                     "kept for the autoencoder alone" if trainable else f"it cannot be evaluated in {split}"
                 )
-                detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}; {where}"
+                beside = _beside(unread.get(f"masks/{stem}"))
+                detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}{beside}; {where}"
                 findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
                 if not trainable:
                     continue
@@ -77,7 +81,8 @@ class FolderSource:
             samples.append(Sample(stem, path, mask, split, group=groups.get(stem, "")))
         known = {_paired_name(stem) for stem in images}
         for stem in masks.keys() - known - named_doubtful:
-            detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}; add it, or remove the mask"
+            beside = _beside(unread.get(f"images/{stem}"))
+            detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}{beside}; add it, or remove the mask"
             findings.append(Finding("", f"masks/{stem}", "mask without image", detail, True))
         samples += self._unlabelled(findings)
         if not samples and not any(finding.fault for finding in findings):
@@ -180,6 +185,13 @@ def _paired_name(stem: str) -> str:
     """What image and mask are paired by: ``images/val`` and ``masks/validation`` are the same split."""
     top, slash, rest = stem.partition("/")
     return f"{SPLIT_OF_WORD.get(top.lower(), top)}{slash}{rest}" if slash else stem
+
+
+def _beside(name: str | None) -> str:
+    """What to say of a file that has the right name, but is no image."""
+    return (
+        f" that could be read ({name} is not an image that is read: save it as PNG or TIFF)" if name else ""
+    )
 
 
 def _split(stem: str, lists: dict[SplitHint, set[str]]) -> SplitHint | None:

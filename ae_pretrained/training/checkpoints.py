@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -64,23 +65,53 @@ class CheckpointFolder:
     def file(self) -> Path:
         return self.path / f"{CHECKPOINT_NAME}.ckpt"
 
-    def open(self) -> Path | None:
-        """Make the folder, remove those of other runs, and return the checkpoint to go on from, if any."""
-        if is_main_process():
+    def open(self, *, main: bool) -> Path | None:
+        """Make the folder, remove those of other runs, and return the checkpoint to go on from, if any.
+
+        A damaged one, such as a power cut leaves, is named on the terminal and set aside as ``last.ckpt.damaged``.
+
+        Args:
+            main: whether this process is the first of a distributed run, or alone; the others only look.
+        """
+        if main:
             self.path.mkdir(parents=True, exist_ok=True)
             for other in self.parent.iterdir():
                 if other != self.path:
+                    print(
+                        f"{other}: removed, an interrupted run of other parameters, code, data or device",
+                        flush=True,
+                    )
                     shutil.rmtree(other) if other.is_dir() else other.unlink()
-        return self.file if self.file.is_file() else None
+        if not self.file.is_file():
+            return None
+        fault = _fault_of(self.file)
+        if not fault:
+            return self.file
+        if main:
+            aside = self.file.with_name(f"{self.file.name}.damaged")
+            self.file.replace(aside)
+            print(
+                f"{self.file}: this checkpoint of an interrupted run is damaged ({fault}), as after a power cut or "
+                f"on a full disk; it is now {aside.name}, and training starts again from the first epoch",
+                flush=True,
+            )
+        return None
 
     def remove(self) -> None:
-        """Leave nothing behind: the run has succeeded."""
-        if is_main_process():
-            shutil.rmtree(self.path, ignore_errors=True)
-            if self.parent.is_dir() and not any(self.parent.iterdir()):
-                self.parent.rmdir()
+        """Leave nothing behind: the run has succeeded. For the first process of a distributed run."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.parent.is_dir() and not any(self.parent.iterdir()):
+            self.parent.rmdir()
 
 
-def is_main_process() -> bool:
-    """Whether this process is the first of a distributed run, or alone."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+def _fault_of(file: Path) -> str:
+    """What is wrong with a checkpoint; nothing where every byte is as PyTorch wrote it.
+
+    PyTorch writes ZIP archives, whose end lists what is in them, with a checksum each.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            torn = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        return str(error) or type(error).__name__
+    return f"bad checksum of {torn}" if torn else ""

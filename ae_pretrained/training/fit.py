@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ def fit(
     Raises:
         TrainingDivergedError: when a loss or gradient is not finite.
         BatchSizeError: when the data do not fill a batch.
+        KeyboardInterrupt: on Ctrl-C; the same call again goes on from the last finished epoch.
     """
     params = task.params
     computed = numerics(runtime, params.precision)
@@ -164,8 +166,8 @@ def fit(
             enable_version_counter=False,
         )
     )
-    resume = checkpoint.open()
     trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
+    resume = checkpoint.open(main=trainer.is_global_zero)
     if runtime.compile:
         task.network.compile()
     if resume is not None and trainer.is_global_zero:
@@ -179,11 +181,10 @@ def fit(
         workers=runtime.loader_workers,
         weights=sampling_weights,
     )
-    with new_memory_unfilled():
+    with new_memory_unfilled(), interruptible(trainer):
         trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    checkpoint.remove()
+    if trainer.is_global_zero:
+        checkpoint.remove()
     row: dict[str, Any] = log.rows[best.epoch]
     assert best.score is not None
     return FitResult(
@@ -195,6 +196,23 @@ def fit(
         updates=trainer.global_step,
         is_main=trainer.is_global_zero,
     )
+
+
+@contextmanager
+def interruptible(trainer: L.Trainer) -> Iterator[None]:
+    """Have Ctrl-C end as everywhere else in Python, whatever this version of Lightning makes of it.
+
+    Some leave ``fit`` as if it were done, others end the program (2.6), deaf to another Ctrl-C.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+    if trainer.interrupted:
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt
 
 
 @contextmanager

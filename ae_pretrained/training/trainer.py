@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 
 import lightning as L
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.hardware import numerics, use_tf32
 from ae_pretrained.params.model_params import RuntimeParams
 
@@ -21,10 +23,19 @@ def make_trainer(
         precision: as in ``train_ae.precision`` and ``train_seg.precision``.
         epochs: most that are trained.
         callbacks: those of the run.
+
+    Raises:
+        PipelineError: when a launcher (torchrun, SLURM) has started several processes for a run of one.
     """
     computed = numerics(runtime, precision)
     use_tf32(runtime.tf32)
     _quieten()
+    if computed["processes"] == 1 and (rank := _launched_rank()) > 0:
+        raise PipelineError(
+            f"runtime.devices, runtime.num_nodes: found 1 device, but this is process {rank} of several that "
+            "torchrun or SLURM started, each of which would train the same and write the same files; set them to "
+            "what was started, or start one process"
+        )
     return L.Trainer(
         accelerator=computed["accelerator"],
         devices=runtime.devices,
@@ -42,6 +53,11 @@ def make_trainer(
         deterministic=runtime.deterministic,
         benchmark=False,
     )
+
+
+def _launched_rank() -> int:
+    """This process among those that a launcher started; 0 without one."""
+    return next((int(os.environ[key]) for key in ("RANK", "SLURM_PROCID") if key in os.environ), 0)
 
 
 def _quieten() -> None:

@@ -26,7 +26,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("mean_iou", "call it 'mean_iou_class', say. Reserved are absent_classes, boundary_iou"),
+        ("mean_iou", "call it 'mean_iou_class', say. Reserved are absent_classes, audit"),
         ("Ignored", "'Ignored' is the name of something else"),
         ("pixel_accuracy", "call it 'pixel_accuracy_class'"),
         ("num_images", "Reserved are"),

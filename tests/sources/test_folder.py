@@ -315,3 +315,12 @@ def test_an_image_in_a_test_list_without_a_mask_is_named(root: Path, tmp_path: P
     run(root, tmp_path)
     assert left_out(tmp_path)["images/image 03"][1].endswith("it cannot be evaluated in test")
     assert splits(tmp_path)["test"].column("name") == ["image 04", "image 05"]
+
+
+def test_a_mask_beside_an_image_that_is_not_read_names_that_file(root: Path, tmp_path: Path) -> None:
+    (root / "images" / "image 03.png").unlink()
+    np.save(root / "images" / "image 03.npy", np.zeros((4, 4)))
+    with pytest.raises(
+        DataError, match=r"\(images/image 03\.npy is not an image that is read: save it as PNG"
+    ):
+        run(root, tmp_path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ae_pretrained.params import Params
+from ae_pretrained.training.callbacks import EpochLog
 from ae_pretrained.training.checkpoints import CheckpointFolder, fingerprint
 from tests.conftest import ROOT
 from tests.processed import tiny_params
@@ -139,6 +143,7 @@ def test_checkpoint_of_other_parameters_is_not_used(
     run_finetune(processed, tmp_path, tiny_params(**short, **change))
     said = capsys.readouterr().out
     assert "going on" not in said
+    assert "removed, an interrupted run of other parameters" in said
     assert "epoch 1/1" in said
     assert not (tmp_path / "checkpoints").exists()
 
@@ -203,3 +208,103 @@ def test_a_run_goes_on_only_as_it_was_computed(
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     others.append(name_of(runtime__accelerator="auto"))
     assert len({plain, *others}) == 1 + len(others)
+
+
+def truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def without_a_block(content: bytes) -> bytes:
+    """A block in the middle never reached the disk."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(4096) + content[middle + 4096 :]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [truncated, without_a_block, lambda _: b"", lambda _: b"no checkpoint"],
+    ids=["truncated", "a block of zeros", "empty", "something else"],
+)
+def test_a_damaged_checkpoint_is_named_and_set_aside(
+    processed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[bytes], bytes],
+) -> None:
+    params = tiny_params(train_seg__epochs=1)
+    interrupted(processed, tmp_path, params, monkeypatch)
+    expected = (tmp_path / "segmenter.safetensors").read_bytes()
+    (checkpoint,) = (tmp_path / "checkpoints").rglob("last.ckpt")
+    damaged = spoil(checkpoint.read_bytes())
+    checkpoint.write_bytes(damaged)
+    (tmp_path / "segmenter.safetensors").unlink()
+    capsys.readouterr()
+    interrupted(processed, tmp_path, params, monkeypatch)
+    said = capsys.readouterr().out
+    assert f"{checkpoint}: this checkpoint of an interrupted run is damaged (" in said
+    assert "last.ckpt.damaged, and training starts again" in said
+    assert "epoch 1/1" in said
+    assert checkpoint.with_name("last.ckpt.damaged").read_bytes() == damaged
+    assert (tmp_path / "segmenter.safetensors").read_bytes() == expected
+    run_finetune(processed, tmp_path, params)
+    assert "going on" in capsys.readouterr().out, "from the checkpoint of the second run"
+    assert not (tmp_path / "checkpoints").exists()
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from ae_pretrained.stage_runner import run_stage
+from tests.processed import tiny_params
+from tests.training.conftest import run_finetune
+
+params = tiny_params(train_seg__epochs=10000)
+run_stage(lambda: run_finetune(Path(sys.argv[1]), Path(sys.argv[2]), params))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is no signal of Windows")
+def test_ctrl_c_ends_with_our_sentence(processed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(processed), str(tmp_path)]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # A program that a shell has put into the background is deaf to Ctrl-C, and so are those that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "epoch 2/" in line)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert said.strip().endswith(
+        "Interrupted. Run the same command again to go on from the last finished epoch."
+    )
+    assert "Traceback" not in said
+    assert list((tmp_path / "checkpoints").rglob("last.ckpt"))
+
+
+def test_after_ctrl_c_python_listens_again(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook the program goes on: Lightning leaves it deaf to the next Ctrl-C."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(EpochLog, "on_train_batch_end", stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_finetune(processed, tmp_path, tiny_params(train_seg__epochs=1))
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, handler)

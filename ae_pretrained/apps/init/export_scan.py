@@ -77,6 +77,7 @@ def scan_export(
     unnamed: Unnamed = "stop",
     colors: Sequence[str] = (),
     workers: int = 0,
+    upright: bool = True,
 ) -> ExportScan:
     """Read every annotation of an export, and no image.
 
@@ -87,6 +88,7 @@ def scan_export(
         unnamed: what pixels of other classes are.
         colors: see ``data.colors``.
         workers: processes; 0: one a core.
+        upright: whether annotations lie on the images as EXIF turns them, or on the pixels as stored.
 
     Raises:
         DataError: when the export cannot be read as this format, or ``classes`` does not fit what it holds.
@@ -101,7 +103,7 @@ def scan_export(
     faults: list[str] = []
     empty = 0
     labelled = [sample for sample in listing.samples if sample.mask is not None]
-    for counts in _counted(labelled, source, workers):
+    for counts in _counted(labelled, source, workers, upright):
         if isinstance(counts, str):
             faults.append(counts)
         else:
@@ -161,10 +163,12 @@ def _check_unnamed(
         )
 
 
-def _counted(samples: Sequence[Sample], source: ExportSource, workers: int) -> Iterator[dict[str, int] | str]:
+def _counted(
+    samples: Sequence[Sample], source: ExportSource, workers: int, upright: bool
+) -> Iterator[dict[str, int] | str]:
     """For each sample its pixels by class, or why its annotation cannot be read."""
     parts = [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
-    work = partial(_count, source=source)
+    work = partial(_count, source=source, upright=upright)
     processes = count_processes(workers, len(parts))
     with tqdm(total=len(samples), desc="annotations", unit="image", disable=None) as bar:
         for counts in _in_processes(work, parts, processes):
@@ -180,11 +184,11 @@ def _in_processes(work: Any, parts: Sequence[Any], processes: int) -> Iterable[A
         yield from pool.map(work, parts)
 
 
-def _count(samples: Sequence[Sample], source: ExportSource) -> list[dict[str, int] | str]:
+def _count(samples: Sequence[Sample], source: ExportSource, upright: bool) -> list[dict[str, int] | str]:
     found: list[dict[str, int] | str] = []
     for sample in samples:
         try:
-            named = source.labels(sample, *_upright_size(sample.image))
+            named = source.labels(sample, *_size(sample.image, upright))
         except DataError as error:
             found.append(str(error))
             continue
@@ -199,14 +203,15 @@ def _count(samples: Sequence[Sample], source: ExportSource) -> list[dict[str, in
     return found
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image, turned as its EXIF says, from its header."""
+def _size(path: Path, upright: bool) -> tuple[int, int]:
+    """Height and width of an image from its header, turned as its EXIF says or as stored."""
     try:
         with path.open("rb") as file:
             formats = allowed_formats(path, file.read(16))
         with Image.open(path, formats=formats) as image:
             width, height = image.size
-            return (width, height) if image.getexif().get(0x0112) in _TURNED else (height, width)
+            turned = upright and image.getexif().get(0x0112) in _TURNED
+            return (width, height) if turned else (height, width)
     except DataError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -126,7 +126,12 @@ def _exported(root: Path, name: str, options: InitOptions) -> Reading:
                 "it out, or say --format folder"
             )
     scan = scan_export(
-        root, name, classes=options.classes, unnamed=options.unnamed_classes, colors=options.colors
+        root,
+        name,
+        classes=options.classes,
+        unnamed=options.unnamed_classes,
+        colors=options.colors,
+        upright=options.exif == "apply",
     )
     if options.on_error == "stop":
         check_findings(scan.listing, scan.faults)

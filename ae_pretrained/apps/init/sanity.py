@@ -128,7 +128,10 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
         yield f"{len(skipped)} unusable files are left out, for instance: {skipped[0].detail}"
     if others := inspection.left_out("not an image"):
         names = ", ".join(item.name for item in others[:5]) + (", …" if len(others) > 5 else "")
-        yield f"{len(others)} files are passed over ({names}): {others[0].detail}"
+        yield (
+            f"{len(others)} files are passed over ({names}): {others[0].detail}. Save those that are images as PNG "
+            "or TIFF"
+        )
     if inspection.count("test") < _FEW_TEST:
         yield (
             f"{inspection.count('test')} test images: the figures will be rough; the report gives their 95 % "

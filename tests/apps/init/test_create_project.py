@@ -217,7 +217,7 @@ def test_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "masks/p39.png")
     assert init(tmp_path / "project", images) == 0
     said = capsys.readouterr().out
-    assert "class 'class_2' is in 4 masks only" in said
+    assert "masks of the train split only (4 in all)" in said
     assert "% of the pixels are unlabelled (value 255)" in said
     assert "1 of 40 masks: no foreground pixel in the mask (p39, …)" in said
 
@@ -327,19 +327,48 @@ def test_images_of_which_none_can_be_read(
     assert "none of the 24 images can be read; the first one: " in capsys.readouterr().err
 
 
-def test_relative_links_beside_masks_that_are_written_anew(tmp_path: Path) -> None:
-    """A hard link to a relative symbolic link would point elsewhere from within the project."""
+def test_relative_links_and_masks_that_must_be_translated(tmp_path: Path) -> None:
+    """Copies in the project were once hard links to relative links, which point elsewhere from there."""
     store = write_images(tmp_path / "store", values=(0, 255))
     images = tmp_path / "my images"
     for kind in ("images", "masks"):
         (images / kind).mkdir(parents=True)
         for path in (store / kind).iterdir():
             (images / kind / path.name).symlink_to(Path("../../store") / kind / path.name)
-    (images / "groups.csv").write_text("".join(f"p{number:02},{number // 2}\n" for number in range(24)))
     assert init(tmp_path / "project", images) == 0
-    copies = sorted((tmp_path / "project/data/images/images").iterdir())
-    assert len(copies) == 24
-    for path in copies:
-        assert not path.is_symlink()
-        assert path.read_bytes() == (store / "images" / path.name).read_bytes()
-    assert (tmp_path / "project/data/images/groups.csv").is_file()
+    params = load_params(tmp_path / "project/params.yaml").data
+    source = open_source(images, params)
+    samples = source.listing().samples
+    assert len(samples) == 24
+    for sample in samples:
+        assert set(np.unique(source.mask_of(sample, 48, 64))) == {0, 1}
+
+
+def test_what_came_out_wrong_is_said_shown_and_can_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = write_images(tmp_path / "mine")
+    rng = np.random.default_rng(0)
+    for path in (images / "images").iterdir():
+        Image.fromarray(rng.integers(0, 4096, (48, 64)).astype(np.uint16)).save(path)
+    for kind in ("images", "masks"):
+        for patient in range(4):
+            (images / kind / f"patient{patient}").mkdir()
+            for number in range(patient * 6, patient * 6 + 6):
+                name = f"p{number:02}.png"
+                (images / kind / name).rename(images / kind / f"patient{patient}" / name)
+    assert init(tmp_path / "one", images) == 0
+    said = (tmp_path / "one/sanity.txt").read_text()
+    assert "24 images: 16 bits, little of them used (patient0/p00.png, " in said
+    assert "sub-folders (patient0, " in said
+    assert (tmp_path / "one/suspicious.png").is_file()
+    choices = ("--sixteen-bits", "found", "--group-by", "folder", "--leak-check", "off", "--exif", "ignore")
+    assert init(tmp_path / "two", images, *choices, "--alpha", "drop") == 0
+    said = (tmp_path / "two/sanity.txt").read_text()
+    assert "16 bits" not in said
+    assert "images of one sub-folder" not in said
+    assert "near-duplicates are not looked for" in said
+    assert not (tmp_path / "two/suspicious.png").exists()
+    data = load_params(tmp_path / "two/params.yaml").data
+    assert (data.sixteen_bits, data.group_by, data.exif, data.alpha) == ("found", "folder", "ignore", "drop")
+    assert not data.leak_check.enabled

@@ -42,7 +42,7 @@ def drawn(
 ) -> list[Labelled]:
     """Images of noise with blots of each class; the last two are empty. Half train, and then val and test."""
     rng = np.random.default_rng(seed)
-    pictures = []
+    drawings = []
     for number in range(count):
         height, width = (int(rng.integers(24, 40)) if side is None else side for _ in range(2))
         mask = np.zeros((height, width), dtype=np.uint8)
@@ -53,14 +53,14 @@ def drawn(
             mask[:] = 0
         split = "train" if number < count // 2 else "val" if number % 2 else "test"
         image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        pictures.append(Labelled(f"{split}_{number:02}", split, image, mask))
-    return pictures
+        drawings.append(Labelled(f"{split}_{number:02}", split, image, mask))
+    return drawings
 
 
-def save_image(picture: Labelled, path: Path) -> Path:
+def save_image(drawing: Labelled, path: Path) -> Path:
     """The image as a JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.image).save(path, quality=95)
+    Image.fromarray(drawing.image).save(path, quality=95)
     return path
 
 

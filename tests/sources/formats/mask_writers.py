@@ -39,15 +39,15 @@ def colored(mask: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return table[mask]
 
 
-def write_voc(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_voc(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As labelme2voc: palette masks, whose numbers ``class_names.txt`` names; with lists as VOC has them."""
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": [], "trainval": []}
-    for picture in pictures:
-        save_image(picture, root / "JPEGImages" / f"{picture.name}.jpg")
-        save_png(picture.mask, root / "SegmentationClass" / f"{picture.name}.png", voc_palette())
-        lists[picture.split].append(picture.name)
-        if picture.split != "test":
-            lists["trainval"].append(picture.name)
+    for drawing in drawings:
+        save_image(drawing, root / "JPEGImages" / f"{drawing.name}.jpg")
+        save_png(drawing.mask, root / "SegmentationClass" / f"{drawing.name}.png", voc_palette())
+        lists[drawing.split].append(drawing.name)
+        if drawing.split != "test":
+            lists["trainval"].append(drawing.name)
     (root / "class_names.txt").write_text("\n".join(["_background_", *names[1:]]))
     write_lists(root, lists)
 
@@ -60,26 +60,26 @@ def write_lists(root: Path, lists: dict[str, list[str]]) -> None:
         (folder / f"{name}.txt").write_text("".join(f"{stem}\n" for stem in stems))
 
 
-def write_cvat_masks(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_cvat_masks(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As CVAT "Segmentation mask 1.1": masks in colour and ``labelmap.txt``."""
     lists: dict[str, list[str]] = {"Train": [], "Validation": [], "Test": []}
-    for picture in pictures:
-        save_image(picture, root / "JPEGImages" / f"{picture.name}.jpg")
+    for drawing in drawings:
+        save_image(drawing, root / "JPEGImages" / f"{drawing.name}.jpg")
         for folder in ("SegmentationClass", "SegmentationObject"):
-            save_png(colored(picture.mask, names), root / folder / f"{picture.name}.png")
-        lists[{"train": "Train", "val": "Validation", "test": "Test"}[picture.split]].append(picture.name)
+            save_png(colored(drawing.mask, names), root / folder / f"{drawing.name}.png")
+        lists[{"train": "Train", "val": "Validation", "test": "Test"}[drawing.split]].append(drawing.name)
     write_lists(root, lists)
     lines = [f"{name}:{r},{g},{b}::" for name, (r, g, b) in colors_of(names).items()]
     (root / "labelmap.txt").write_text("\n".join(["# label:color_rgb:parts:actions", *lines]) + "\n")
 
 
-def write_roboflow(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_roboflow(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As Roboflow "Semantic Segmentation Masks": all in the folder of the split, with a table of values."""
-    for number, picture in enumerate(pictures):
-        folder = root / {"val": "valid"}.get(picture.split, picture.split)
-        stem = f"{picture.name}_jpg.rf.{number:032x}"
-        save_image(picture, folder / f"{stem}.jpg")
-        save_png(picture.mask, folder / f"{stem}_mask.png")
+    for number, drawing in enumerate(drawings):
+        folder = root / {"val": "valid"}.get(drawing.split, drawing.split)
+        stem = f"{drawing.name}_jpg.rf.{number:032x}"
+        save_image(drawing, folder / f"{stem}.jpg")
+        save_png(drawing.mask, folder / f"{stem}_mask.png")
         with (folder / "_classes.csv").open("w", newline="") as file:
             rows = [*enumerate(names), (IGNORE_INDEX, VOID)]
             csv.writer(file).writerows(
@@ -87,17 +87,17 @@ def write_roboflow(root: Path, pictures: Sequence[Labelled], names: Sequence[str
             )
 
 
-def write_colors(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_colors(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As CamVid is handed around: ``train/`` with ``train_labels/``, masks called NAME_L.png, ``class_dict.csv``."""
-    for picture in pictures:
-        save_image(picture, root / picture.split / f"{picture.name}.jpg")
-        save_png(colored(picture.mask, names), root / f"{picture.split}_labels" / f"{picture.name}_L.png")
+    for drawing in drawings:
+        save_image(drawing, root / drawing.split / f"{drawing.name}.jpg")
+        save_png(colored(drawing.mask, names), root / f"{drawing.split}_labels" / f"{drawing.name}_L.png")
     lines = [f"{name},{r},{g},{b}" for name, (r, g, b) in colors_of(names).items()]
     (root / "class_dict.csv").write_text("\n".join(["name,r,g,b", *lines]) + "\n")
 
 
-def write_suffix(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_suffix(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """NAME.jpg and NAME_mask.png in the folder of the split; classes have no names."""
-    for picture in pictures:
-        save_image(picture, root / picture.split / f"{picture.name}.jpg")
-        save_png(picture.mask, root / picture.split / f"{picture.name}_mask.png")
+    for drawing in drawings:
+        save_image(drawing, root / drawing.split / f"{drawing.name}.jpg")
+        save_png(drawing.mask, root / drawing.split / f"{drawing.name}_mask.png")

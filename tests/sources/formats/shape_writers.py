@@ -40,7 +40,7 @@ def png_base64(pixels: np.ndarray) -> str:
     return base64.b64encode(content.getvalue()).decode()
 
 
-def write_coco(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_coco(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As CVAT and Datumaro: ``images/SPLIT/``, a JSON file a split, ids with gaps, masks as (un)compressed runs."""
     ids = {name: 7 + 3 * number for number, name in enumerate([*names[1:], VOID])}
     for split in ("train", "val", "test"):
@@ -51,22 +51,22 @@ def write_coco(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -
             "images": [],
             "annotations": [],
         }
-        for picture in pictures:
-            if picture.split != split:
+        for drawing in drawings:
+            if drawing.split != split:
                 continue
-            save_image(picture, root / "images" / split / f"{picture.name}.jpg")
-            height, width = picture.mask.shape
+            save_image(drawing, root / "images" / split / f"{drawing.name}.jpg")
+            height, width = drawing.mask.shape
             key = len(content["images"]) + 1
             content["images"].append(
                 {
                     "id": key,
                     "width": width,
                     "height": height,
-                    "file_name": f"{picture.name}.jpg",
+                    "file_name": f"{drawing.name}.jpg",
                     "license": 0,
                 }
             )
-            for number, (name, pixels) in enumerate(picture.parts(names)):
+            for number, (name, pixels) in enumerate(drawing.parts(names)):
                 if number % 2:  # as CVAT has masks
                     code: Any = {"size": [height, width], "counts": runs(pixels.ravel(order="F"))}
                 else:
@@ -88,19 +88,19 @@ def write_coco(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -
         path.write_text(json.dumps(content))
 
 
-def write_labelme(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_labelme(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As labelme 5 and 6: a JSON file beside each image, regions as ``mask`` shapes."""
     (root / "labels.txt").parent.mkdir(parents=True, exist_ok=True)
     (root / "labels.txt").write_text("\n".join(["__ignore__", "_background_", *names[1:]]) + "\n")
-    for picture in pictures:
-        path = save_image(picture, root / picture.split / f"{picture.name}.jpg")
+    for drawing in drawings:
+        path = save_image(drawing, root / drawing.split / f"{drawing.name}.jpg")
         shapes = []
-        for name, pixels in picture.parts(names):
+        for name, pixels in drawing.parts(names):
             x, y, mask = cropped(pixels)
             points = [[float(x), float(y)], [float(x + mask.shape[1] - 1), float(y + mask.shape[0] - 1)]]
             label = "__ignore__" if name == VOID else name
             shapes.append(labelme_shape(label, "mask", points, mask=png_base64(mask)))
-        path.with_suffix(".json").write_text(json.dumps(labelme_file(path, picture.mask.shape, shapes)))
+        path.with_suffix(".json").write_text(json.dumps(labelme_file(path, drawing.mask.shape, shapes)))
 
 
 def labelme_shape(label: str, kind: str, points: Any, mask: str | None = None) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def labelme_file(image: Path, shape: tuple[int, ...], shapes: list[Any]) -> dict
     }
 
 
-def write_cvat_xml(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_cvat_xml(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As "CVAT for images 1.1" of a project with subsets: masks as runs within their box."""
     subsets = {"train": "Train", "val": "Validation", "test": "Test"}
     tree = ElementTree.Element("annotations")
@@ -141,20 +141,20 @@ def write_cvat_xml(root: Path, pictures: Sequence[Labelled], names: Sequence[str
         label = ElementTree.SubElement(labels, "label")
         ElementTree.SubElement(label, "name").text = name
         ElementTree.SubElement(label, "type").text = "any"
-    for number, picture in enumerate(pictures):
-        save_image(picture, root / "images" / subsets[picture.split] / f"{picture.name}.jpg")
-        height, width = picture.mask.shape
+    for number, drawing in enumerate(drawings):
+        save_image(drawing, root / "images" / subsets[drawing.split] / f"{drawing.name}.jpg")
+        height, width = drawing.mask.shape
         image = ElementTree.SubElement(
             tree,
             "image",
             id=str(number),
-            name=f"{picture.name}.jpg",
-            subset=subsets[picture.split],
+            name=f"{drawing.name}.jpg",
+            subset=subsets[drawing.split],
             task_id="3",
             width=str(width),
             height=str(height),
         )
-        for name, pixels in picture.parts(names):
+        for name, pixels in drawing.parts(names):
             x, y, mask = cropped(pixels)
             ElementTree.SubElement(
                 image,
@@ -172,7 +172,7 @@ def write_cvat_xml(root: Path, pictures: Sequence[Labelled], names: Sequence[str
     ElementTree.ElementTree(tree).write(root / "annotations.xml", encoding="utf-8", xml_declaration=True)
 
 
-def write_supervisely(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_supervisely(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As "Export to Supervisely format": bitmaps at an origin; each split is a data set."""
     root.mkdir(parents=True, exist_ok=True)
     classes = [
@@ -181,10 +181,10 @@ def write_supervisely(root: Path, pictures: Sequence[Labelled], names: Sequence[
     ]
     meta = {"classes": classes, "tags": [], "projectType": "images"}
     (root / "meta.json").write_text(json.dumps(meta))
-    for picture in pictures:
-        image = save_image(picture, root / picture.split / "img" / f"{picture.name}.jpg")
+    for drawing in drawings:
+        image = save_image(drawing, root / drawing.split / "img" / f"{drawing.name}.jpg")
         objects = []
-        for name, pixels in picture.parts(names):
+        for name, pixels in drawing.parts(names):
             x, y, mask = cropped(pixels)
             bitmap = {"data": supervisely_bitmap(mask), "origin": [x, y]}
             objects.append(
@@ -197,8 +197,8 @@ def write_supervisely(root: Path, pictures: Sequence[Labelled], names: Sequence[
                     "labelerLogin": "a",
                 }
             )
-        height, width = picture.mask.shape
-        path = root / picture.split / "ann" / f"{image.name}.json"
+        height, width = drawing.mask.shape
+        path = root / drawing.split / "ann" / f"{image.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         size = {"height": height, "width": width}
         path.write_text(json.dumps({"description": "", "tags": [], "size": size, "objects": objects}))
@@ -213,13 +213,13 @@ def supervisely_bitmap(pixels: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(content.getvalue())).decode()
 
 
-def write_label_studio(root: Path, pictures: Sequence[Labelled], names: Sequence[str]) -> None:
+def write_label_studio(root: Path, drawings: Sequence[Labelled], names: Sequence[str]) -> None:
     """As Label Studio's JSON export, with brush strokes; the images were put beside it."""
     tasks = []
-    for number, picture in enumerate(pictures, start=1):
-        upload = f"{number:08x}-{picture.name}.jpg"
-        save_image(picture, root / picture.split / f"{picture.name}.jpg")
-        height, width = picture.mask.shape
+    for number, drawing in enumerate(drawings, start=1):
+        upload = f"{number:08x}-{drawing.name}.jpg"
+        save_image(drawing, root / drawing.split / f"{drawing.name}.jpg")
+        height, width = drawing.mask.shape
         results = [
             {
                 "original_width": width,
@@ -232,7 +232,7 @@ def write_label_studio(root: Path, pictures: Sequence[Labelled], names: Sequence
                 "type": "brushlabels",
                 "origin": "manual",
             }
-            for name, pixels in picture.parts(names)
+            for name, pixels in drawing.parts(names)
         ]
         annotation = {
             "id": number,

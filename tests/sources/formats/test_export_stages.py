@@ -33,7 +33,7 @@ def run(root: Path, out: Path, source: str, **changes: Any) -> dict[str, Any]:
     return dict(json.loads((out / "prepare.json").read_text()))
 
 
-def pictures() -> list[Labelled]:
+def drawings() -> list[Labelled]:
     return drawn(24, side=SIDE, ignored=True)
 
 
@@ -48,7 +48,7 @@ def test_every_format_is_a_source() -> None:
 def test_arrays_are_what_was_exported(export: str, workers: int, tmp_path: Path) -> None:
     """One format of each kind, in one process and in several, to which source and samples are sent."""
     kind, write = MASK_EXPORTS[export]
-    truth = {picture.name: picture for picture in pictures()}
+    truth = {drawing.name: drawing for drawing in drawings()}
     write(tmp_path / "export", list(truth.values()), NAMES)
     run(tmp_path / "export", tmp_path, kind, workers=workers)
     seen = 0
@@ -56,16 +56,16 @@ def test_arrays_are_what_was_exported(export: str, workers: int, tmp_path: Path)
         found = open_split(tmp_path / "processed", split)
         assert found.masks is not None
         for name, mask in zip(found.column("name"), found.masks, strict=True):
-            picture = truth[Path(name).name.partition("_jpg.rf.")[0]]
-            assert picture.split == split
-            assert np.array_equal(mask, picture.mask)
+            drawing = truth[Path(name).name.partition("_jpg.rf.")[0]]
+            assert drawing.split == split
+            assert np.array_equal(mask, drawing.mask)
             seen += 1
     assert seen == 22  # two are empty
     assert not any((tmp_path / "raw").rglob("*.png"))  # a pointer, not a copy
 
 
 def test_a_class_that_is_not_named_stops_or_is_background_or_ignored(tmp_path: Path) -> None:
-    MASK_EXPORTS["coco"][1](tmp_path / "export", pictures(), NAMES)
+    MASK_EXPORTS["coco"][1](tmp_path / "export", drawings(), NAMES)
     two = NAMES[:2]
     with pytest.raises(
         DataError, match=r"holds 'red flower' \(\d+ px\), but data.classes is background, leaf. .*"
@@ -75,14 +75,14 @@ def test_a_class_that_is_not_named_stops_or_is_background_or_ignored(tmp_path: P
         run(tmp_path / "export", tmp_path, "coco", classes=two, unnamed_classes=policy)
         found = open_split(tmp_path / "processed", "train")
         assert found.masks is not None
-        truth = {picture.name: picture.mask for picture in pictures()}
+        truth = {drawing.name: drawing.mask for drawing in drawings()}
         for name, mask in zip(found.column("name"), found.masks, strict=True):
             expected = truth[Path(name).name]
             assert np.array_equal(mask, np.where(expected == 2, value, expected))
 
 
 def test_an_unusable_annotation_stops_or_is_left_out(tmp_path: Path) -> None:
-    MASK_EXPORTS["coco"][1](tmp_path / "export", pictures(), NAMES)
+    MASK_EXPORTS["coco"][1](tmp_path / "export", drawings(), NAMES)
     path = tmp_path / "export" / "annotations" / "instances_train.json"
     content = json.loads(path.read_text())
     content["annotations"][0]["segmentation"] = []

@@ -145,7 +145,7 @@ def test_label_studio_counts_one_annotation_a_task(tmp_path: Path) -> None:
     path.write_text(json.dumps(tasks))
     source = open_export("label_studio", tmp_path, NAMES)
     by_name = {sample.name.rpartition("_")[2]: sample for sample in source.listing().samples}
-    truth = {picture.name.rpartition("_")[2]: picture for picture in drawn(4, ignored=False)}
+    truth = {drawing.name.rpartition("_")[2]: drawing for drawing in drawn(4, ignored=False)}
     assert np.array_equal(source.mask_of(by_name["00"], *truth["00"].mask.shape), truth["00"].mask)
     assert not source.mask_of(by_name["01"], *truth["01"].mask.shape).any()
     assert "02" not in by_name  # a test image that nobody annotated

@@ -92,16 +92,16 @@ def labelme_of(path: Path, image: Path, labels: list[str]) -> None:
 def test_labelme_finds_images_beside_elsewhere_or_not_at_all(tmp_path: Path) -> None:
     beside = photo(tmp_path / "a.jpg")
     labelme_of(tmp_path / "a.json", beside, ["leaf"])
-    other = photo(tmp_path / "pictures" / "b.jpg")
+    other = photo(tmp_path / "drawings" / "b.jpg")
     labelme_of(tmp_path / "json_of_b.json", other, [])
     content = json.loads((tmp_path / "json_of_b.json").read_text())
-    (tmp_path / "json_of_b.json").write_text(json.dumps({**content, "imagePath": "..\\pictures\\b.jpg"}))
+    (tmp_path / "json_of_b.json").write_text(json.dumps({**content, "imagePath": "..\\drawings\\b.jpg"}))
     labelme_of(tmp_path / "gone.json", beside, ["leaf"])
     (tmp_path / "gone.json").write_text((tmp_path / "gone.json").read_text().replace("a.jpg", "gone.jpg"))
     (tmp_path / "settings.json").write_text("{}")
     photo(tmp_path / "c.jpg")
     listing = listed(tmp_path)
-    assert splits(listing) == {"a": "rest", "pictures/b": "rest", "c": "unlabelled"}
+    assert splits(listing) == {"a": "rest", "drawings/b": "rest", "c": "unlabelled"}
     found = {finding.name: (finding.reason, finding.fault) for finding in listing.findings}
     assert found == {
         "gone.jpg": ("listed but absent", True),
@@ -109,7 +109,7 @@ def test_labelme_finds_images_beside_elsewhere_or_not_at_all(tmp_path: Path) -> 
     }
     # A file without shapes is a labelled image, and empty.
     source = open_export("labelme", tmp_path)
-    empty = next(sample for sample in listing.samples if sample.name == "pictures/b")
+    empty = next(sample for sample in listing.samples if sample.name == "drawings/b")
     assert not source.mask_of(empty, 10, 12).any()
 
 

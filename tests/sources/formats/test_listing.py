@@ -85,8 +85,8 @@ def test_an_export_without_train_is_refused(tmp_path: Path) -> None:
 def test_images_that_nobody_labelled_are_unlabelled_and_test_ones_are_left_out(
     export: str, tmp_path: Path
 ) -> None:
-    pictures = drawn()
-    MASK_EXPORTS[export][1](tmp_path, pictures, NAMES)
+    drawings = drawn()
+    MASK_EXPORTS[export][1](tmp_path, drawings, NAMES)
     found = listed(tmp_path)
     for split in ("train", "test"):
         (one,) = [item for item in found.samples if item.split == split][:1]
@@ -114,14 +114,14 @@ def test_a_folder_of_unlabelled_images(tmp_path: Path) -> None:
 
 
 def test_versions_of_one_image_are_one_group(tmp_path: Path) -> None:
-    pictures = drawn(6)
-    write_roboflow(tmp_path, pictures, NAMES)
+    drawings = drawn(6)
+    write_roboflow(tmp_path, drawings, NAMES)
     one = next((tmp_path / "train").glob("*.jpg"))
     for path in (one, one.with_name(f"{one.stem}_mask.png")):
         shutil.copy(path, path.with_name(path.name.replace(".rf.0", ".rf.f")))
     groups = [sample.group for sample in listed(tmp_path).samples]
     assert len(groups) == 7
-    assert sorted(set(groups)) == sorted({f"{picture.name}_jpg" for picture in pictures})
+    assert sorted(set(groups)) == sorted({f"{drawing.name}_jpg" for drawing in drawings})
     # Roboflow names images so in every format that it exports.
     photo(tmp_path / "coco" / "x_jpg.rf.a1.jpg")
     coco_file(tmp_path / "coco" / "x.json", ["x_jpg.rf.a1.jpg"])
@@ -187,18 +187,18 @@ def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
     assert list(splits(listed(root))) == ["images/a"]
 
 
-def test_a_picture_and_its_mask_stay_together_whatever_the_order(tmp_path: Path) -> None:
+def test_an_image_and_its_mask_stay_together_whatever_the_order(tmp_path: Path) -> None:
     """Names that sort differently with and without their endings."""
-    pictures = [
+    drawings = [
         Labelled(name, "train", np.zeros((10, 12, 3), np.uint8), np.full((10, 12), value, np.uint8))
         for value, name in enumerate(["a", "a-1", "a.b", "a_2", "a b"])
     ]
     for writer in ("suffix_masks", "pascal_voc", "coco"):
         root = tmp_path / writer
-        MASK_EXPORTS[writer][1](root, pictures, ["background", "v1", "v2", "v3", "v4"])
+        MASK_EXPORTS[writer][1](root, drawings, ["background", "v1", "v2", "v3", "v4"])
         source = open_export(writer, root)
         for sample in source.listing().samples:
-            value = next(p.mask[0, 0] for p in pictures if p.name == Path(sample.name).name)
+            value = next(p.mask[0, 0] for p in drawings if p.name == Path(sample.name).name)
             assert (source.mask_of(sample, 10, 12) == value).all()
 
 

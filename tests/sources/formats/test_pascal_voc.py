@@ -14,12 +14,12 @@ from tests.sources.formats.small import NAMES, listed, photo, splits
 
 
 def test_lists_of_pascal_voc(tmp_path: Path) -> None:
-    pictures = drawn(6)
-    write_voc(tmp_path, pictures, NAMES)
+    drawings = drawn(6)
+    write_voc(tmp_path, drawings, NAMES)
     (tmp_path / "ImageSets" / "Segmentation" / "val.txt").unlink()
     (tmp_path / "ImageSets" / "Segmentation" / "test.txt").write_text("val_03\nnobody\n")
     (tmp_path / "SegmentationClass" / "val_05.png").unlink()
-    save_png(pictures[0].mask, tmp_path / "SegmentationClass" / "lost.png", voc_palette())
+    save_png(drawings[0].mask, tmp_path / "SegmentationClass" / "lost.png", voc_palette())
     listing = listed(tmp_path)
     assert splits(listing) == {
         **{f"JPEGImages/train_{n:02}": "trainval" for n in range(3)},
