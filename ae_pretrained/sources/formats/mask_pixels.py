@@ -7,26 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.formats.named_mask import BACKGROUND, NamedMask
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
-from ae_pretrained.sources.mask_reader import read_mask
+from ae_pretrained.sources.image_reader import opened_file
+from ae_pretrained.sources.mask_reader import MaskFile, open_mask, small_numbers
 
 _IGNORED = "ignored"
 _WHITE = 255
 
 
 def read_numbers(path: Path) -> np.ndarray:
-    """The values (H, W) of a mask with one channel, palette positions included.
+    """The values (H, W) uint8 of a mask with one channel, palette positions included.
 
     Raises:
         DataError: for a file that cannot be read, and for JPEG, which changes values.
     """
-    _refuse_jpeg(path)
-    return read_mask(path)
+    return small_numbers(_lossless(path), path)
 
 
 def read_colors(path: Path) -> np.ndarray:
@@ -35,32 +33,29 @@ def read_colors(path: Path) -> np.ndarray:
     Raises:
         DataError: for a file that cannot be read, and for JPEG, which changes colours.
     """
-    _refuse_jpeg(path)
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            return np.asarray(
-                image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
+    file = _lossless(path)
+    if file.palette is not None:
+        if file.pixels.max() >= len(file.palette):
+            raise DataError(
+                f"{path}: has {len(file.palette)} colours, but pixels of colour {file.pixels.max()}"
             )
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable mask ({error})") from None
+        return np.asarray(file.palette[file.pixels])
+    if file.pixels.ndim == 3:
+        return file.pixels
+    return np.repeat(small_numbers(file, path)[..., None], 3, axis=2)
+
+
+def _lossless(path: Path) -> MaskFile:
+    file = open_mask(path)
+    if file.lossy:
+        raise DataError(f"{path}: is a {file.kind}, which changes the values of a mask; export masks as PNG")
+    return file
 
 
 def channels(path: Path) -> str:
     """Pillow's mode of a mask file: ``P`` for a palette, ``L`` for grey values, and so on."""
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            return image.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable mask ({error})") from None
-
-
-def _refuse_jpeg(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            if file.read(3) == b"\xff\xd8\xff":
-                raise DataError(f"{path}: is a JPEG, which changes the values of a mask; export masks as PNG")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    with opened_file(path) as (image, _):
+        return image.mode
 
 
 def numbered_mask(values: np.ndarray, classes: Sequence[str], ignore_index: int) -> NamedMask:

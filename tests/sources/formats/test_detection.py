@@ -165,7 +165,7 @@ def test_masks_saved_as_jpeg_are_named_as_the_cause(case: Path, tmp_path: Path) 
     source = open_export("suffix_masks", tmp_path, NAMES)
     sample = source.listing().samples[0]
     with pytest.raises(
-        DataError, match=r"_mask.jpg: is a JPEG, which changes the values of a mask; export .* as PNG"
+        DataError, match=r"_mask.jpg: is a JPEG .grey., which changes the values of a mask; export .* as PNG"
     ):
         source.mask_of(sample, 90, 120)
     with pytest.raises(DataError, match="is a JPEG"):
