@@ -7,3 +7,5 @@ IGNORE_INDEX = 255
 # What a folder of prepared arrays holds.
 IMAGES, MASKS, INDEX = "images.npy", "masks.npy", "index.csv"
 DECODING = "decoding.json"  # how files became pixels, where that is not as by default; a model has to know
+
+IMAGENET_STRIDE = 32  # px of an image for one of the deepest features of the ImageNet encoder

@@ -37,8 +37,9 @@ class SegmenterInfo:
 
     Attributes:
         classes: class names by mask value, background first.
-        image_size: side of the square images that it was trained on, px.
-        resize: how images were brought to that size, ``stretch`` or ``pad``.
+        image_size: side of the square images that it was trained on, px; of ``crop``, of its crops.
+        resize: how images were brought to that size: ``stretch``, ``pad``, or ``crop``, which keeps them whole.
+        scale: of ``crop``: the size at which it sees images, relative to their own.
         white: the value of 16-bit images that became white.
         alpha: ``matte`` where transparent pixels were laid on mid-grey, ``drop`` where a fourth band was left out.
 
@@ -50,11 +51,12 @@ class SegmenterInfo:
     resize: str
     white: int = 65535
     alpha: str = "matte"
+    scale: float = 1.0
 
     @property
     def decoding(self) -> dict[str, Any]:
-        """``white`` and ``alpha`` where they are not the default, which files do not state."""
-        default = {"white": 65535, "alpha": "matte"}
+        """``white``, ``alpha`` and ``scale`` where they are not the default, which files do not state."""
+        default = {"white": 65535, "alpha": "matte", "scale": 1.0}
         return {name: value for name, value in asdict(self).items() if default.get(name, value) != value}
 
 
@@ -217,7 +219,7 @@ def load_autoencoder(path: Path) -> Autoencoder:
 
 
 def _decoding(header: dict[str, Any]) -> dict[str, Any]:
-    return {name: header[name] for name in ("white", "alpha") if name in header}
+    return {name: header[name] for name in ("white", "alpha", "scale") if name in header}
 
 
 def load_unet(path: Path) -> tuple[UNet, SegmenterInfo]:

@@ -90,10 +90,16 @@ class DataParams(Section):
         "changed image re-runs the pipeline.",
     )
     image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
-        description="Side of the square images that the models see, pixels."
+        description="Side of the square images that the models see, pixels; with `resize: crop`, of the crops that "
+        "they are trained on."
     )
-    resize: Literal["stretch", "pad"] = Field(
-        description="`stretch` ignores the aspect ratio; `pad` keeps it, and padding counts nowhere."
+    resize: Literal["stretch", "pad", "crop"] = Field(
+        description="`stretch` ignores the aspect ratio; `pad` keeps it, and padding counts nowhere; `crop` keeps "
+        "images whole, at `scale`: training draws crops of them, and a window slides over them afterwards."
+    )
+    scale: Annotated[float, Field(gt=0.0, le=4.0)] = Field(
+        description="Of `resize: crop`: the size at which images are kept, relative to their own. `stretch` and "
+        "`pad` need 1.0."
     )
     classes: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=2, description="Class names by mask value, background first."
@@ -152,6 +158,11 @@ class DataParams(Section):
         if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"
+            )
+        if self.scale != 1.0 and self.resize != "crop":
+            raise ValueError(
+                f"scale: found {self.scale:g} with resize {self.resize!r}, which brings every image to image_size; "
+                "write scale: 1.0, or resize: crop"
             )
         self._check_mask_values()
         return self

@@ -33,6 +33,12 @@ class EvalSegParams(Section):
     """Evaluation of the segmenter on the test split."""
 
     batch_size: Count = Field(description="Images per batch.")
+    window: Annotated[int, Field(ge=32, le=4096)] = Field(
+        description="Of `data.resize: crop`: side in pixels of the window that slides over an image."
+    )
+    overlap: Annotated[float, Field(ge=0.0, le=0.75)] = Field(
+        description="Of `data.resize: crop`: share of its side by which a window overlaps the next one."
+    )
     flip_averaging: bool = Field(description="Average the probabilities of an image and its mirror image.")
     bootstrap_samples: Count = Field(description="Resamplings behind the 95 % interval of the mean IoU.")
     boundary_width: Count = Field(description="Width of the band of the boundary IoU, pixels.")

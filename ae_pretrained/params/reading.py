@@ -31,6 +31,9 @@ ADDED: dict[str, Any] = {
     "data.alpha": "matte",
     "data.exif": "apply",
     "data.sixteen_bits": "full",
+    "data.scale": 1.0,
+    "eval_seg.overlap": 0.25,
+    "eval_seg.window": 512,
     "robustness.batch_size": 64,
     "robustness.flip_averaging": False,
     "runtime.deterministic": "warn",
@@ -39,6 +42,7 @@ ADDED: dict[str, Any] = {
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
     "train_ae.loss.perceptual_size": 0,
+    "train_seg.foreground_crops": 0.33,
     "train_seg.half_size": 0.0,
 }
 

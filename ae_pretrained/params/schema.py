@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ae_pretrained.constants import IMAGENET_STRIDE
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.params.evaluation_params import EvalAEParams, EvalSegParams, RobustnessParams
 from ae_pretrained.params.model_params import ModelParams, RuntimeParams
@@ -35,6 +36,8 @@ class Params(Section):
     @model_validator(mode="after")
     def _check(self) -> Params:
         stages = len(self.model.features)
+        if self.data.resize == "crop":
+            self._check_crops(2 ** (stages - 1))
         if self.data.image_size < 2**stages:
             raise ValueError(
                 f"model.features: {stages} stages reduce {self.data.image_size} px (data.image_size) to less "
@@ -58,3 +61,22 @@ class Params(Section):
                 f"data.image_size, {self.data.image_size} px"
             )
         return self
+
+    def _check_crops(self, stride: int) -> None:
+        """What windows of an image have to be, to see the same as the image whole."""
+        stride = max(stride, IMAGENET_STRIDE) if self.train_seg.init == "imagenet" else stride
+        for name, side in (
+            ("data.image_size", self.data.image_size),
+            ("eval_seg.window", self.eval_seg.window),
+        ):
+            if side % stride:
+                lower = side // stride * stride
+                raise ValueError(
+                    f"{name}: {side} px is no multiple of {stride}, the stride of the deepest stage, which resize: "
+                    f"crop needs; use {f'{lower} or ' if lower else ''}{lower + stride}"
+                )
+        if self.model.norm != "batch":
+            raise ValueError(
+                f"model.norm: {self.model.norm!r} normalises by what is in sight, so that a window and the whole "
+                "image differ (instance norm: in half of the pixels); data.resize: crop needs batch"
+            )

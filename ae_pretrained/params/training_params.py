@@ -167,4 +167,8 @@ class TrainSegParams(TrainingParams):
     balanced_sampler: bool = Field(
         description="Draw the training images so that every foreground class is met equally often."
     )
+    foreground_crops: Fraction = Field(
+        description="Of `data.resize: crop`: share of the crops that are centred on a pixel of a foreground class, "
+        "each class in turn; the others lie anywhere."
+    )
     loss: SegmentationLossParams
