@@ -67,9 +67,9 @@ class Setting:
         train = open_split(processed, "train")
         assert train.masks is not None
         folder.mkdir(parents=True)
-        for row, (image, mask) in enumerate(zip(train.images, train.masks, strict=True)):
-            cv2.imwrite(str(folder / f"{row:06d}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-            cv2.imwrite(str(folder / f"{row:06d}.png"), mask)
+        for row in range(len(train)):
+            cv2.imwrite(str(folder / f"{row:06d}.jpg"), cv2.cvtColor(train.images[row], cv2.COLOR_RGB2BGR))
+            cv2.imwrite(str(folder / f"{row:06d}.png"), train.masks[row])
         accelerator = resolve_accelerator(params.runtime.accelerator)
         device = torch.device("cuda" if accelerator == "gpu" else "cpu")
         return cls(params, processed, folder, steps, device)

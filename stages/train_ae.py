@@ -12,6 +12,7 @@ def main() -> None:
     pretrain(
         Path("data/processed"),
         params=params.train_ae,
+        image_size=params.data.image_size,
         model=params.model,
         runtime=params.runtime,
         seed=params.seed,

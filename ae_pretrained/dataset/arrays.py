@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.constants import IGNORE_INDEX, IMAGES, INDEX, MASKS
+from ae_pretrained.constants import ANCHORS, IGNORE_INDEX, IMAGES, INDEX, MASKS, OFFSET
+from ae_pretrained.dataset.packed import ImageArray, PackedArray, Window, WindowArray, tile
 from ae_pretrained.errors import PipelineError
 
 _AGAIN = "run `dvc repro prepare`"
@@ -27,14 +29,18 @@ class Split:
 
     Attributes:
         images: (N, H, W, 3) uint8 RGB, a stretch of a memory-mapped array: reading rows of it is what costs memory.
+            Of ``data.resize: crop`` a PackedArray, until :meth:`windows` makes squares of it.
         masks: (N, H, W) uint8, likewise: class numbers, 255 on what counts nowhere and on images without a label.
         columns: the index, a list of N texts per column (name, split, group, class, breed, width, height, box,
             label_order, flags).
+        anchors: of packed images, (N, C, K, 2) int32 rows and columns that crops may be centred on, -1 for none: of
+            each foreground class, and in place of background labelled pixels of images that are labelled in part.
     """
 
-    images: np.ndarray
-    masks: np.ndarray
+    images: ImageArray
+    masks: ImageArray
     columns: dict[str, list[str]]
+    anchors: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -54,6 +60,40 @@ class Split:
         down, across = (np.arange(side) for side in self.images.shape[1:3])
         within_rows, within_columns = (y0 <= down) & (down < y1), (x0 <= across) & (across < x1)
         return np.asarray(within_rows[:, :, None] & within_columns[:, None, :])
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the images are whole, of sizes of their own."""
+        return isinstance(self.images, PackedArray)
+
+    def windows(self, windows: Sequence[Window], side: int) -> Split:
+        """Windows of packed images as images of one size; beyond its box a window counts nowhere.
+
+        The columns are those of the images, with the window's place behind the name and its own box.
+        """
+        assert isinstance(self.images, PackedArray)
+        assert isinstance(self.masks, PackedArray)
+        rows = [window.row for window in windows]
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        columns["box"] = [" ".join(map(str, window.box)) for window in windows]
+        columns["name"] = [
+            f"{name} at {window.x}, {window.y}" for name, window in zip(columns["name"], windows, strict=True)
+        ]
+        return Split(
+            WindowArray(self.images, windows, side, masks=False),
+            WindowArray(self.masks, windows, side, masks=True),
+            columns,
+        )
+
+    def tiles(self, side: int) -> Split:
+        """Squares that hold every pixel: the images, or of packed ones windows that count each pixel once."""
+        if not isinstance(self.images, PackedArray):
+            return self
+        sizes = self.images.sizes.tolist()
+        windows = [
+            part for row, (width, height) in enumerate(sizes) for part in tile(row, height, width, side)
+        ]
+        return self.windows(windows, side)
 
     def labelled(self, fraction: float) -> np.ndarray:
         """Sorted positions of the nested, stratified share of the images whose labels may be used.
@@ -101,6 +141,7 @@ def open_split(root: Path, *splits: str) -> Split:
     try:
         images, masks = (np.load(root / name, mmap_mode="r") for name in (IMAGES, MASKS))
         index = _Index.read(root / INDEX, splits)
+        anchors = np.load(root / ANCHORS, mmap_mode="r") if OFFSET in index.columns else None
     except FileNotFoundError as error:
         if any((root / name / IMAGES).is_file() for name in ("train", "val", "test")):
             raise ArraysError(
@@ -110,6 +151,8 @@ def open_split(root: Path, *splits: str) -> Split:
     except (ValueError, EOFError, csv.Error) as error:
         raise ArraysError(f"{root}: not what prepare writes ({error}); {_AGAIN}") from None
     lengths = {IMAGES: len(images), MASKS: len(masks), INDEX: index.counts.total()}
+    if anchors is not None:
+        lengths[INDEX] = index.num_pixels
     if len(set(lengths.values())) != 1:
         raise ArraysError(f"{root}: lengths differ, {lengths}; {_AGAIN}")
     wanted = " or ".join(splits)
@@ -118,7 +161,12 @@ def open_split(root: Path, *splits: str) -> Split:
     stretch = slice(index.rows[0], index.rows[-1] + 1)
     if stretch.stop - stretch.start != len(index.rows):
         raise ArraysError(f"{root / INDEX}: images of other splits stand among those of {wanted}; {_AGAIN}")
-    return Split(images[stretch], masks[stretch], index.columns)
+    if anchors is None:
+        return Split(images[stretch], masks[stretch], index.columns)
+    offsets = np.array([int(offset) for offset in index.columns[OFFSET]])
+    sizes = np.array([box.split()[2:] for box in index.columns["box"]], dtype=np.int64)
+    packed = [PackedArray(flat, offsets, sizes) for flat in (images, masks)]
+    return Split(packed[0], packed[1], index.columns, anchors[stretch])
 
 
 def count_images(root: Path) -> dict[str, int]:
@@ -142,6 +190,7 @@ class _Index:
     rows: list[int]
     columns: dict[str, list[str]]
     counts: Counter[str]
+    num_pixels: int = 0  # of the boxes of all splits
 
     @classmethod
     def read(cls, path: Path, splits: tuple[str, ...]) -> _Index:
@@ -151,16 +200,22 @@ class _Index:
             if "split" not in header:
                 raise ValueError(f"{path.name} has no column 'split'")
             place = header.index("split")
-            index = cls([], {name: [] for name in header}, Counter())
+            rows: list[int] = []
+            columns: dict[str, list[str]] = {name: [] for name in header}
+            counts: Counter[str] = Counter()
+            num_pixels = 0
             same: dict[str, str] = {}  # most texts occur again and again: each is kept once
             for row, line in enumerate(reader):
                 if len(line) != len(header):
                     raise ValueError(
                         f"{path.name}, line {reader.line_num}: {len(line)} values, not {len(header)}"
                     )
-                index.counts[line[place]] += 1
+                counts[line[place]] += 1
+                if OFFSET in columns:
+                    _, _, width, height = line[header.index("box")].split()
+                    num_pixels += int(width) * int(height)
                 if line[place] in splits:
-                    index.rows.append(row)
-                    for values, text in zip(index.columns.values(), line, strict=True):
+                    rows.append(row)
+                    for values, text in zip(columns.values(), line, strict=True):
                         values.append(same.setdefault(text, text))
-            return index
+            return cls(rows, columns, counts, num_pixels)

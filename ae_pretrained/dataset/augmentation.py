@@ -81,8 +81,24 @@ class Augmentation:
                     f"{name}: found {getattr(self, name)}, expected a probability from 0 to 1"
                 )
 
+    def margin(self, side: int) -> int:
+        """Pixels beyond a square of ``side`` px, on each side, that rotation, scale and shift may bring into it.
+
+        An even number, so that at half the size pixels still lie on pixels.
+        """
+        if self.affine == 0:
+            return 0
+        angle = math.radians(min(self.rotate, 45.0))
+        reach = side / 2 * (math.cos(angle) + math.sin(angle)) / (1 - self.scale) + side * self.translate
+        return 2 * math.ceil((reach + 1 - side / 2) / 2)
+
     def __call__(
-        self, images: Tensor, masks: Tensor, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        masks: Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        size: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Draw a new version of a batch.
 
@@ -90,19 +106,21 @@ class Augmentation:
             images: (N, 3, H, W) floats in [0, 1].
             masks: (N, H, W) integers.
             generator: source of every draw, on the device of the batch; None for PyTorch's global one.
+            size: side of the square in the middle that is wanted; what surrounds it comes in by rotation, scale and
+                shift. None for all of it.
 
         Returns:
-            The new images, in [0, 1], and masks, of unchanged shapes and types.
+            The new images, in [0, 1], and masks, of unchanged types; (N, 3, size, size) and (N, size, size).
         """
         # Positions, colour matrices and blurs are products and convolutions, which autocast would round to 16 bits:
         # at 512 px, positions would be off by nearly 2 px in bf16.
         with torch.autocast(images.device.type, enabled=False):
-            return self._draw(images, masks, generator)
+            return self._draw(images, masks, generator, size)
 
     def _draw(
-        self, images: Tensor, masks: Tensor, generator: torch.Generator | None
+        self, images: Tensor, masks: Tensor, generator: torch.Generator | None, size: int | None
     ) -> tuple[Tensor, Tensor]:
-        images, masks = _move(images, masks, self, generator)
+        images, masks = _move(images, masks, self, generator, size)
         images = _recolour(images, self, generator)
         if self.blur > 0:
             images = _blur(images, self.blur, generator)
@@ -129,10 +147,17 @@ def _chosen(images: Tensor, probability: float, generator: torch.Generator | Non
 
 
 def _move(
-    images: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator | None
+    images: Tensor,
+    masks: Tensor,
+    settings: Augmentation,
+    generator: torch.Generator | None,
+    size: int | None,
 ) -> tuple[Tensor, Tensor]:
+    out_height, out_width = (size, size) if size else images.shape[-2:]
     if settings.flip == 0 and settings.affine == 0:
-        return images, masks
+        top, left = (images.shape[-2] - out_height) // 2, (images.shape[-1] - out_width) // 2
+        inner = (..., slice(top, top + out_height), slice(left, left + out_width))
+        return images[inner], masks[inner]
     mirror = 1.0 - 2.0 * _chosen(images, settings.flip, generator)
     moved = _chosen(images, settings.affine, generator)
     angle = moved * _symmetric(images, math.radians(settings.rotate), generator)
@@ -150,7 +175,10 @@ def _move(
         ],
         dim=1,
     )
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    if size is not None:
+        # The coordinates of the output, which is smaller, to those of the whole.
+        matrix = matrix * torch.tensor([[size / width], [size / height]], device=images.device)
+    grid = F.affine_grid(matrix, [len(images), 3, out_height, out_width], align_corners=False)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     # Zeros come in from outside, so that the classes are moved up by one and "outside" becomes -1.
     shifted = masks.unsqueeze(1).float() + 1.0

@@ -8,6 +8,7 @@ run take disjoint parts of the same global batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ae_pretrained.dataset.arrays import PaddingMasks
+from ae_pretrained.dataset.packed import ImageArray
 from ae_pretrained.errors import PipelineError
 
 Batch = tuple[Tensor, Tensor]
@@ -34,7 +36,12 @@ class ArrayBatches(Dataset[Batch]):
         chosen: the positions that may be drawn, in the numbering of the arrays.
     """
 
-    def __init__(self, images: np.ndarray, masks: np.ndarray | PaddingMasks, chosen: np.ndarray) -> None:
+    def __init__(
+        self,
+        images: ImageArray,
+        masks: ImageArray | PaddingMasks,
+        chosen: np.ndarray,
+    ) -> None:
         self.images, self.masks, self.chosen = images, masks, chosen
 
     def __len__(self) -> int:
@@ -122,7 +129,7 @@ class EvaluationOrder(Sampler[list[int]]):
             yield self.positions[start : start + self.batch_size]
 
 
-def make_loader(dataset: ArrayBatches, order: Sampler[list[int]], workers: int) -> DataLoader[Batch]:
+def make_loader(dataset: Dataset[Batch], order: Sampler[Any], workers: int) -> DataLoader[Batch]:
     """A loader whose every item is a whole batch."""
     return DataLoader(
         dataset,
@@ -154,14 +161,14 @@ def halve(images: Tensor, masks: Tensor) -> Batch:
     return smaller, masks[:, : 2 * height : 2, : 2 * width : 2]
 
 
-def class_balancing_weights(masks: np.ndarray, chosen: np.ndarray, num_classes: int) -> np.ndarray:
+def class_balancing_weights(masks: ImageArray, chosen: np.ndarray, num_classes: int) -> np.ndarray:
     """Weights under which every foreground class is drawn equally often.
 
     An image counts for the foreground class that covers most of it; one without foreground gets the mean
     weight of the others.
 
     Args:
-        masks: (N, H, W) uint8 class masks.
+        masks: (N, H, W) uint8 class masks, or packed ones.
         chosen: (n,) positions of the training images.
         num_classes: number of classes, background included.
 
@@ -182,7 +189,7 @@ def class_balancing_weights(masks: np.ndarray, chosen: np.ndarray, num_classes: 
     return weights
 
 
-def class_frequencies(masks: np.ndarray, chosen: np.ndarray, num_classes: int) -> Tensor:
+def class_frequencies(masks: ImageArray, chosen: np.ndarray, num_classes: int) -> Tensor:
     """Pixels of every class over the chosen masks, as a (num_classes,) float32 tensor summing to 1."""
     counts = np.zeros(num_classes, dtype=np.int64)
     for row in chosen:

@@ -23,7 +23,7 @@ from ae_pretrained.figures.style import (
 from ae_pretrained.names import drawn
 
 _ACROSS = 8
-_TILE = 134  # px
+TILE = 134  # px, of a tile of a contact sheet
 _MARGIN, _GAP, _CAPTION = 0.15, 0.08, 0.32  # inches
 # train, val, test, unlabelled: none of them the colour of cat or dog, which mean classes wherever they stand.
 SPLIT_COLORS = ("#009E73", "#56B4E9", "#CC79A7", MUTED)
@@ -56,7 +56,7 @@ def contact_sheet(
         figure.text(_MARGIN / WIDTH, middle, caption, va="center", fontsize=9, color=MUTED)
         # One image a row: axes cost more than all that is drawn in them.
         strip = _strip([_tile(images[n], None if masks is None else masks[n], len(classes)) for n in part])
-        width = strip.shape[1] / _TILE * cell
+        width = strip.shape[1] / TILE * cell
         axes = figure.add_axes(
             (_MARGIN / WIDTH, 1 - (top + _CAPTION + cell) / height, width / WIDTH, cell / height)
         )
@@ -79,13 +79,13 @@ def _tile(image: np.ndarray, mask: np.ndarray | None, num_classes: int) -> np.nd
     if mask is not None:
         tile = overlay_mask(tile, np.asarray(mask), num_classes, opacity=0.4)
     # Small images are enlarged before they are drawn, so that overlays have smooth enough edges.
-    how = cv2.INTER_CUBIC if len(tile) < _TILE else cv2.INTER_AREA
-    return np.asarray(cv2.resize(tile, (_TILE, _TILE), interpolation=how))
+    how = cv2.INTER_CUBIC if len(tile) < TILE else cv2.INTER_AREA
+    return np.asarray(cv2.resize(tile, (TILE, TILE), interpolation=how))
 
 
 def _strip(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """Tiles side by side, white between them."""
-    gap = np.full((_TILE, round(_TILE * _GAP / 0.9), 3), 255, dtype=np.uint8)
+    gap = np.full((TILE, round(TILE * _GAP / 0.9), 3), 255, dtype=np.uint8)
     parts = [part for tile in tiles for part in (tile, gap)]
     return np.concatenate(parts[:-1], axis=1)
 

@@ -12,6 +12,7 @@ import ae_pretrained
 from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
+from ae_pretrained.dataset.crops import CropBatches, training_batches
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import numerics
@@ -66,6 +67,7 @@ def finetune(
             "model": model.model_dump(),
             "numerics": numerics(runtime, params.precision),
             "classes": data.classes,
+            "crop": data.image_size if train.is_packed else None,
             "chosen": chosen.tolist(),
             "seed": seed,
         },
@@ -81,10 +83,19 @@ def finetune(
     balance = class_balancing_weights(train.masks, chosen, num_classes) if params.balanced_sampler else None
     freeze = -1 if params.init == "random_frozen" else params.freeze_epochs
     foreground = [(f"val_dice_{name}", f"{name} Dice") for name in data.classes[1:]]
+    task = SegmentationTask(
+        network, params, seed, data.classes, frequencies, data.image_size if train.is_packed else None
+    )
+    batches = training_batches(
+        train, chosen, data.image_size, task.augment, foreground=params.foreground_crops
+    )
+    if balance is not None and isinstance(batches, CropBatches):
+        balance = balance[np.searchsorted(chosen, batches.rows)]
+    tiles = val.tiles(data.image_size)
     result = fit(
-        SegmentationTask(network, params, seed, data.classes, frequencies),
-        ArrayBatches(train.images, train.masks, chosen),
-        ArrayBatches(val.images, val.masks, np.arange(len(val))),
+        task,
+        batches,
+        ArrayBatches(tiles.images, tiles.masks, np.arange(len(tiles))),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
         curve=curve,

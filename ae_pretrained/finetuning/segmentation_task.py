@@ -26,7 +26,16 @@ from ae_pretrained.training.training_task import TrainingTask
 
 
 class SegmentationTask(TrainingTask):
-    """Trains a U-Net on (images, class masks); pixels of 255 count nowhere."""
+    """Trains a U-Net on (images, class masks); pixels of 255 count nowhere.
+
+    Args:
+        network: the U-Net.
+        params: the section of params.yaml.
+        seed: the run's seed.
+        classes: names, background first.
+        class_frequencies: (C,) shares of the pixels, for ``static`` class weights.
+        crop: side of the square in the middle of the images of a batch that is trained on; None for all of it.
+    """
 
     network: UNet
 
@@ -37,6 +46,7 @@ class SegmentationTask(TrainingTask):
         seed: int,
         classes: Sequence[str],
         class_frequencies: Tensor | None,
+        crop: int | None = None,
     ) -> None:
         pretrained = params.init in ("autoencoder", "imagenet")
         scale = params.encoder_lr_scale if pretrained else 1.0
@@ -47,7 +57,7 @@ class SegmentationTask(TrainingTask):
             lambda: parameter_groups(network, params.lr, scale, params.weight_decay),
             "train_seg",
         )
-        self.classes = list(classes)
+        self.classes, self.crop = list(classes), crop
         self.augment = Augmentation(**params.augmentation.model_dump())
         weights = _class_weights(params.loss.class_weights, class_frequencies)
         self.loss = SegmentationLoss(params.loss.dice, params.loss.cross_entropy, weights)
@@ -55,9 +65,10 @@ class SegmentationTask(TrainingTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
+        crop = self.crop
         if self.at_half_size:
-            batch = halve(*batch)
-        images, masks = self.augment(*batch, generator)
+            batch, crop = halve(*batch), crop and crop // 2
+        images, masks = self.augment(*batch, generator, size=crop)
         return self.report(self.loss(self.network(images), masks), "train", len(images))
 
     def on_validation_epoch_start(self) -> None:

@@ -197,6 +197,10 @@ def _why_empty(plan: SplitAssignment, groups: Sequence[int], count: int) -> str:
     return f"; left out elsewhere: {said}" if said else ""
 
 
+def _at_scale(params: DataParams) -> str:
+    return f" at data.scale {params.scale:g}, which may be too small for it" if params.scale < 1 else ""
+
+
 def check_splits(
     plan: SplitAssignment, outcomes: Sequence[Outcome], groups: Sequence[int], params: DataParams
 ) -> list[str]:
@@ -221,8 +225,8 @@ def check_splits(
         if absent and name == "train":
             raise DataError(
                 f"data.classes: no mask of the train split holds {', '.join(map(repr, absent))} "
-                f"({len(plan.splits[name])} masks looked at); check the masks and the order of data.classes, or "
-                "take the name out"
+                f"({len(plan.splits[name])} masks looked at{_at_scale(params)}); check the masks and the order of "
+                "data.classes, or take the name out"
             )
         warnings += [
             f"no mask of the {name} split holds {label!r}: its figures there mean nothing" for label in absent

@@ -11,6 +11,7 @@ from ae_pretrained.params.data_params import MaskCleaningParams
 NO_FOREGROUND = "no foreground pixel in the mask"
 NO_LABEL = "no labelled pixel in the mask"
 VANISHED = "foreground too small for data.image_size"
+VANISHED_AT_SCALE = "foreground too small for data.scale"
 
 
 def mask_problem(mask: np.ndarray) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,10 +17,25 @@ from tqdm import tqdm
 from ae_pretrained.constants import DECODING, IGNORE_INDEX, IMAGES, MASKS
 from ae_pretrained.files import write_json
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.preparation.cleaning import NO_FOREGROUND, VANISHED, mask_problem, remove_specks_and_holes
+from ae_pretrained.preparation.cleaning import (
+    NO_FOREGROUND,
+    VANISHED,
+    VANISHED_AT_SCALE,
+    mask_problem,
+    remove_specks_and_holes,
+)
 from ae_pretrained.preparation.duplicates import THUMBNAIL, grey_thumbnail
+from ae_pretrained.preparation.packing import Packing, create_packed, draw_anchors, write_packed
 from ae_pretrained.preparation.processes import count_processes, process_pool
-from ae_pretrained.preparation.resize import Box, content_box, resize_image, resize_mask
+from ae_pretrained.preparation.resize import (
+    Box,
+    content_box,
+    resize_image,
+    resize_mask,
+    scale_image,
+    scale_mask,
+    working_size,
+)
 from ae_pretrained.preparation.storage import THUMBNAILS, create_array, write_rows
 from ae_pretrained.sources.base import DataError, Sample, Source
 from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, turn
@@ -27,6 +43,7 @@ from ae_pretrained.sources.image_reader import largest_of_16_bits, read_with_fac
 
 MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
 _CHUNK = 64
+_PACKED_CHUNK = 4  # images that are kept whole can be large
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Outcome:
         error: why the file is unusable, or None.
         mask_problem: why its mask is of no use, or None.
         size: original width and height.
-        box: where its content lies within the square.
+        box: where its content lies within the square; of an image that is kept whole, 0, 0, width, height.
         pixels: of the resized mask, the pixels of each class and, last, the ignored ones within the content;
             empty without a mask.
         facts: what the image file said about itself.
@@ -58,16 +75,14 @@ def _fail(error: str) -> Outcome:
 def _decode(
     sample: Sample, source: Source, params: DataParams, options: DecodeOptions
 ) -> tuple[Outcome, np.ndarray, np.ndarray | None]:
-    """Image (S, S, 3) and mask (S, S) of a sample; raises DataError for an unusable file."""
-    size = params.image_size
+    """Image (h, w, 3) and mask (h, w) of a sample, as the arrays hold them; DataError for an unusable file."""
     image, facts = read_with_facts(sample.image, options)
     height, width = image.shape[:2]
     if min(width, height) < MIN_SIDE:
         raise DataError(
             f"{sample.image}: the image has {width} x {height} px; expected at least {MIN_SIDE} px a side"
         )
-    box = content_box(width, height, size, params.resize)
-    small = resize_image(image, size, box)
+    box, small = _bring_image(image, params)
     if sample.mask is None:
         return Outcome(None, None, (width, height), box, (), facts), small, None
     if params.exif == "with_mask" and facts.orientation != 1:
@@ -77,7 +92,9 @@ def _decode(
     else:
         mask = source.mask_of(sample, height, width)
     mask = remove_specks_and_holes(mask, params.masks)
-    small_mask = resize_mask(mask, size, box)
+    small_mask = (
+        scale_mask(mask, *box[2:]) if params.resize == "crop" else resize_mask(mask, params.image_size, box)
+    )
     x0, y0, x1, y1 = box
     content = small_mask[y0:y1, x0:x1]
     counted = (*range(len(params.classes)), IGNORE_INDEX)
@@ -86,11 +103,21 @@ def _decode(
     return Outcome(None, problem, (width, height), box, pixels, facts), small, small_mask
 
 
+def _bring_image(image: np.ndarray, params: DataParams) -> tuple[Box, np.ndarray]:
+    """An image at the size that the arrays hold, and where its content lies within it."""
+    height, width = image.shape[:2]
+    if params.resize == "crop":
+        width, height = working_size(width, height, params.scale)
+        return (0, 0, width, height), scale_image(image, width, height)
+    box = content_box(width, height, params.image_size, params.resize)
+    return box, resize_image(image, params.image_size, box)
+
+
 def _problem(small_mask: np.ndarray, mask: np.ndarray, params: DataParams) -> str | None:
     """Why a mask is of no use that shows no foreground when resized, or None."""
     found, before = mask_problem(small_mask), mask_problem(mask)
     if before is None:  # a region of a few pixels vanishes when the mask shrinks
-        return VANISHED
+        return VANISHED_AT_SCALE if params.resize == "crop" else VANISHED
     if found == before == NO_FOREGROUND and params.masks.empty == "background":
         return None
     return found
@@ -126,12 +153,62 @@ def _decode_chunk(
     return outcomes
 
 
+def _decode_packed(
+    part: tuple[int, Sequence[Sample], list[tuple[int, int]], list[int]],
+    source: Source,
+    params: DataParams,
+    options: DecodeOptions,
+    folder: Path,
+    seed: int,
+) -> list[Outcome]:
+    """As :func:`_decode_chunk`, of images that are kept whole; the last two of ``part`` are sizes and offsets."""
+    outcomes = []
+    thumbnails = np.zeros((len(part[1]), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+    for place, (sample, size, offset) in enumerate(zip(*part[1:], strict=True)):
+        try:
+            outcome, image, mask = _decode(sample, source, params, options)
+            if outcome.box[2:] != size:
+                raise DataError(
+                    f"{sample.image}: decoded to {outcome.box[2:]} px at data.scale, but its header says {size}; "
+                    "save it anew"
+                )
+        except DataError as error:
+            outcomes.append(_fail(str(error)))
+            continue
+        thumbnails[place] = grey_thumbnail(image)
+        used = None if outcome.mask_problem is not None else mask
+        anchors = draw_anchors(used, len(params.classes), sample.name, seed)
+        write_packed(folder, part[0] + place, offset, image, used, anchors)
+        outcomes.append(outcome)
+    write_rows(folder / THUMBNAILS, part[0], thumbnails)
+    return outcomes
+
+
 def _results(
-    samples: Sequence[Sample], source: Source, params: DataParams, options: DecodeOptions, folder: Path
+    samples: Sequence[Sample],
+    source: Source,
+    params: DataParams,
+    options: DecodeOptions,
+    folder: Path,
+    packing: Packing | None,
+    seed: int,
 ) -> Generator[list[Outcome], None, None]:
-    starts = range(0, len(samples), _CHUNK)
-    parts = ((start, samples[start : start + _CHUNK]) for start in starts)
-    work = partial(_decode_chunk, source=source, params=params, options=options, folder=folder)
+    chunk = _CHUNK if packing is None else _PACKED_CHUNK
+    starts = range(0, len(samples), chunk)
+    work: Callable[[Any], list[Outcome]]
+    parts: Iterator[Any]
+    if packing is None:
+        work = partial(_decode_chunk, source=source, params=params, options=options, folder=folder)
+        parts = ((start, samples[start : start + chunk]) for start in starts)
+    else:
+        work = partial(
+            _decode_packed, source=source, params=params, options=options, folder=folder, seed=seed
+        )
+        sizes, offsets = [tuple(size) for size in packing.sizes.tolist()], packing.offsets.tolist()
+        parts = (
+            (start, *(values[start : start + chunk] for values in (samples, sizes, offsets)))
+            for start in starts
+        )
     processes = count_processes(params.workers, len(starts))
     if processes == 1:
         yield from map(work, parts)
@@ -146,18 +223,28 @@ def _results(
         ) from None
 
 
-def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, folder: Path) -> list[Outcome]:
+def decode_all(
+    samples: Sequence[Sample],
+    source: Source,
+    params: DataParams,
+    folder: Path,
+    packing: Packing | None = None,
+    seed: int = 0,
+) -> list[Outcome]:
     """Decode every sample into arrays on disk. Memory does not grow with their number, save the outcomes.
 
     Writes ``images.npy`` (N, S, S, 3), ``masks.npy`` (N, S, S) with 255 all over where there is no usable mask, and
-    ``thumbnails.npy`` (N, 32, 32), grey, into the folder: row n is sample n, of an unusable file it is blank.
-    Also ``decoding.json``, where 16 bits or alpha are not decoded as by default, for models to carry along.
+    ``thumbnails.npy`` (N, 32, 32), grey, into the folder: row n is sample n, of an unusable file it is blank. Images
+    that are kept whole go into ``images.npy`` (P, 3) and ``masks.npy`` (P,), each where ``packing`` says.
+    Also ``decoding.json``, where 16 bits, alpha or scale are not as by default, for models to carry along.
 
     Args:
         samples: what to decode.
         source: turns mask values into classes.
         params: size, resizing, cleaning, number of processes, what to do about an unusable file.
         folder: for the arrays; made where it is not there.
+        packing: of ``params.resize`` ``crop``, which keeps images whole.
+        seed: of the pixels that crops are centred on.
 
     Returns:
         What came of each sample.
@@ -168,16 +255,24 @@ def decode_all(samples: Sequence[Sample], source: Source, params: DataParams, fo
     """
     count, size = len(samples), params.image_size
     folder.mkdir(parents=True, exist_ok=True)
-    create_array(folder / IMAGES, (count, size, size, 3))
-    create_array(folder / MASKS, (count, size, size))
+    if packing is None:
+        create_array(folder / IMAGES, (count, size, size, 3))
+        create_array(folder / MASKS, (count, size, size))
+    else:
+        create_packed(folder, packing, len(params.classes))
     create_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL))
     options = decode_options(samples, params)
+    stated: dict[str, Any] = {}
     if (options.white, options.alpha) != (FULL_RANGE, "matte"):
-        write_json(folder / DECODING, {"white": options.white, "alpha": options.alpha})
+        stated = {"white": options.white, "alpha": options.alpha}
+    if params.scale != 1.0:
+        stated["scale"] = params.scale
+    if stated:
+        write_json(folder / DECODING, stated)
     outcomes: list[Outcome] = []
     bar = tqdm(total=count, desc="decode", unit="image", disable=None)
     # Closed on the way out of an error too: no process may go on writing into a folder that is being removed.
-    with bar, closing(_results(samples, source, params, options, folder)) as results:
+    with bar, closing(_results(samples, source, params, options, folder, packing, seed)) as results:
         for chunk in results:
             for outcome in chunk:
                 if outcome.error is not None and params.on_error == "stop":

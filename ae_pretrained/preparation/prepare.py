@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ae_pretrained.constants import IMAGES, INDEX, MASKS
+from ae_pretrained.constants import IMAGES, INDEX, MASKS, OFFSET
 from ae_pretrained.files import write_table
 from ae_pretrained.names import shown
 from ae_pretrained.params.data_params import DataParams
@@ -14,6 +14,7 @@ from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_so
 from ae_pretrained.preparation.decode_audit import audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import THUMBNAIL
+from ae_pretrained.preparation.packing import keep_packed, plan_packing, size_warnings
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.preparation.split_plan import plan_splits
@@ -42,6 +43,10 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
     train, then unlabelled (images without usable masks to pretrain on, if any), val and test. What is in no split is
     in no array. Writes the counts as ``metrics_file``, and images and tables into ``plots``. Everything is written
     under a temporary name and moved into place at the end.
+
+    With ``params.resize`` ``crop`` images keep their sizes: the arrays are (P, 3) and (P,), one image after another,
+    the index has the first pixel of each as ``offset`` and its size as ``box``, and ``out/anchors.npy`` (N, C, 32, 2)
+    int32 holds pixels that crops may be centred on.
 
     Args:
         raw: what ``fetch`` wrote: the data set or a pointer to it.
@@ -78,14 +83,20 @@ def _prepare(
     source = open_source(root, params)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
-    require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))
-    outcomes = decode_all(listing.samples, source, params, temporary)
+    packing = plan_packing(listing.samples, params) if params.resize == "crop" else None
+    if packing is None:
+        require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))
+    else:
+        require_space(temporary, 4 * packing.num_pixels + len(listing.samples) * THUMBNAIL**2, "data.scale")
+    outcomes = decode_all(listing.samples, source, params, temporary, packing, seed)
     planned = plan_splits(listing.samples, outcomes, temporary / THUMBNAILS, params, seed)
     samples, plan = planned.samples, planned.assignment
     (temporary / THUMBNAILS).unlink()
     plan.left_out += left_out
     findings = audit(samples, outcomes, params)
     warnings = [*planned.warnings, *audit_warnings(findings)]
+    if packing is not None:
+        warnings += size_warnings(samples, packing.sizes, params)
     for warning in warnings:
         print(f"warning: {shown(warning)}", flush=True)
     report = PrepareReport(
@@ -98,17 +109,27 @@ def _prepare(
         classes=params.classes,
         warnings=warnings,
         audit=findings,
+        packing=packing,
     )
     processes = count_processes(params.workers, len(samples))
     with prepare_report(report, temporary, metrics_file, plots, processes):
         order = [row for name in _ARRAY_ORDER for row in plan.splits[name]]
-        for file in (IMAGES, MASKS):
-            reorder_rows(temporary / file, order)
-        _write_index(temporary / INDEX, plan, samples, outcomes, seed)
+        offsets: list[int] | None = None
+        if packing is None:
+            for file in (IMAGES, MASKS):
+                reorder_rows(temporary / file, order)
+        else:
+            offsets = keep_packed(temporary, packing, order).tolist()
+        _write_index(temporary / INDEX, plan, samples, outcomes, seed, offsets)
 
 
 def _write_index(
-    path: Path, plan: SplitAssignment, samples: Sequence[Sample], outcomes: Sequence[Outcome], seed: int
+    path: Path,
+    plan: SplitAssignment,
+    samples: Sequence[Sample],
+    outcomes: Sequence[Outcome],
+    seed: int,
+    offsets: Sequence[int] | None,
 ) -> None:
     train = plan.splits["train"]
     label_order = dict(
@@ -121,4 +142,8 @@ def _write_index(
             box = " ".join(map(str, outcome.box))
             labels = (sample.name, split, sample.group, sample.class_name, sample.breed)
             lines.append([*labels, *outcome.size, box, label_order.get(row, ""), outcome.mask_problem or ""])
-    write_table(path, COLUMNS, lines)
+    if offsets is None:
+        write_table(path, COLUMNS, lines)
+    else:
+        placed = ([*line, offset] for line, offset in zip(lines, offsets, strict=True))
+        write_table(path, (*COLUMNS, OFFSET), placed)

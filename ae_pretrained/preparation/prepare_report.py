@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ae_pretrained.constants import IMAGES, MASKS
 from ae_pretrained.figures.data_figures import (
+    TILE,
     breed_counts,
     contact_sheet,
     original_sizes,
@@ -27,6 +28,7 @@ from ae_pretrained.names import shown
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
 from ae_pretrained.preparation.decode_audit import AuditFinding, suspicious_rows
 from ae_pretrained.preparation.decoding import Outcome
+from ae_pretrained.preparation.packing import PackedReader, Packing
 from ae_pretrained.preparation.processes import process_pool
 from ae_pretrained.preparation.storage import replace_folder, restore_folder
 from ae_pretrained.sources.base import Sample
@@ -50,6 +52,7 @@ class PrepareReport:
         classes: class names.
         warnings: what is no error, but should be known.
         audit: images that may have been decoded to something nobody would recognise.
+        packing: where images lie that are kept whole.
     """
 
     samples: Sequence[Sample]
@@ -61,6 +64,7 @@ class PrepareReport:
     classes: list[str]
     warnings: Sequence[str]
     audit: Sequence[AuditFinding]
+    packing: Packing | None = None
 
 
 @dataclass(frozen=True)
@@ -212,16 +216,17 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
     ]
     if breeds := _breeds(report):
         drawings.append(_Drawing("breed_counts.png", breed_counts, (breeds,)))
-    all_images, all_masks = (np.load(arrays / file, mmap_mode="r") for file in (IMAGES, MASKS))
     for name, rows in report.splits.items():
         # Spread over the split rather than its first images, which are all of one breed.
         places = np.unique(np.linspace(0, len(rows) - 1, min(_TILES, len(rows))).round().astype(int))
         chosen = [rows[place] for place in places]
         # Copies: the arrays will have been put in order when these are drawn.
-        images, masks = all_images[chosen], None if name == "unlabelled" else all_masks[chosen]
+        images, masks = read_tiles(arrays, chosen, report.packing)
         names = [report.samples[row].name for row in chosen]
         title = f"{name}: {len(chosen)} of {len(rows)} images"
-        arguments = (title, images, masks, names, report.classes)
+        if report.packing:
+            title += f", {TILE} px of each around its smallest class"
+        arguments = (title, images, None if name == "unlabelled" else masks, names, report.classes)
         drawings.append(_Drawing(f"contact_{name}.png", contact_sheet, arguments))
     if report.audit:
         rows = suspicious_rows(report.audit, _TILES)
@@ -229,17 +234,29 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
             _Drawing(
                 "suspicious.png",
                 contact_sheet,
-                suspicious_sheet(report.samples, rows, arrays, report.classes),
+                suspicious_sheet(report.samples, rows, arrays, report.classes, report.packing),
             )
         )
     return drawings
 
 
+def read_tiles(arrays: Path, rows: Sequence[int], packing: Packing | None) -> tuple[np.ndarray, np.ndarray]:
+    """Images and masks of some samples, all of one size, as copies: close-ups of those that are kept whole."""
+    if packing is not None:
+        return PackedReader(arrays, packing, TILE).close_ups(rows)
+    images, masks = (np.load(arrays / file, mmap_mode="r")[list(rows)] for file in (IMAGES, MASKS))
+    return images, masks
+
+
 def suspicious_sheet(
-    samples: Sequence[Sample], rows: Sequence[int], arrays: Path, classes: Sequence[str]
+    samples: Sequence[Sample],
+    rows: Sequence[int],
+    arrays: Path,
+    classes: Sequence[str],
+    packing: Packing | None = None,
 ) -> tuple[str, np.ndarray, np.ndarray, list[str], Sequence[str]]:
     """The arguments of ``contact_sheet`` for suspicious images, with the masks of those that have one."""
-    images, masks = (np.load(arrays / file, mmap_mode="r")[list(rows)] for file in (IMAGES, MASKS))
+    images, masks = read_tiles(arrays, rows, packing)
     title = f"{len(rows)} images to look at: did they come out as meant? Do the masks lie on them?"
     return title, images, masks, [samples[row].name for row in rows], classes
 

@@ -13,6 +13,11 @@ Box = tuple[int, int, int, int]  # x0, y0, x1, y1 of the content within the squa
 _PADDING = 127  # mid-grey
 
 
+def working_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height of an image that is kept whole, at a scale."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def content_box(width: int, height: int, size: int, how: Literal["stretch", "pad"]) -> Box:
     """Where the content of an image lies within the square."""
     if how == "stretch":
@@ -23,16 +28,26 @@ def content_box(width: int, height: int, size: int, how: Literal["stretch", "pad
     return (x0, y0, x0 + inner_w, y0 + inner_h)
 
 
-def resize_image(image: np.ndarray, size: int, box: Box) -> np.ndarray:
-    """(H, W, 3) uint8 to (size, size, 3): by area when shrinking, bicubic when enlarging, grey around it."""
-    x0, y0, x1, y1 = box
-    height, width = image.shape[:2]
-    inner_w, inner_h = x1 - x0, y1 - y0
+def scale_image(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(H, W, 3) uint8 to (height, width, 3): by area when shrinking, bicubic when enlarging."""
     # One side may shrink while the other grows. OpenCV's area mode averages only where both shrink, so the
     # shrinking comes first, on its own.
-    inner = cv2.resize(image, (min(inner_w, width), min(inner_h, height)), interpolation=cv2.INTER_AREA)
-    if inner.shape[:2] != (inner_h, inner_w):
-        inner = cv2.resize(inner, (inner_w, inner_h), interpolation=cv2.INTER_CUBIC)
+    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))
+    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    return image
+
+
+def scale_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(H, W) uint8 to (height, width), by the nearest pixel."""
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def resize_image(image: np.ndarray, size: int, box: Box) -> np.ndarray:
+    """(H, W, 3) uint8 to (size, size, 3) by :func:`scale_image`, grey around the box."""
+    x0, y0, x1, y1 = box
+    inner = scale_image(image, x1 - x0, y1 - y0)
     if box == (0, 0, size, size):
         return inner
     out = np.full((size, size, 3), _PADDING, dtype=np.uint8)
@@ -41,9 +56,9 @@ def resize_image(image: np.ndarray, size: int, box: Box) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, size: int, box: Box) -> np.ndarray:
-    """(H, W) uint8 to (size, size), by the nearest pixel; padding is 255."""
+    """(H, W) uint8 to (size, size) by :func:`scale_mask`; padding is 255."""
     x0, y0, x1, y1 = box
-    inner = cv2.resize(mask, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST_EXACT)
+    inner = scale_mask(mask, x1 - x0, y1 - y0)
     if box == (0, 0, size, size):
         return inner
     out = np.full((size, size), IGNORE_INDEX, dtype=np.uint8)

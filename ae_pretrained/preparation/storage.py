@@ -16,35 +16,36 @@ from numpy.lib import format as npy
 
 from ae_pretrained.sources.base import DataError
 
+_PIECE = 2**24  # bytes moved at a time
 THUMBNAILS = "thumbnails.npy"  # beside images and masks until near-duplicates were looked for
 
 
-def create_array(path: Path, shape: tuple[int, ...]) -> None:
-    """Make an ``.npy`` file of uint8 zeros.
+def create_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic] = np.uint8) -> None:
+    """Make an ``.npy`` file of zeros.
 
     Raises:
         OSError: when the folder cannot be written or the disk has no room for the whole array.
     """
     with path.open("wb") as file:
-        npy.write_array_header_1_0(file, _header(shape))
-        start, length = file.tell(), int(np.prod(shape, dtype=np.int64))
+        npy.write_array_header_1_0(file, _header(shape, np.dtype(dtype)))
+        start, length = file.tell(), int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         file.truncate(start + length)
         if length and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), start, length)
 
 
-def _header(shape: tuple[int, ...]) -> dict[str, object]:
-    return {"descr": npy.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+def _header(shape: tuple[int, ...], dtype: np.dtype) -> dict[str, object]:
+    return {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
 
 
 def write_rows(path: Path, start: int, rows: np.ndarray) -> None:
-    """Write rows (n, …) uint8 into an array on disk, from row ``start`` on; processes may write disjoint rows."""
+    """Write rows (n, …) into an array on disk, from row ``start`` on; processes may write disjoint rows."""
     with path.open("r+b") as file:
         npy.read_magic(file)
-        shape, _, _ = npy.read_array_header_1_0(file)
-        if rows.shape[1:] != shape[1:] or rows.dtype != np.uint8 or start + len(rows) > shape[0]:
-            raise ValueError(f"{path}: rows {rows.shape} {rows.dtype} at {start} do not fit {shape} uint8")
-        file.seek(start * int(np.prod(shape[1:])), os.SEEK_CUR)
+        shape, _, dtype = npy.read_array_header_1_0(file)
+        if rows.shape[1:] != shape[1:] or rows.dtype != dtype or start + len(rows) > shape[0]:
+            raise ValueError(f"{path}: rows {rows.shape} {rows.dtype} at {start} do not fit {shape} {dtype}")
+        file.seek(start * int(np.prod(shape[1:])) * dtype.itemsize, os.SEEK_CUR)
         file.write(np.ascontiguousarray(rows).data)
 
 
@@ -56,8 +57,8 @@ def reorder_rows(path: Path, order: Sequence[int]) -> None:
     """
     with path.open("r+b") as file:
         npy.read_magic(file)
-        (count, *inner), _, _ = npy.read_array_header_1_0(file)
-        start, length = file.tell(), int(np.prod(inner))
+        (count, *inner), _, dtype = npy.read_array_header_1_0(file)
+        start, length = file.tell(), int(np.prod(inner)) * dtype.itemsize
 
         def read(row: int) -> bytes:
             file.seek(start + row * length)
@@ -88,10 +89,39 @@ def reorder_rows(path: Path, order: Sequence[int]) -> None:
             write(place, saved)
             moved[place] = True
         file.seek(0)
-        npy.write_array_header_1_0(file, _header((len(order), *inner)))
+        npy.write_array_header_1_0(file, _header((len(order), *inner), dtype))
         if file.tell() != start:
             raise ValueError(f"{path}: a header for {len(order)} rows takes {file.tell()} bytes, not {start}")
         file.truncate(start + len(order) * length)
+
+
+def squeeze_stretches(path: Path, stretches: Sequence[tuple[int, int]]) -> None:
+    """Keep some stretches of an array on disk alone, one directly behind the other; what lay between them is gone.
+
+    The file is changed in place, a piece at a time.
+
+    Args:
+        path: an ``.npy`` file.
+        stretches: first row and number of rows of each, ascending and disjoint.
+    """
+    with path.open("r+b") as file:
+        npy.read_magic(file)
+        (_, *inner), _, dtype = npy.read_array_header_1_0(file)
+        begin, length = file.tell(), int(np.prod(inner, dtype=np.int64)) * dtype.itemsize
+        target = 0
+        for start, count in stretches:
+            if start != target:
+                for piece in range(0, count * length, _PIECE):
+                    file.seek(begin + start * length + piece)
+                    content = file.read(min(_PIECE, count * length - piece))
+                    file.seek(begin + target * length + piece)
+                    file.write(content)
+            target += count
+        file.seek(0)
+        npy.write_array_header_1_0(file, _header((target, *inner), dtype))
+        if file.tell() != begin:
+            raise ValueError(f"{path}: a header for {target} rows takes {file.tell()} bytes, not {begin}")
+        file.truncate(begin + target * length)
 
 
 def replace_folder(temporary: Path, target: Path) -> None:
@@ -122,13 +152,13 @@ def _old(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def require_space(folder: Path, needed: int) -> None:
-    """Raise DataError when the disk of a folder has less room than ``needed`` bytes."""
+def require_space(folder: Path, needed: int, smaller: str = "data.image_size") -> None:
+    """Raise DataError, naming the key to lower, when the disk of a folder has less room than ``needed`` bytes."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
             f"{folder}: the arrays need {_size(needed)} while they are made, and {_size(free)} are free; make "
-            "room, or use a smaller data.image_size"
+            f"room, or use a smaller {smaller}"
         )
 
 

@@ -25,13 +25,21 @@ class AutoencoderTask(TrainingTask):
     """Trains an autoencoder to undo a corruption.
 
     Batches are (images, padding): in the second, 255 marks pixels that count nowhere.
+
+    Args:
+        network: the autoencoder.
+        params: the section of params.yaml.
+        seed: the run's seed.
+        crop: side of the square in the middle of the images of a batch that is trained on; None for all of it.
     """
 
     network: Autoencoder
 
-    def __init__(self, network: Autoencoder, params: TrainAEParams, seed: int) -> None:
+    def __init__(
+        self, network: Autoencoder, params: TrainAEParams, seed: int, crop: int | None = None
+    ) -> None:
         super().__init__(network, params, seed, self._parameter_groups, "train_ae")
-        self.augment = Augmentation(**params.augmentation.model_dump())
+        self.augment, self.crop = Augmentation(**params.augmentation.model_dump()), crop
         self.corruption = params.corruption.model_dump()
         self.loss = ReconstructionLoss(**params.loss.model_dump(exclude={"latent"}))
         self.latent: LatentPerceptualLoss | None = None
@@ -66,7 +74,7 @@ class AutoencoderTask(TrainingTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
-        images, padding = self.augment(*batch, generator)
+        images, padding = self.augment(*batch, generator, size=self.crop)
         losses = self._losses(images, padding, generator, half_size=self.at_half_size)
         return self.report(losses, "train", len(images))
 

@@ -11,6 +11,7 @@ import ae_pretrained
 from ae_pretrained.constants import IMAGES, INDEX
 from ae_pretrained.dataset.arrays import PaddingMasks, Split, open_split
 from ae_pretrained.dataset.batches import ArrayBatches
+from ae_pretrained.dataset.crops import training_batches
 from ae_pretrained.files import write_json
 from ae_pretrained.hardware import numerics
 from ae_pretrained.models.autoencoder import Autoencoder
@@ -31,7 +32,7 @@ _SHOWN = (
 )
 
 
-def _batches(split: Split) -> ArrayBatches:
+def _padded(split: Split) -> ArrayBatches:
     return ArrayBatches(split.images, PaddingMasks(split), np.arange(len(split)))
 
 
@@ -39,6 +40,7 @@ def pretrain(
     processed: Path,
     *,
     params: TrainAEParams,
+    image_size: int,
     model: ModelParams,
     runtime: RuntimeParams,
     seed: int,
@@ -52,6 +54,7 @@ def pretrain(
     Args:
         processed: folder of prepared arrays.
         params, model, runtime: sections of the parameters.
+        image_size: side of the crops, of images that are kept whole.
         seed: the run's seed.
         weights: safetensors file to write.
         curve: CSV of the figures of every epoch to write.
@@ -64,6 +67,7 @@ def pretrain(
             "train_ae": params.model_dump(),
             "model": model.model_dump(),
             "numerics": numerics(runtime, params.precision),
+            "crop": image_size if train.is_packed else None,
             "seed": seed,
         },
         Path(ae_pretrained.__file__).parent,
@@ -71,10 +75,11 @@ def pretrain(
     )
     torch.manual_seed(seed)
     network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)
+    task = AutoencoderTask(network, params, seed, image_size if train.is_packed else None)
     result = fit(
-        AutoencoderTask(network, params, seed),
-        _batches(train),
-        _batches(val),
+        task,
+        training_batches(train, np.arange(len(train)), image_size, task.augment, labelled=False),
+        _padded(val.tiles(image_size)),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
         curve=curve,

@@ -76,6 +76,27 @@ def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[n
         raise _unreadable(name, content, error) from None
 
 
+def read_size(path: Path, upright: bool = True) -> tuple[int, int]:
+    """Width and height that a file will be decoded to, px, from its header alone.
+
+    Raises:
+        DataError: as :func:`read_image`, as far as a header tells.
+    """
+    try:
+        with path.open("rb") as file:
+            formats = allowed_formats(path, file.read(16))
+            file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image = Image.open(file, formats=formats)
+            turned = upright and _orientation(image) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file can make a decoder raise anything
+        raise DataError(f"{path}: not a readable image ({error})") from None
+
+
 def largest_of_16_bits(path: Path) -> int:
     """The largest value of an image of 16 bits a channel; 0 of any other, which is not decoded.
 

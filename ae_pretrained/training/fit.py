@@ -23,6 +23,7 @@ from ae_pretrained.dataset.batches import (
     TrainingOrder,
     make_loader,
 )
+from ae_pretrained.dataset.crops import CropBatches, CropOrder
 from ae_pretrained.hardware import numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
@@ -80,7 +81,7 @@ class BatchLoaders(L.LightningDataModule):
 
     def __init__(
         self,
-        train: ArrayBatches,
+        train: ArrayBatches | CropBatches,
         val: ArrayBatches,
         *,
         batch_size: int,
@@ -99,7 +100,8 @@ class BatchLoaders(L.LightningDataModule):
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        order = TrainingOrder(
+        kind = CropOrder if isinstance(self.train, CropBatches) else TrainingOrder
+        order = kind(
             len(self.train),
             self.batch_size,
             updates_per_epoch=self.updates_per_epoch,
@@ -116,7 +118,7 @@ class BatchLoaders(L.LightningDataModule):
 
 def fit(
     task: TrainingTask,
-    train: ArrayBatches,
+    train: ArrayBatches | CropBatches,
     val: ArrayBatches,
     *,
     runtime: RuntimeParams,

@@ -81,6 +81,7 @@ def pretrain_missing(name: str, grid: dict[str, Any], data: dict[str, str]) -> N
         pretrain(
             PROCESSED,
             params=params.train_ae,
+            image_size=params.data.image_size,
             model=params.model,
             runtime=params.runtime,
             seed=params.seed,

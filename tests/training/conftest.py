@@ -20,6 +20,7 @@ def run_pretrain(processed: Path, out: Path, params: Params) -> Path:
     pretrain(
         processed,
         params=params.train_ae,
+        image_size=params.data.image_size,
         model=params.model,
         runtime=params.runtime,
         seed=params.seed,

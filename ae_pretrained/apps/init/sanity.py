@@ -11,7 +11,7 @@ import numpy as np
 from ae_pretrained.apps.init.folder_reading import Reading
 from ae_pretrained.apps.init.inspection import Inspection
 from ae_pretrained.names import shown
-from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED
+from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED, VANISHED_AT_SCALE
 from ae_pretrained.preparation.decode_audit import suspicious_rows
 
 _FEW_MASKS = 5
@@ -121,6 +121,7 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
         ),
         (NO_LABEL, "their images are not evaluated"),
         (VANISHED, "raise data.image_size"),
+        (VANISHED_AT_SCALE, "raise data.scale"),
     ):
         if items := inspection.left_out(reason):
             yield f"{len(items)} of {total} masks: {reason} ({items[0].name}, …); {advice}"

@@ -1,0 +1,1 @@
+"""Windows of images of any size: cut out for training, slid over the whole for predictions."""
