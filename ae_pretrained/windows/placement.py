@@ -8,9 +8,14 @@ import numpy as np
 
 from ae_pretrained.errors import PipelineError
 
+WINDOW, OVERLAP = 512, 0.25  # as good as any where nobody says otherwise
 SMALLEST_IMAGE = 8  # px; the reflection of less is mostly the reflection itself
 LARGEST_OVERLAP = 0.75
 _SIGMAS = 8  # side of a window, in standard deviations of its weights
+
+
+class SmallImageError(PipelineError):
+    """An image is too small for a window."""
 
 
 @dataclass(frozen=True)

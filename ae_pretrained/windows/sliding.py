@@ -13,7 +13,13 @@ import cv2
 import numpy as np
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.windows.placement import SMALLEST_IMAGE, AxisWindows, check_windows, windows_along
+from ae_pretrained.windows.placement import (
+    SMALLEST_IMAGE,
+    AxisWindows,
+    SmallImageError,
+    check_windows,
+    windows_along,
+)
 
 Probabilities = Callable[[np.ndarray], np.ndarray]
 """From images (N, 3, h, w) float32 in [0, 1] to probabilities (N, C, h, w) float32 that sum to 1 over C."""
@@ -70,7 +76,7 @@ def slide(
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST_IMAGE:
-        raise PipelineError(
+        raise SmallImageError(
             f"an image of {width} x {height} px is too small; both sides must have at least {SMALLEST_IMAGE} px"
         )
     rows = windows_along(height, window, overlap, stride, halo)
