@@ -99,7 +99,8 @@ def _reflected(length: int, stride: int) -> int:
 
 
 def _starts(length: int, window: int, overlap: float, stride: int, halo: int) -> tuple[int, ...]:
-    last = max(0, _reflected(length, stride) - window)
-    step = max(stride, int(window * (1 - overlap)) // stride * stride)
-    step = min(step, (window - 2 * halo) // stride * stride)
-    return (*range(0, last, step), last)
+    """As few windows as the overlap allows, evenly spread: what they overlap beyond that is context for nothing."""
+    last = max(0, _reflected(length, stride) - window) // stride
+    step = min(int(window * (1 - overlap)) // stride, (window - 2 * halo) // stride)
+    gaps = -(-last // max(1, step))
+    return tuple(place * last // max(1, gaps) * stride for place in range(gaps + 1))

@@ -13,6 +13,7 @@ import torch
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.sources.image_reader import read_image
 from ae_pretrained.windows import count_windows, probabilities_of, slide
+from ae_pretrained.windows.placement import windows_along
 from tests.prediction.small import random_image
 from tests.windows.networks import by_color, deep_unet, logits_of
 
@@ -67,6 +68,19 @@ def test_windows_are_as_they_should_be() -> None:
     image.flags.writeable = False  # a memory map of prepared data is
     whole(slide(network, image, window=96, overlap=0.25, stride=32, batch_size=2), 150, 333)
     assert seen == count_windows(150, 333, window=96, overlap=0.25, stride=32) == 2 * 5
+
+
+@pytest.mark.parametrize("length", [64, 512, 513, 900, 1440, 2432, 20_000])
+def test_windows_are_few_and_evenly_spread(length: int) -> None:
+    axis = windows_along(length, 512, 0.25, 32, 0)
+    end = -(-length // 32) * 32
+    assert axis.starts[0] == 0
+    assert axis.starts[-1] + axis.side == end
+    steps = np.diff(axis.starts)
+    assert (steps % 32 == 0).all()
+    assert (steps <= 384).all()
+    assert len(steps) == max(0, -(-(end - 512) // 384))
+    assert np.ptp(steps) <= 32 if len(steps) else end <= 512
 
 
 def test_batches_are_bounded_in_pixels() -> None:
