@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 # Public names and where they live. As text, imported at first use: `import ae_pretrained` stays instant, and no
 # stage of the pipeline comes to depend on the code of prediction, which it does not run.
 _LAZY = {
-    "Prediction": "ae_pretrained.prediction.segmenter",
+    "Prediction": "ae_pretrained.prediction.outcome",
     "Segmenter": "ae_pretrained.prediction.segmenter",
 }
 __all__ = [*_LAZY]

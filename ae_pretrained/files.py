@@ -8,7 +8,8 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,19 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and move it into place."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name to write under; the file is moved into place at the end, and is gone after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A checksum, since the whole name may fill all the bytes that the file system allows.
     checksum = zlib.crc32(os.fsencode(path.name))
     temporary = path.with_name(f".{path.name[:20]}.{checksum:08x}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

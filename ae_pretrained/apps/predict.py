@@ -43,7 +43,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="auto",
         help="default: auto, a GPU if there is one",
     )
-    parser.add_argument("--batch-size", type=int, default=16, help="images per batch (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=16,
+        help="images, or windows of one, per batch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--window",
+        type=int,
+        help="models trained with resize: crop: side in px of the window that slides over an image (default: 512)",
+    )
+    parser.add_argument(
+        "--overlap", type=float, help="share of its side by which it overlaps the next one (default: 0.25)"
+    )
     parser.add_argument(
         "--no-flip",
         action="store_true",
@@ -58,6 +71,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
     from ae_pretrained.memory import keep_freed_memory
     from ae_pretrained.names import shown
     from ae_pretrained.prediction.input_files import count_files, find_images, named
@@ -75,9 +90,12 @@ def _run(arguments: argparse.Namespace) -> int:
         out,
         batch_size=arguments.batch_size,
         flip_averaging=not arguments.no_flip,
+        window=arguments.window,
+        overlap=arguments.overlap,
         overwrite=arguments.overwrite,
         passed_over=found.passed_over,
         report=_printer(found.images, segmenter.classes),
+        announce=lambda line: tqdm.write(line, file=sys.stderr),
     )
     done, failed = len(result.rows), len(result.unreadable)
     unread = f"; {failed} could not be read" if failed else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,10 +11,11 @@ import numpy as np
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions
+from ae_pretrained.windows.logits import Logits
 
 Device = Literal["auto", "cpu", "cuda"]
-Logits = Callable[[np.ndarray], np.ndarray]
-"""From images (N, 3, H, W) float32 in [0, 1] to logits (N, C, H, W) float32."""
+Resize = Literal["stretch", "pad", "crop"]
+_LARGEST_SCALE = 4.0
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,22 @@ class LoadedModel:
     Attributes:
         logits: runs the network.
         classes: names by class id, background first.
-        image_size: side of the square that images are resized to, px.
-        resize: how they are resized to it, ``stretch`` or ``pad``.
+        image_size: side of the square that images are resized to, px; of ``crop``, of the crops it was trained on.
+        resize: how they are resized to it, ``stretch`` or ``pad``; or ``crop``: a window slides over them.
         device: what runs it, ``cpu`` or ``cuda``.
         decode: how files become pixels: as those of the data did that it was trained on, and always upright.
+        scale: of ``crop``: the size at which it sees images, relative to their own.
+        stride: of ``crop``: of the deepest features, px; windows are multiples of it.
     """
 
     logits: Logits
     classes: tuple[str, ...]
     image_size: int
-    resize: Literal["stretch", "pad"]
+    resize: Resize
     device: str
     decode: DecodeOptions = field(default_factory=DecodeOptions)
+    scale: float = 1.0
+    stride: int = 32
 
 
 def load_model(path: Path, device: str) -> LoadedModel:
@@ -61,43 +65,74 @@ def _checked(
     image_size: Any,
     resize: Any,
     device: str,
-    white: Any = FULL_RANGE,
-    alpha: Any = "matte",
+    white: Any,
+    alpha: Any,
+    scale: Any,
+    stride: Any,
 ) -> LoadedModel:
     """Build a LoadedModel from what a file states about itself."""
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
     if not named or not 2 <= len(classes) <= 255:
         raise PipelineError(f"{path}: expected 2 to 255 class names, found {classes!r}; export it again")
-    if not isinstance(image_size, int) or image_size < 1:
+    if not _is_count(image_size):
         raise PipelineError(
             f"{path}: expected an image size in pixels, found {image_size!r}; export it again"
         )
-    if resize not in ("stretch", "pad"):
-        raise PipelineError(f"{path}: expected resize 'stretch' or 'pad', found {resize!r}; export it again")
+    if resize not in get_args(Resize):
+        raise PipelineError(
+            f"{path}: expected resize 'stretch', 'pad' or 'crop', found {resize!r}; export it again"
+        )
+    largest = _LARGEST_SCALE if resize == "crop" else 1.0
+    if not isinstance(scale, int | float) or not 0 < scale <= largest or (resize != "crop" and scale != 1):
+        expected = f"a scale above 0 and up to {_LARGEST_SCALE:g}" if resize == "crop" else "no scale but 1"
+        raise PipelineError(
+            f"{path}: expected {expected} with resize {resize!r}, found {scale!r}; export it again"
+        )
+    if not _is_count(stride):
+        raise PipelineError(f"{path}: expected a stride in pixels, found {stride!r}; export it again")
     if not isinstance(white, int) or not 0 < white <= FULL_RANGE or alpha not in ("matte", "drop"):
         raise PipelineError(
             f"{path}: expected white of 1 to {FULL_RANGE} and alpha 'matte' or 'drop', found {white!r}, {alpha!r}; "
             "export it again"
         )
-    return LoadedModel(logits, tuple(classes), image_size, resize, device, DecodeOptions(white, alpha))
+    decode = DecodeOptions(white, alpha)
+    return LoadedModel(logits, tuple(classes), image_size, resize, device, decode, float(scale), stride)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _load_weights(path: Path, device: str) -> LoadedModel:
     import torch
 
+    from ae_pretrained.hardware import use_tf32
     from ae_pretrained.models.weights import load_unet
 
     model, info = load_unet(path)
     if device == "cuda" and not torch.cuda.is_available():
         raise PipelineError("device: found 'cuda', but PyTorch sees no GPU on this machine; use auto or cpu")
     target = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    if target == "cuda":
+        use_tf32(False)  # 10 bits would show in the masks
     model.to(target)
 
     def logits(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return np.asarray(model(torch.from_numpy(images).to(target)).float().cpu())
 
-    return _checked(path, logits, info.classes, info.image_size, info.resize, target, info.white, info.alpha)
+    return _checked(
+        path,
+        logits,
+        info.classes,
+        info.image_size,
+        info.resize,
+        target,
+        info.white,
+        info.alpha,
+        info.scale,
+        model.encoder.strides[-1],
+    )
 
 
 def _load_onnx(path: Path, device: str) -> LoadedModel:
@@ -110,7 +145,8 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
             "auto or cpu"
         )
     use_gpu = device != "cpu" and "CUDAExecutionProvider" in there
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if use_gpu else ["CPUExecutionProvider"]
+    gpu = [("CUDAExecutionProvider", {"use_tf32": "0"})] if use_gpu else []
+    providers = [*gpu, "CPUExecutionProvider"]
     try:
         session = onnxruntime.InferenceSession(path, providers=providers)
     except Exception as error:  # onnxruntime raises classes of its own, below Exception, one per cause
@@ -122,6 +158,8 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
         classes, side = json.loads(stated["classes"]), int(stated["image_size"])
         resize, name = stated["resize"], session.get_inputs()[0].name
         white, alpha = int(stated.get("white", FULL_RANGE)), stated.get("alpha", "matte")
+        scale = float(stated.get("scale", 1.0))
+        stride = int(stated["stride"]) if resize == "crop" else 1
     except (KeyError, ValueError, IndexError):
         raise PipelineError(
             f"{path}: an ONNX model without the metadata of a segmenter (found {sorted(stated) or 'none'}); "
@@ -131,4 +169,5 @@ def _load_onnx(path: Path, device: str) -> LoadedModel:
     def logits(images: np.ndarray) -> np.ndarray:
         return np.asarray(session.run(None, {name: images})[0])
 
-    return _checked(path, logits, classes, side, resize, "cuda" if use_gpu else "cpu", white, alpha)
+    target = "cuda" if use_gpu else "cpu"
+    return _checked(path, logits, classes, side, resize, target, white, alpha, scale, stride)

@@ -8,7 +8,7 @@ import numpy as np
 _STRIP_PIXELS = 2**18  # pixels worked on at a time: memory beside the result does not grow with the image
 
 
-def _neighbours(count_in: int, count_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def neighbours(count_in: int, count_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each output pixel: the input pixels before and after it, and the weight of the one after."""
     place = (np.arange(count_out) + 0.5) * (count_in / count_out) - 0.5
     place = place.clip(0, count_in - 1)
@@ -28,7 +28,7 @@ def most_probable(probabilities: np.ndarray, height: int, width: int) -> tuple[n
     """
     rows = probabilities.shape[1]
     wide = [cv2.resize(plane, (width, rows), interpolation=cv2.INTER_LINEAR) for plane in probabilities]
-    before, after, share = _neighbours(rows, height)
+    before, after, share = neighbours(rows, height)
     mask = np.zeros((height, width), dtype=np.uint8)
     best = np.empty((height, width), dtype=np.float32)
     strip = max(1, _STRIP_PIXELS // width)

@@ -15,22 +15,27 @@ from ae_pretrained.sources.image_files import files_below, is_image
 from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
-def read_input_image(source: Path | bytes, name: str, options: DecodeOptions | None = None) -> np.ndarray:
+def read_input_image(
+    source: Path | bytes, name: str, options: DecodeOptions | None = None, *, very_large: bool = False
+) -> np.ndarray:
     """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
         name: what errors call it, where ``source`` is bytes.
         options: of the model, ``Segmenter.decode``; None: as by default.
+        very_large: see :func:`ae_pretrained.sources.image_reader.read_image`; for a model that sees images whole.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: naming the image, when it is absent, damaged, no image, or larger than 200 megapixels.
+        DataError: naming the image, when it is absent, damaged, no image, or too large.
     """
     options = options or DecodeOptions()
-    return decode_image(source, name, options) if isinstance(source, bytes) else read_image(source, options)
+    if isinstance(source, bytes):
+        return decode_image(source, name, options, very_large=very_large)
+    return read_image(source, options, very_large=very_large)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,8 @@ from PIL import Image
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.figures.style import IGNORE_COLOR, class_rgb, hex_to_rgb
+from ae_pretrained.files import replacing
+from ae_pretrained.prediction.png_stream import write_png
 
 _OPACITY = 0.45
 _STRIP_PIXELS = 2**20
@@ -43,30 +47,39 @@ def tint_image(image: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndar
     Returns:
         (H, W, 3) uint8 RGB, a new array.
     """
+    return np.concatenate(list(_tinted_strips(image, mask, num_classes)))
+
+
+def write_overlay(path: Path, image: np.ndarray, mask: np.ndarray, num_classes: int) -> None:
+    """Write :func:`tint_image` as PNG, whole or not at all, without ever holding it whole.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    height, width = mask.shape
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        write_png(file, height, width, _tinted_strips(image, mask, num_classes))
+
+
+def _tinted_strips(image: np.ndarray, mask: np.ndarray, num_classes: int) -> Iterator[np.ndarray]:
+    """The overlay from top to bottom, in strips of about a megapixel."""
     colors = np.zeros((256, 3), dtype=np.uint8)
     colors[:num_classes] = class_rgb(num_classes)
     shown = np.zeros(256, dtype=bool)
     shown[1:num_classes] = True
     height, width = mask.shape
-    thickness = 2 * max(1, round(min(height, width) / 400)) + 1
-    # A pixel is on the outline where its neighbourhood holds another class.
-    outline = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((thickness, thickness), np.uint8)) > 0
-    out = image.copy()
+    reach = max(1, round(min(height, width) / 400))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
-    for start in range(0, height, rows):  # in strips: only the result is as large as the image
+    for start in range(0, height, rows):
         part = slice(start, start + rows)
+        above = max(0, start - reach)
+        # A pixel is on the outline where its neighbourhood holds another class.
+        near = cv2.morphologyEx(mask[above : start + rows + reach], cv2.MORPH_GRADIENT, kernel)
+        outline = near[start - above :][:rows] > 0
         tint = colors[mask[part]]
-        blended = cv2.addWeighted(image[part], 1 - _OPACITY, tint, _OPACITY, 0)
         foreground = shown[mask[part]]
-        np.copyto(out[part], blended, where=foreground[..., None])
-        np.copyto(out[part], tint, where=(foreground & outline[part])[..., None])
-    return out
-
-
-def image_png(image: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as PNG."""
-    # OpenCV writes a large PNG several times faster than Pillow, of about the same size.
-    done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise ValueError(f"OpenCV cannot write a PNG of shape {image.shape}")
-    return content.tobytes()
+        strip = image[part].copy()
+        np.copyto(strip, cv2.addWeighted(strip, 1 - _OPACITY, tint, _OPACITY, 0), where=foreground[..., None])
+        np.copyto(strip, tint, where=(foreground & outline)[..., None])
+        yield strip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -24,7 +24,8 @@ from ae_pretrained.prediction.naming import (
     earlier_results,
     result_names,
 )
-from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
+from ae_pretrained.prediction.overlays import mask_png, write_overlay
+from ae_pretrained.prediction.predict_whole import predict_whole_images
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.streaming import InputImage, stream_images
@@ -53,9 +54,12 @@ def predict_into(
     *,
     batch_size: int = 16,
     flip_averaging: bool = True,
+    window: int | None = None,
+    overlap: float | None = None,
     overwrite: bool = False,
     passed_over: Sequence[Path] = (),
     report: Callable[[Row | Unreadable], None] = lambda _: None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> FolderResult:
     """Predict images and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
 
@@ -66,18 +70,22 @@ def predict_into(
         segmenter: predicts.
         images: files; what cannot be read is left out and listed.
         folder: made where it is absent.
-        batch_size: images that go through the network at once.
+        batch_size: images, or windows of one, that go through the network at once.
         flip_averaging: average with the prediction for the mirror image.
+        window, overlap: see :meth:`ae_pretrained.prediction.segmenter.Segmenter.windows`.
         overwrite: replace files that no earlier run wrote, too; never one of the images.
         passed_over: files that were found and are no images, to be listed.
         report: called for each image, in order, once its files are written.
+        announce: called with a line on an image that will take long.
 
     Raises:
-        PipelineError: when no image can be read (nothing is written then), the folder cannot be written, or a
-            result would replace one of the images or a file of somebody else; found out before any work.
+        PipelineError: for an argument out of its range, when no image can be read (nothing is written then), the
+            folder cannot be written, or a result would replace one of the images or a file of somebody else. Save
+            for unreadable images, this is found out before any work.
     """
     if batch_size < 1:
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
+    segmenter.windows(window, overlap)
     names = result_names(images)
     check_no_image_is_replaced(images, names, folder)
     earlier = earlier_results(folder)
@@ -86,16 +94,27 @@ def predict_into(
     result = FolderResult()
     try:
         _check_writable(folder)
-        finish = partial(_finish, segmenter, names, folder)
+        if segmenter.resize == "crop":
+            items = predict_whole_images(
+                segmenter,
+                images,
+                names,
+                folder,
+                batch_size=batch_size,
+                flip_averaging=flip_averaging,
+                window=window,
+                overlap=overlap,
+                announce=announce,
+            )
+        else:
+            items = _predict_resized(segmenter, images, names, folder, batch_size, flip_averaging)
         with (
             tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
-            closing(stream_images(images, batch_size, segmenter.decode)) as batches,
-            ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
+            closing(items),
         ):
-            for batch in batches:
-                for item in pool.map(finish, *_predicted(segmenter, batch, flip_averaging)):
-                    _keep(item, result, report)
-                    bar.update()
+            for item in items:
+                _keep(item, result, report)
+                bar.update()
         if not result.rows:
             raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
         write_tables(
@@ -122,6 +141,24 @@ def _check_writable(folder: Path) -> None:
         pass
 
 
+def _predict_resized(
+    segmenter: Segmenter,
+    images: Sequence[Path],
+    names: Sequence[str],
+    folder: Path,
+    batch_size: int,
+    flip_averaging: bool,
+) -> Generator[Row | Unreadable, None, None]:
+    """Batch by batch: the next one is decoded and the last one written while the network is at work."""
+    finish = partial(_finish, segmenter, names, folder)
+    with (
+        closing(stream_images(images, batch_size, segmenter.decode)) as batches,
+        ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
+    ):
+        for batch in batches:
+            yield from pool.map(finish, *_predicted(segmenter, batch, flip_averaging))
+
+
 def _predicted(
     segmenter: Segmenter, batch: Sequence[InputImage], flip_averaging: bool
 ) -> tuple[Sequence[InputImage], list[np.ndarray | None]]:
@@ -146,7 +183,7 @@ def _finish(
     classes = len(segmenter.classes)
     mask, overlay = (f"{names[image.position]}{ending}" for ending in (MASK, OVERLAY))
     write_bytes(folder / mask, mask_png(prediction.mask, classes))
-    write_bytes(folder / overlay, image_png(tint_image(image.pixels, prediction.mask, classes)))
+    write_overlay(folder / overlay, image.pixels, prediction.mask, classes)
     return Row(
         shown(image.path),
         width,

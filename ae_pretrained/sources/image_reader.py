@@ -19,6 +19,7 @@ from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, count_levels, turn
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
+from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_plain, is_plain
 
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
@@ -30,11 +31,16 @@ _DEFAULT = DecodeOptions()
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
 
 
-def read_image(path: Path, options: DecodeOptions = _DEFAULT) -> np.ndarray:
+def read_image(path: Path, options: DecodeOptions = _DEFAULT, *, very_large: bool = False) -> np.ndarray:
     """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF (HEIC with pillow-heif).
 
     By default it is turned upright as its EXIF says, transparent pixels are laid on mid-grey, and 16-bit images are
     scaled to 8 bits, full scale to full scale. Of an animation or several pages the first one counts.
+
+    Args:
+        path: the file.
+        options: how its pixels are made.
+        very_large: take JPEG, PNG and TIFF of 8 bits, RGB or grey without alpha, of up to 1073 megapixels.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -43,7 +49,7 @@ def read_image(path: Path, options: DecodeOptions = _DEFAULT) -> np.ndarray:
         DataError: naming the file, when it is absent, empty, truncated, no image, of a kind whose range of values
             is not known (32-bit integers, floats), or larger than 178 megapixels.
     """
-    return decode_image(_content(path), path, options)
+    return decode_image(_content(path), path, options, very_large=very_large)
 
 
 def read_with_facts(path: Path, options: DecodeOptions = _DEFAULT) -> tuple[np.ndarray, ImageFacts]:
@@ -53,15 +59,19 @@ def read_with_facts(path: Path, options: DecodeOptions = _DEFAULT) -> tuple[np.n
     return pixels, replace(facts, levels=levels, spread=spread)
 
 
-def decode_image(content: bytes, name: Path | str, options: DecodeOptions = _DEFAULT) -> np.ndarray:
+def decode_image(
+    content: bytes, name: Path | str, options: DecodeOptions = _DEFAULT, *, very_large: bool = False
+) -> np.ndarray:
     """Decode the bytes of an image file; ``name`` is what errors call it. Otherwise as :func:`read_image`."""
-    return _decode(content, name, options)[0]
+    return _decode(content, name, options, very_large)[0]
 
 
-def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[np.ndarray, ImageFacts]:
+def _decode(
+    content: bytes, name: Path | str, options: DecodeOptions, very_large: bool = False
+) -> tuple[np.ndarray, ImageFacts]:
     """Pixels and facts, without the levels."""
     try:
-        with _opened(name, content) as image:
+        with _opened_very_large(name, content) if very_large else _opened(name, content) as image:
             if image.format in ("JPEG", "MPO"):
                 end = end_of_jpeg(content)
                 if end is None:  # decoders fill what is missing with grey
@@ -69,6 +79,8 @@ def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[n
                 if image.mode in ("RGB", "L"):
                     facts = ImageFacts(orientation=_orientation(image))
                     return _decode_jpeg(content[:end], options.upright), facts
+            if image.width * image.height > LARGE and is_plain(image, content):
+                return decode_plain(content), ImageFacts()
             return _decode_other(content, image, options)
     except DataError:
         raise
@@ -157,6 +169,27 @@ def _opened(name: Path | str, content: bytes) -> Image.Image:
         raise DataError(
             f"{name}: too large to be decoded safely ({image.width} x {image.height} px; at most "
             f"{MAX_PIXELS // 1_000_000} megapixels)"
+        )
+    return image
+
+
+def _opened_very_large(name: Path | str, content: bytes) -> Image.Image:
+    """As :func:`_opened`, for images whose decoding takes no more memory than their pixels do."""
+    formats = allowed_formats(name, content)
+    with any_size():
+        image = Image.open(io.BytesIO(content), formats=formats)
+    pixels = image.width * image.height
+    jpeg = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+    if pixels > LARGEST:
+        raise DataError(
+            f"{name}: too large to be decoded ({image.width} x {image.height} px; at most {LARGEST // 1_000_000} "
+            "megapixels); cut it into parts that overlap by some hundred px"
+        )
+    if pixels > MAX_PIXELS and not jpeg and not is_plain(image, content):
+        raise DataError(
+            f"{name}: too large to be decoded safely ({image.width} x {image.height} px; at most "
+            f"{MAX_PIXELS // 1_000_000} megapixels of {image.format}, {image.mode}); save it as PNG, TIFF or JPEG "
+            "of 8 bits, RGB or grey, without alpha, palette or pages, or cut it into parts"
         )
     return image
 

@@ -4,16 +4,18 @@ import csv
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ae_pretrained import Segmenter, files
+from ae_pretrained import Segmenter
 from ae_pretrained.apps.cli import main
+from ae_pretrained.prediction import overlays, streaming
 from ae_pretrained.prediction import predict_files as folder_module
-from ae_pretrained.prediction import streaming
 from ae_pretrained.prediction.input_files import find_images, read_input_image
 from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.sources.mask_reader import read_mask
@@ -255,15 +257,15 @@ def test_a_full_disk_leaves_nothing_half_written(
 ) -> None:
     for name in "abc":
         save_image(tmp_path / "in" / f"{name}.png")
-    genuine = Path.write_bytes
+    genuine = overlays.write_png
 
-    def full(path: Path, content: bytes) -> int:
-        if "b_overlay" in path.name:
-            genuine(path, content[:10])
-            raise OSError(28, "No space left on device", str(path))
-        return genuine(path, content)
+    def full(file: BinaryIO, height: int, width: int, strips: Iterable[np.ndarray]) -> None:
+        if "b_overlay" in file.name:
+            file.write(b"some bytes")
+            raise OSError(28, "No space left on device")
+        genuine(file, height, width, strips)
 
-    monkeypatch.setattr(files.Path, "write_bytes", full)
+    monkeypatch.setattr(overlays, "write_png", full)
     assert predict(model, tmp_path / "out", tmp_path / "in") == 1
     assert "cannot be written (No space left on device)" in capsys.readouterr().err
     there = written(tmp_path / "out")

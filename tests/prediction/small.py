@@ -31,10 +31,14 @@ def small_unet(norm: Norm = "batch", seed: int = 0, classes: int = 3) -> UNet:
 
 
 def save_small(
-    path: Path, resize: Literal["stretch", "pad"] = "stretch", norm: Norm = "batch", size: int = 32
+    path: Path,
+    resize: Literal["stretch", "pad", "crop"] = "stretch",
+    norm: Norm = "batch",
+    size: int = 32,
+    scale: float = 1.0,
 ) -> Path:
     """A segmenter of three classes, saved."""
-    save_model(small_unet(norm), path, SegmenterInfo(CLASSES, size, resize))
+    save_model(small_unet(norm), path, SegmenterInfo(CLASSES, size, resize, scale=scale))
     return path
 
 

@@ -59,8 +59,13 @@ def test_pickle_foreign_truncated_and_no_model(tmp_path: Path) -> None:
 def test_a_header_that_makes_no_sense(tmp_path: Path) -> None:
     save_model(small_unet(), tmp_path / "a", SegmenterInfo(("background", "cat", "dog"), 0, "stretch"))
     assert "expected an image size" in _refused(tmp_path / "a")
-    save_model(small_unet(), tmp_path / "b", SegmenterInfo(("background", "cat", "dog"), 32, "crop"))
-    assert "expected resize 'stretch' or 'pad', found 'crop'" in _refused(tmp_path / "b")
+    save_model(small_unet(), tmp_path / "b", SegmenterInfo(CLASSES, 32, "squash"))
+    assert "expected resize 'stretch', 'pad' or 'crop', found 'squash'" in _refused(tmp_path / "b")
+    for scale in (0.0, -1.0, 5.0, "half", None):
+        save_model(small_unet(), tmp_path / "c", SegmenterInfo(CLASSES, 32, "crop", scale=scale))  # type: ignore[arg-type]
+        assert "expected a scale above 0 and up to 4" in _refused(tmp_path / "c")
+    save_model(small_unet(), tmp_path / "d", SegmenterInfo(CLASSES, 32, "pad", scale=0.5))
+    assert "expected no scale but 1 with resize 'pad', found 0.5" in _refused(tmp_path / "d")
 
 
 def test_onnx_of_something_else(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_how_the_data_were_decoded_comes_along(tmp_path: Path) -> None:
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    for key, value in describe(info).items():
+    for key, value in describe(info, 4).items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, tmp_path / "a.onnx")
     for name in ("a.safetensors", "a.onnx"):

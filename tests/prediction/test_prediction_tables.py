@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,9 @@ from PIL import Image
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.figures.style import class_rgb
+from ae_pretrained.prediction import overlays
 from ae_pretrained.prediction.naming import check_no_image_is_replaced, result_names
-from ae_pretrained.prediction.overlays import image_png, mask_png, tint_image
+from ae_pretrained.prediction.overlays import mask_png, tint_image, write_overlay
 from ae_pretrained.sources.image_reader import decode_image
 from ae_pretrained.sources.mask_reader import read_mask
 from tests.prediction.small import random_image
@@ -50,7 +50,7 @@ def test_masks_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     assert np.array_equal(read_mask(tmp_path / "m.png"), mask)
 
 
-def test_an_overlay_tints_the_foreground_alone() -> None:
+def test_an_overlay_tints_the_foreground_alone(tmp_path: Path) -> None:
     image = random_image(60, 80)
     before = image.copy()
     mask = np.zeros((60, 80), dtype=np.uint8)
@@ -61,6 +61,17 @@ def test_an_overlay_tints_the_foreground_alone() -> None:
     color = class_rgb(3)[2]
     assert np.array_equal(out[10, 30], color)  # the outline is opaque
     np.testing.assert_allclose(out[30, 40], 0.55 * image[30, 40] + 0.45 * color, atol=1)
-    shown_again = np.asarray(Image.open(io.BytesIO(image_png(out))))
-    assert np.array_equal(shown_again, out)
-    assert np.array_equal(decode_image(image_png(out), "x"), out)
+    write_overlay(tmp_path / "o.png", image, mask, 3)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "o.png")), out)
+    assert np.array_equal(decode_image((tmp_path / "o.png").read_bytes(), "x"), out)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100])
+def test_an_overlay_is_the_same_in_strips(rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outline reaches over the edges of the strips."""
+    image = random_image(1300, 1700)
+    mask = (random_image(1300, 1700, 1)[..., 0] // 100).astype(np.uint8)
+    whole = tint_image(image, mask, 3)
+    monkeypatch.setattr(overlays, "_STRIP_PIXELS", rows * 1700)
+    write_overlay(tmp_path / "o.png", image, mask, 3)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "o.png")), whole)

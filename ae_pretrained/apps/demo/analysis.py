@@ -20,12 +20,15 @@ from ae_pretrained.figures.style import class_colors, class_rgb
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.prediction.input_files import read_input_image
-from ae_pretrained.prediction.segmenter import Prediction, Segmenter
+from ae_pretrained.prediction.outcome import Prediction
+from ae_pretrained.prediction.scaling import scale_image
+from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_facts import DecodeOptions
 from ae_pretrained.sources.image_reader import allowed_formats
+from ae_pretrained.windows import OVERLAP, WINDOW, SmallImageError, slide
 
 MAX_PIXELS = 50_000_000  # of an image, as large phone cameras make them
 _SHOWN_SIDE = 1280  # px, of the layers sent to the page; figures are of the image at its own size
@@ -38,7 +41,7 @@ class NoImageError(PipelineError):
 
 
 class DamagedImageError(PipelineError):
-    """The bytes are an image that cannot be decoded."""
+    """The bytes are an image that cannot be decoded, or is too small."""
 
 
 class ImageTooLargeError(PipelineError):
@@ -92,7 +95,10 @@ class DemoModel:
         """
         image = _decode(content, self.segmenter.decode)
         with self._lock:
-            prediction = self.segmenter.predict([image])[0]
+            try:
+                prediction = self.segmenter.predict([image])[0]
+            except SmallImageError as error:
+                raise DamagedImageError(f"{error}.") from None
             rebuilt = None if self.autoencoder is None else self._reconstruct(self.autoencoder, image)
         height, width = image.shape[:2]
         return {
@@ -108,13 +114,29 @@ class DemoModel:
 
     def _reconstruct(self, autoencoder: Autoencoder, image: np.ndarray) -> np.ndarray:
         """The reconstruction of an image, (h, w, 3) uint8, at the network's size, without padding."""
-        size = self.segmenter.image_size
-        box = content_box(image.shape[1], image.shape[0], size, self.segmenter.resize)
+        size, how = self.segmenter.image_size, self.segmenter.resize
+        if how == "crop":
+            return self._reconstruct_whole(autoencoder, image)
+        box = content_box(image.shape[1], image.shape[0], size, how)
         square = torch.from_numpy(resize_image(image, size, box)).permute(2, 0, 1)
         with torch.inference_mode():
             rebuilt = autoencoder((square.float() / 255)[None])[0]
         x0, y0, x1, y1 = box
         return np.ascontiguousarray(to_uint8(rebuilt.numpy())[y0:y1, x0:x1])
+
+    def _reconstruct_whole(self, autoencoder: Autoencoder, image: np.ndarray) -> np.ndarray:
+        """The same where the network sees images whole: by windows; as large as the page shows it."""
+
+        def rebuild(windows: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                return np.asarray(autoencoder(torch.from_numpy(windows)))
+
+        working = scale_image(image, self.segmenter.scale)
+        rebuilt = np.empty_like(working)
+        stride = autoencoder.encoder.strides[-1]
+        for first, band in slide(rebuild, working, window=WINDOW, overlap=OVERLAP, stride=stride):
+            rebuilt[first : first + band.shape[1]] = to_uint8(band)
+        return np.asarray(cv2.resize(rebuilt, _shown_size(image), interpolation=cv2.INTER_AREA))
 
     def _layers(
         self, image: np.ndarray, prediction: Prediction, rebuilt: np.ndarray | None

@@ -13,15 +13,23 @@ from ae_pretrained.models.weights import SegmenterInfo
 INPUT, OUTPUT = "images", "logits"
 
 
-def describe(info: SegmenterInfo) -> dict[str, str]:
-    """The metadata of an exported segmenter: texts by name, ``classes`` as a JSON list."""
+def describe(info: SegmenterInfo, stride: int) -> dict[str, str]:
+    """The metadata of an exported segmenter: texts by name, ``classes`` as a JSON list.
+
+    Args:
+        info: of the segmenter.
+        stride: of its deepest features, px; where it sees images whole, windows have to be multiples of it.
+    """
+    whole = info.resize == "crop"
+    sides = f"; H and W multiples of {stride}, at least {2 * stride}" if whole else ""
     return {
         "classes": json.dumps(list(info.classes), ensure_ascii=False),
         "image_size": str(info.image_size),
         "resize": info.resize,
+        **({"scale": str(info.scale), "stride": str(stride)} if whole else {}),
         **{name: str(value) for name, value in info.decoding.items()},
         "normalisation": "RGB values of 0 to 255 divided by 255; no mean, no standard deviation",
-        "input": f"{INPUT}: (N, 3, H, W) float32, RGB in [0, 1]",
+        "input": f"{INPUT}: (N, 3, H, W) float32, RGB in [0, 1]{sides}",
         "output": f"{OUTPUT}: (N, {len(info.classes)}, H, W) float32; softmax over axis 1 gives probabilities",
     }
 

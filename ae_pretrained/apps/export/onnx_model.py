@@ -48,7 +48,7 @@ def to_onnx(model: UNet, info: SegmenterInfo) -> onnx.ModelProto:
     assert program is not None
     proto = program.model_proto
     _forget_origin(proto)
-    for key, value in describe(info).items():
+    for key, value in describe(info, model.encoder.strides[-1]).items():
         proto.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(proto, full_check=True)
     return proto

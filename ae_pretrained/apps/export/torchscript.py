@@ -30,5 +30,5 @@ def to_torchscript(model: UNet, info: SegmenterInfo) -> bytes:
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(inference_copy(model), torch.zeros(2, 3, side, side + 9), check_trace=False)
         stream = io.BytesIO()
-        torch.jit.save(traced, stream, _extra_files=describe(info))
+        torch.jit.save(traced, stream, _extra_files=describe(info, model.encoder.strides[-1]))
     return stream.getvalue()

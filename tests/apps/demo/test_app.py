@@ -18,10 +18,13 @@ from ae_pretrained.apps.demo.analysis import DemoModel
 from ae_pretrained.apps.demo.app import MAX_UPLOAD, create_app
 from ae_pretrained.apps.demo.server import allowed_hosts
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.weights import load_autoencoder
+from ae_pretrained.models.autoencoder import Autoencoder
+from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.weights import load_autoencoder, save_model
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.sources.image_reader import read_image
 from tests.apps.demo.conftest import CLASSES
+from tests.prediction.small import random_image, save_small
 
 
 @pytest.fixture
@@ -94,6 +97,34 @@ def test_without_autoencoder_there_is_no_reconstruction(weights: Path) -> None:
     page = client.get("/").get_data(as_text=True)
     assert "No autoencoder is loaded" in page
     assert "disabled" in page
+
+
+def test_a_model_that_sees_images_whole(tmp_path: Path) -> None:
+    """Windows for the segmenter and for the autoencoder; an image too small for one is refused."""
+    save_small(tmp_path / "s.safetensors", "crop", scale=0.5)
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(ModelConfig((4, 8, 8), 0.0, 0.0, "batch"), 1)
+    save_model(autoencoder, tmp_path / "a.safetensors")
+    demo_model = DemoModel.load(tmp_path / "s.safetensors", tmp_path / "a.safetensors")
+    client = create_app(demo_model, None).test_client()
+    image = random_image(300, 1400)
+    found = client.post("/predict", data=encoded(image)).get_json()
+    expected = demo_model.segmenter.predict([image])[0]
+    assert {item["name"]: item["share"] for item in found["classes"]} == pytest.approx(
+        expected.shares, abs=1e-6
+    )
+    layers = {name: decoded(url) for name, url in found["layers"].items()}
+    assert layers["reconstruction"].shape == layers["image"].shape == (274, 1280, 3)
+    small = cv2.resize(image, (700, 150), interpolation=cv2.INTER_AREA)
+    with torch.inference_mode():
+        padded = cv2.copyMakeBorder(small, 0, 2, 0, 0, cv2.BORDER_REFLECT_101)
+        whole = autoencoder.eval()(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)[0, :, :150]
+    pixels = (whole.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    shown = cv2.resize(pixels, (1280, 274), interpolation=cv2.INTER_AREA)
+    assert np.abs(layers["reconstruction"].astype(int) - shown).mean() < 1
+    answer = client.post("/predict", data=encoded(noise(10, 30)))
+    assert answer.status_code == 422
+    assert "image of 15 x 5 px is too small" in answer.get_json()["error"]
 
 
 def jpeg_cut_short() -> bytes:

@@ -188,6 +188,47 @@ def test_predict_takes_an_exported_model(tmp_path: Path) -> None:
     assert (onnx_model.classes, onnx_model.image_size, onnx_model.resize) == (CLASSES, 32, "pad")
 
 
+def test_a_model_that_sees_images_whole(tmp_path: Path, oxford_sample: Path) -> None:
+    """ONNX, in eight bits too, goes through the same windows; the files say what a user of them has to know."""
+    weights = save_small(tmp_path / "m.safetensors", "crop", scale=0.75)
+    model, info = load_unet(weights)
+    proto = to_onnx(model, info)
+    onnx.save(proto, tmp_path / "m.onnx")
+    onnx.save(quantize(proto), tmp_path / "m8.onnx")
+    stated = {prop.key: prop.value for prop in onnx.load(tmp_path / "m8.onnx").metadata_props}
+    assert (stated["resize"], stated["scale"], stated["stride"]) == ("crop", "0.75", "4")
+    assert "H and W multiples of 4, at least 8" in stated["input"]
+    script = to_torchscript(model, info)
+    extra = {"resize": "", "scale": "", "stride": ""}
+    torch.jit.load(io.BytesIO(script), _extra_files=extra)
+    assert {key: value.decode() for key, value in extra.items()} == {key: stated[key] for key in extra}  # type: ignore[attr-defined]
+    images = np.random.default_rng(0).random((2, 3, 72, 104), dtype=np.float32)
+    np.testing.assert_allclose(_script(script)(images), _torch(model)(images), atol=1e-4)
+
+    photo = read_input_image(oxford_sample / "images" / "Bengal_10.jpg", "")
+    usual, exported, small = (
+        Segmenter.load(tmp_path / name).predict([photo], window=96, overlap=0.5)[0]
+        for name in ("m.safetensors", "m.onnx", "m8.onnx")
+    )
+    np.testing.assert_allclose(exported.confidence, usual.confidence, atol=1e-4)
+    assert np.mean(exported.mask == usual.mask) > 0.9999
+    assert 0 < np.abs(small.confidence - usual.confidence).mean() < 0.1
+    loaded = Segmenter.load(tmp_path / "m.onnx", "cpu")
+    assert (loaded.resize, loaded.scale, loaded.stride) == ("crop", 0.75, 4)
+
+
+@pytest.mark.parametrize(("key", "value"), [("scale", "0"), ("scale", "nan"), ("stride", "0")])
+def test_a_header_of_onnx_that_makes_no_sense(tmp_path: Path, key: str, value: str) -> None:
+    proto = copy.deepcopy(_exported("batch"))
+    for prop in proto.metadata_props:
+        prop.value = "crop" if prop.key == "resize" else prop.value
+    for name in ("scale", "stride"):
+        proto.metadata_props.add(key=name, value=value if name == key else "4")
+    onnx.save(proto, tmp_path / "m.onnx")
+    with pytest.raises(PipelineError, match=rf"m\.onnx: expected a {key}"):
+        Segmenter.load(tmp_path / "m.onnx", "cpu")
+
+
 def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
