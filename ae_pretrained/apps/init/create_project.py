@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,11 @@ from ae_pretrained.params.schema import Params
 from ae_pretrained.sources.registry import open_source
 
 _PART = ".ae-pretrained-init.part"
+# A variant for the README of a project, by how its images are brought to size.
+_VARIANTS = {
+    "square": "dvc exp run -S data.image_size=128         # finer outlines, four times the time",
+    "crop": "dvc exp run -S train_seg.foreground_crops=0.6   # more crops on rare things",
+}
 
 
 def create_project(target: Path, images: Path, options: InitOptions) -> str:
@@ -126,7 +130,7 @@ def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
     values |= _training(params.data, inspection)
     report = sanity_report(images, reading, inspection, choice)
     files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
-    files["README.md"] = _readme(target, images, params.data.classes, inspection)
+    files["README.md"] = _readme(target, images, params.data, inspection)
     for name, text in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +143,8 @@ def _training(data: DataParams, inspection: Inspection) -> dict[Key, Any]:
     if data.resize != "crop":
         labelled = inspection.count("train")
         return training_values(labelled, labelled + inspection.count("unlabelled"), data.image_size)
-    labelled, more = (inspection.pixels(split) * data.scale**2 for split in ("train", "unlabelled"))
-    return crop_training_values(labelled, labelled + more, data.image_size)
+    pixels = {split: inspection.pixels(split) * data.scale**2 for split in ("train", "unlabelled")}
+    return crop_training_values(pixels["train"], sum(pixels.values()), data.image_size)
 
 
 def _params_text(values: dict[Key, Any]) -> tuple[str, Params]:
@@ -162,14 +166,15 @@ def _written_root(images: Path, target: Path) -> str:
     return images.as_posix()
 
 
-def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:
+def _readme(target: Path, images: Path, data: DataParams, inspection: Inspection) -> str:
     return read_template("README.md").format(
         name=shown(target.name),
         images=images,
-        classes=", ".join(classes),
+        classes=", ".join(data.classes),
         train=inspection.count("train"),
         val=inspection.count("val"),
         test=inspection.count("test"),
+        variant=_VARIANTS["crop" if data.resize == "crop" else "square"],
         version=__version__,
     )
 

@@ -47,7 +47,7 @@ class WorkingSize:
 
 def round_trip(length: int, shrunk: int) -> np.ndarray:
     """Which pixel each pixel (length,) of a row shows once it was shrunk and enlarged again, by the nearest pixel."""
-    row = np.arange(length, dtype=np.float32)[None]
+    row: np.ndarray = np.arange(length, dtype=np.float32)[None]
     for width in (shrunk, length):
         row = cv2.resize(row, (width, 1), interpolation=cv2.INTER_NEAREST_EXACT)
     return row[0].astype(np.int64)
@@ -135,12 +135,8 @@ def _size_of(sample: Sample, params: DataParams) -> tuple[int, int]:
     """Width and height of the mask that belongs to an image, from the image's header; 0, 0 where it has none."""
     try:
         with Image.open(sample.image, formats=IMAGE_FORMATS) as image:
-            turned = params.exif == "apply" and image.getexif().get(ExifTags.Base.Orientation, 1) in (
-                5,
-                6,
-                7,
-                8,
-            )
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            turned = params.exif == "apply" and orientation in (5, 6, 7, 8)
             return (image.height, image.width) if turned else image.size
     except (OSError, Image.DecompressionBombError):
         return (0, 0)

@@ -25,9 +25,9 @@ _CROP, _MULTIPLE = (
 )  # px: side of the crops where images are large enough, and what it is a multiple of
 _SHOWN_CLASSES = 6  # up to which the table has a column for each
 _BYTES = 4  # of a pixel in the arrays: three colours and the mask
-# Of one core, both trainings together, forward and backward: the networks of a project, at 256 px, on a processor
-# of 2023. A GPU takes a small part of it.
-_SECONDS_PER_MEGAPIXEL = 6.0
+# Of one core without bf16 (an AMD EPYC with AVX2, 2026, other work beside): forward and backward of the networks of a
+# project at 256 px in float32, 12 for the autoencoder and 9 for the segmenter. With AVX-512 and bf16 it took 3 to 4.
+_SECONDS_PER_MEGAPIXEL = 21
 _PASSES = 10
 
 
@@ -66,8 +66,7 @@ def choose_scale(
         seed: of the sample of masks.
 
     Raises:
-        PipelineError: for options that contradict each other, or a class that the scale which is insisted on leaves
-            nothing of.
+        PipelineError: when the scale that ``options`` insist on leaves nothing of a class.
     """
     side = options.image_size or smallest_image_size()
     how = options.resize if options.resize in ("stretch", "pad") else choose_resize(sizes)
@@ -89,12 +88,11 @@ def choose_scale(
     values = _values(chosen, sizes, options)
     shown = [way for way in ways if chosen.how == "crop" or way.how != "crop" or way.scale == 1]
     lines = [
-        f"IoU of the true masks with what is left of them ({looked_at} masks), shrunk to each size and enlarged again:",
-        "what is lost there no network finds",
+        f"IoU of {looked_at} true masks with what is left of them, once shrunk to each size and enlarged again;",
+        "what is lost there, no network finds",
         *_table(shown, kept, chosen, params.classes, sizes),
-        f"hours: of one core for {_PASSES} passes over the images, both trainings, at {_SECONDS_PER_MEGAPIXEL:g} s "
-        "a megapixel; a GPU takes a",
-        "small part of it",
+        f"hours: of one core, for {_PASSES} passes over the images in both trainings, at {_SECONDS_PER_MEGAPIXEL} s a",
+        "megapixel; a sixth of it where the processor computes in bf16, far less on a GPU",
         *_reason(chosen, square, kept, options, values, params.classes),
     ]
     return ScaleChoice(values, lines)
