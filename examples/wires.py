@@ -40,6 +40,7 @@ SIDES = (400, 900)  # px, of most images
 LARGE = (2000, 1500)  # width and height of the first test image
 SHARES = {"train": 0.6, "val": 0.15, "test": 0.25}
 _FINE = 4  # parts of a pixel, a side
+_NO_LEVEL = 128  # stands for no difference from the ground
 _SHIFT = 4  # OpenCV draws at sixteenths of its pixels
 # Levels of 255 by which things differ from the ground around them. Bands are broad and fainter than wires: shrunk,
 # the two are equally dark.
@@ -51,7 +52,7 @@ class _Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self.labels = np.zeros((height * _FINE, width * _FINE), dtype=np.uint8)
-        self.levels = np.zeros_like(self.labels, dtype=np.int8)
+        self.levels = np.full_like(self.labels, _NO_LEVEL)
 
     def line(self, points: np.ndarray, width: float, label: int, level: float) -> None:
         """Draw a curve through points (n, 2), its width and they in px of the image."""
@@ -60,29 +61,31 @@ class _Canvas:
         # OpenCV fills its border too, and so adds half of a fine pixel on each side.
         aside = across * (width - 1 / _FINE) / 2
         outline = _fixed(np.concatenate([points + aside, (points - aside)[::-1]]))
-        for layer, value in ((self.labels, label), (self.levels, level)):
+        for layer, value in ((self.labels, label), (self.levels, _NO_LEVEL + level)):
             cv2.fillPoly(layer, [outline], int(value), cv2.LINE_8, _SHIFT)
 
     def disc(self, center: np.ndarray, radius: float, label: int, level: float) -> None:
         x, y = _fixed(center).tolist()
-        for layer, value in ((self.labels, label), (self.levels, level)):
+        for layer, value in ((self.labels, label), (self.levels, _NO_LEVEL + level)):
             cv2.circle(layer, (x, y), round(radius * _FINE * 2**_SHIFT), int(value), -1, cv2.LINE_8, _SHIFT)
 
     def shrunk(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mask (H, W), share of every pixel that is covered, and the mean level over the whole pixel."""
         size = (self.labels.shape[1] // _FINE, self.labels.shape[0] // _FINE)
-        covered = [_by_area(self.labels == label, size) for label in (WIRE, POST, SPOT)]
+        covered = [_share(self.labels == label, size) for label in (WIRE, POST, SPOT)]
         mask = np.where(sum(covered) >= 0.5, np.argmax(covered, axis=0) + 1, 0).astype(np.uint8)
-        return mask, _by_area(self.levels != 0, size), _by_area(self.levels, size)
+        levels = cv2.resize(self.levels, size, interpolation=cv2.INTER_AREA).astype(np.float32) - _NO_LEVEL
+        return mask, _share(self.levels != _NO_LEVEL, size), levels
+
+
+def _share(parts: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Of the 16 parts of every pixel, the share that is set; exact, since 240 / 16 is a whole number."""
+    return np.asarray(cv2.resize(parts * np.uint8(240), size, interpolation=cv2.INTER_AREA)) / np.float32(240)
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:
     """Points in px of the image, as OpenCV takes those of the canvas: whole numbers of sixteenths."""
     return np.asarray(np.round(((points + 0.5) * _FINE - 0.5) * 2**_SHIFT).astype(np.int32))
-
-
-def _by_area(fine: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(cv2.resize(fine.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
 def _noise(width: int, height: int, cell: float, rng: np.random.Generator) -> np.ndarray:

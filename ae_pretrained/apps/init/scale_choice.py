@@ -91,7 +91,7 @@ def choose_scale(
         f"IoU of {looked_at} true masks with what is left of them, once shrunk to each size and enlarged again;",
         "what is lost there, no network finds",
         *_table(shown, kept, chosen, params.classes, sizes),
-        f"hours: of one core, for {_PASSES} passes over the images in both trainings, at {_SECONDS_PER_MEGAPIXEL} s a",
+        f"hours: of one core, for {_PASSES} passes of both trainings over the images, {_SECONDS_PER_MEGAPIXEL} s a",
         "megapixel; a sixth of it where the processor computes in bf16, far less on a GPU",
         *_reason(chosen, square, kept, options, values, params.classes),
     ]
