@@ -14,8 +14,9 @@ between the pixels.
     ae-pretrained init wires-project --from wires --classes background,wire,post,spot --empty-masks background
 
 ``score`` compares two folders of masks. Beside the IoU it gives the *skeleton recall* of each class: the share of
-the pixels of the true mask's skeleton that the predicted mask covers within 1 px. A wire that is found whole, but
-drawn a pixel too broad, has a recall of 1 and an IoU of about a half; one that is lost has a recall of 0.
+the pixels of the true mask's skeleton that the predicted mask covers within 1 px. A wire of 2 px that is found whole,
+but a pixel beside its place, has a recall of 1 and an IoU of a third; one of which two thirds are lost has a third of
+both.
 
     python examples/wires.py score wires/masks predictions --names wires/test.txt
 """
@@ -247,7 +248,8 @@ def score(
         }
 
 
-def main() -> None:
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -261,7 +263,11 @@ def main() -> None:
     scoring.add_argument("predicted", type=Path, help="folder of predicted masks: NAME_mask.png or NAME.png")
     scoring.add_argument("--names", type=Path, help="file with the names to compare (default: all of TRUTH)")
     scoring.add_argument("--within", type=int, default=1, help="tolerance in px (default: 1)")
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = build_parser().parse_args()
     if arguments.command == "draw":
         write_wires(arguments.folder, arguments.images, arguments.seed)
         print(f"{arguments.images} images with masks in {arguments.folder}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,7 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ae_pretrained.apps.cli import build_parser, main
+from ae_pretrained.params import load_params
 from examples import wires
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +139,43 @@ def test_score_from_the_command_line(
     save(tmp_path, "val_000_mask", np.zeros((5, 5)))
     with pytest.raises(SystemExit, match=r"\(height, width\) is \(5, 5\), expected"):
         wires.main()
+
+
+def commands_of_the_page() -> list[list[str]]:
+    page = (ROOT / "docs/native_resolution.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in page.splitlines() if line.startswith("    ")]
+    return [shlex.split(line) for line in lines if line.startswith(("python ", "ae-pretrained "))]
+
+
+def test_commands_of_the_page_are_understood() -> None:
+    """Those that train are not run here."""
+    commands = commands_of_the_page()
+    assert {words[1].rpartition("/")[2] for words in commands} == {"wires.py", "init", "summary", "predict"}
+    for words in commands:
+        if words[0] == "python":
+            wires.build_parser().parse_args(words[2:])
+        else:
+            build_parser().parse_args(words[1:])
+
+
+@pytest.mark.long
+def test_page_comes_to_what_it_says(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wires").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    [words] = [words for words in commands_of_the_page() if words[1] == "init"]
+    assert main(words[1:]) == 0
+    params = load_params(tmp_path / "wires-project/params.yaml")
+    assert (params.data.resize, params.data.scale, params.data.image_size) == ("crop", 1.0, 256)
+    assert (params.model.norm, params.train_seg.foreground_crops) == ("batch", 0.33)
+    assert params.train_ae.batch_size == params.train_seg.batch_size == 8
+    assert (params.eval_seg.window, params.eval_seg.overlap, params.eval_seg.batch_size) == (512, 0.25, 4)
+    # What the data set is for: at 128 px the wires are gone, and no scale but the full one keeps them.
+    kept = {}
+    for line in capsys.readouterr().out.splitlines():
+        if match := re.match(r" *(\d+ px|crops at [\d.]+).*wire ([\d.]+) ", line):
+            kept[match[1]] = float(match[2])
+    assert kept["128 px"] < 0.25
+    assert kept["crops at 0.75"] < 0.9
+    assert "crops at 1" not in kept  # another class is the worst there

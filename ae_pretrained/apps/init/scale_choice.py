@@ -26,7 +26,8 @@ _CROP, _MULTIPLE = (
 _SHOWN_CLASSES = 6  # up to which the table has a column for each
 _BYTES = 4  # of a pixel in the arrays: three colours and the mask
 # Of one core without bf16 (an AMD EPYC with AVX2, 2026, other work beside): forward and backward of the networks of a
-# project at 256 px in float32, 12 for the autoencoder and 9 for the segmenter. With AVX-512 and bf16 it took 3 to 4.
+# project at 256 px in float32, 12 for the autoencoder and 9 for the segmenter. On one with bf16 it takes a sixth
+# (benchmarks/README.md).
 _SECONDS_PER_MEGAPIXEL = 21
 _PASSES = 10
 
@@ -92,7 +93,7 @@ def choose_scale(
         "what is lost there, no network finds",
         *_table(shown, kept, chosen, params.classes, sizes),
         f"hours: of one core, for {_PASSES} passes of both trainings over the images, {_SECONDS_PER_MEGAPIXEL} s a",
-        "megapixel; a sixth of it where the processor computes in bf16, far less on a GPU",
+        "megapixel; about a sixth of it where the processor computes in bf16, less on a GPU",
         *_reason(chosen, square, kept, options, values, params.classes),
     ]
     return ScaleChoice(values, lines)
