@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,24 @@ from ae_pretrained.apps.init.folder_reading import read_folder
 from ae_pretrained.apps.init.inspection import Inspection, header_sizes, inspect
 from ae_pretrained.apps.init.options import InitOptions
 from ae_pretrained.apps.init.sanity import draw_suspicious, sanity_report
-from ae_pretrained.apps.init.settings import choose_resize, smallest_image_size, training_values
+from ae_pretrained.apps.init.scale_choice import choose_scale
+from ae_pretrained.apps.init.settings import crop_training_values, smallest_image_size, training_values
 from ae_pretrained.apps.init.templates import project_files, read_template
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import shown
 from ae_pretrained.params.class_names import check_class_names
+from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.params.editing import Key, set_values
 from ae_pretrained.params.reading import validate_params
 from ae_pretrained.params.schema import Params
+from ae_pretrained.sources.registry import open_source
 
 _PART = ".ae-pretrained-init.part"
+# A variant for the README of a project, by how its images are brought to size.
+_VARIANTS = {
+    "square": "dvc exp run -S data.image_size=128         # finer outlines, four times the time",
+    "crop": "dvc exp run -S train_seg.foreground_crops=0.6   # more crops on rare things",
+}
 
 
 def create_project(target: Path, images: Path, options: InitOptions) -> str:
@@ -45,9 +52,14 @@ def create_project(target: Path, images: Path, options: InitOptions) -> str:
     Raises:
         PipelineError: naming what is wrong with the images or the target; ``target`` is as it was then.
     """
-    if options.image_size < smallest_image_size():
+    if options.image_size is not None and options.image_size < smallest_image_size():
         raise PipelineError(
             f"--image-size {options.image_size}: expected at least {smallest_image_size()} px"
+        )
+    if options.scale is not None and (options.resize != "crop" or not 0 < options.scale <= 1):
+        raise PipelineError(
+            f"--scale {options.scale:g}: expected a number above 0 and up to 1, with --resize crop; found --resize "
+            f"{options.resize}"
         )
     if options.classes is not None:
         try:
@@ -95,33 +107,44 @@ def _check_target(target: Path) -> bool:
 
 def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
     reading = read_folder(images, options)
+    sizes = header_sizes(reading.listing.samples)
     values: dict[Key, Any] = {
         **reading.values,
         ("data", "root"): _written_root(images, target),
-        ("data", "image_size"): options.image_size,
-        ("data", "resize"): choose_resize(header_sizes(reading.listing.samples)),
+        ("data", "image_size"): options.image_size or smallest_image_size(),
         ("data", "on_error"): options.on_error,
         ("data", "sixteen_bits"): options.sixteen_bits,
         ("data", "alpha"): options.alpha,
         ("data", "exif"): options.exif,
     }
+    square = _params_text(values)[1]
+    samples, source = reading.listing.samples, open_source(images, square.data)
+    choice = choose_scale(samples, source, square.data, sizes, options, square.seed)
+    values |= choice.values
     params = _params_text(values)[1]
     scratch = part / ".scratch"
     inspection = inspect(images, params.data, params.seed, scratch)
     if inspection.audit:
         draw_suspicious(inspection, scratch, list(params.data.classes), part / "suspicious.png")
     shutil.rmtree(scratch)
-    labelled = inspection.count("train")
-    values |= training_values(labelled, labelled + inspection.count("unlabelled"), options.image_size)
-    report = sanity_report(images, reading, inspection)
+    values |= _training(params.data, inspection)
+    report = sanity_report(images, reading, inspection, choice)
     files = {**project_files(), "params.yaml": _params_text(values)[0], "sanity.txt": report + "\n"}
-    files["README.md"] = _readme(target, images, params.data.classes, inspection)
+    files["README.md"] = _readme(target, images, params.data, inspection)
     for name, text in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     _put_under_git(part, target)
     return report
+
+
+def _training(data: DataParams, inspection: Inspection) -> dict[Key, Any]:
+    if data.resize != "crop":
+        labelled = inspection.count("train")
+        return training_values(labelled, labelled + inspection.count("unlabelled"), data.image_size)
+    pixels = {split: inspection.pixels(split) * data.scale**2 for split in ("train", "unlabelled")}
+    return crop_training_values(pixels["train"], sum(pixels.values()), data.image_size)
 
 
 def _params_text(values: dict[Key, Any]) -> tuple[str, Params]:
@@ -143,14 +166,15 @@ def _written_root(images: Path, target: Path) -> str:
     return images.as_posix()
 
 
-def _readme(target: Path, images: Path, classes: Sequence[str], inspection: Inspection) -> str:
+def _readme(target: Path, images: Path, data: DataParams, inspection: Inspection) -> str:
     return read_template("README.md").format(
         name=shown(target.name),
         images=images,
-        classes=", ".join(classes),
+        classes=", ".join(data.classes),
         train=inspection.count("train"),
         val=inspection.count("val"),
         test=inspection.count("test"),
+        variant=_VARIANTS["crop" if data.resize == "crop" else "square"],
         version=__version__,
     )
 

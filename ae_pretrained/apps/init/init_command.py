@@ -65,8 +65,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--image-size",
         type=int,
-        default=64,
-        help="side of the images that the models see, px (default: 64)",
+        help="side of the images that the models see, px (default: 64; of crops 256, or what fits)",
+    )
+    parser.add_argument(
+        "--resize",
+        choices=["auto", "stretch", "pad", "crop"],
+        default="auto",
+        help="squash images to a square, or train on crops of them (default: auto, by what survives of the masks)",
+    )
+    parser.add_argument(
+        "--scale", type=float, help="of --resize crop: size at which images are kept, 1 for their own"
     )
     parser.add_argument(
         "--on-error",
@@ -121,6 +129,8 @@ def _run(arguments: argparse.Namespace) -> None:
         classes=classes,
         mask_values=values,
         ignore_index=None if ignore is None else ignore[0],
+        resize=arguments.resize,
+        scale=arguments.scale,
         image_size=arguments.image_size,
         on_error=arguments.on_error,
         sixteen_bits=arguments.sixteen_bits,

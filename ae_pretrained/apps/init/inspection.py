@@ -47,6 +47,12 @@ class Inspection:
         """Images of a split."""
         return len(self.plan.splits[split])
 
+    def pixels(self, split: str) -> int:
+        """Pixels of the images of a split, at their own size."""
+        return sum(
+            width * height for width, height in (self.outcomes[row].size for row in self.plan.splits[split])
+        )
+
     def train_masks(self, number: int) -> int:
         """Masks of the train split that show a class, at the size of training."""
         return sum(self.outcomes[row].pixels[number] > 0 for row in self.plan.splits["train"])

@@ -23,7 +23,9 @@ class InitOptions:
         unnamed_classes: what pixels of an export are whose class is not among ``classes``.
         group_by: ``data.group_by``.
         leak_check: whether near-duplicates are looked for.
-        image_size: side of the square images that the models see, px.
+        resize: ``data.resize``; ``auto``: by what survives of the masks.
+        scale: ``data.scale`` of crops; None: by what survives of the masks.
+        image_size: side of the square images that the models see, or of the crops, px; None: 64, or by the images.
         sixteen_bits, alpha, exif: as in the data section of params.yaml.
         on_error: whether unusable files stop (``stop``) or are left out (``skip``).
     """
@@ -38,7 +40,9 @@ class InitOptions:
     unnamed_classes: Unnamed = "stop"
     group_by: Literal["none", "folder"] = "none"
     leak_check: bool = True
-    image_size: int = 64
+    resize: Literal["auto", "stretch", "pad", "crop"] = "auto"
+    scale: float | None = None
+    image_size: int | None = None
     sixteen_bits: Literal["full", "found"] = "full"
     alpha: Literal["matte", "drop"] = "matte"
     exif: Literal["apply", "ignore", "with_mask"] = "apply"

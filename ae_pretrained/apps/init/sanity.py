@@ -10,6 +10,7 @@ import numpy as np
 
 from ae_pretrained.apps.init.folder_reading import Reading
 from ae_pretrained.apps.init.inspection import Inspection
+from ae_pretrained.apps.init.scale_choice import ScaleChoice
 from ae_pretrained.names import shown
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED, VANISHED_AT_SCALE
 from ae_pretrained.preparation.decode_audit import suspicious_rows
@@ -19,17 +20,23 @@ _FEW_TEST = 30
 _MUCH_IGNORED = 0.5
 _MANY_EMPTY = 0.1
 _RARE = 0.001  # share of the labelled pixels
+_OTHER_CAMERA = 3  # times
 
 
-def sanity_report(images: Path, reading: Reading, inspection: Inspection) -> str:
-    """The report: images, masks, splits, near-duplicates, and warnings."""
+def sanity_report(images: Path, reading: Reading, inspection: Inspection, scale: ScaleChoice) -> str:
+    """The report: images, masks, splits, near-duplicates, the size to work at, and warnings."""
     lines = [f"Images   {images} ({reading.title})"]
     lines += _indented(_images(inspection))
     lines += ["", "Masks"]
     lines += _indented(_mask_table(reading))
     lines += ["", "Splits"]
     lines += _indented(_splits(inspection))
-    if warnings := list(_warnings(reading, inspection)):
+    lines += ["", "Size"]
+    lines += _indented(iter(scale.lines))
+    warnings = list(_warnings(reading, inspection))
+    if scale.values["data", "resize"] == "crop":
+        warnings = [*_other_cameras(inspection), *warnings]
+    if warnings:
         lines += ["", "Warnings"]
         lines += [f"  - {warning}" for warning in warnings]
     return "\n".join(shown(line) for line in lines)
@@ -141,6 +148,23 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
     yield from inspection.warnings
     if inspection.audit:
         yield "suspicious.png shows the images of these warnings, as they came out, with their masks"
+
+
+def _other_cameras(inspection: Inspection) -> Iterator[str]:
+    """Images at whose scale things look larger or smaller than in the others, as far as their size tells."""
+    decoded = [place for place, outcome in enumerate(inspection.outcomes) if outcome.error is None]
+    longest = inspection.sizes().max(axis=1)
+    median = float(np.median(longest))
+    far = np.maximum(longest / median, median / longest) > _OTHER_CAMERA
+    if count := np.count_nonzero(far):
+        images = "IMAGE IS" if count == 1 else "IMAGES ARE"
+        names = [inspection.samples[place].name for place, is_far in zip(decoded, far, strict=True) if is_far]
+        yield (
+            f"{count} {images} MORE THAN {_OTHER_CAMERA} TIMES LARGER OR SMALLER THAN THE MEDIAN, {median:.0f} px on "
+            f"the longer side ({', '.join(names[:5])}{', …' if count > 5 else ''}). Crops "
+            "show things at the size they have in the image: if these come from another camera or distance, resize "
+            "them and their masks first, or take them out"
+        )
 
 
 def draw_suspicious(inspection: Inspection, arrays: Path, classes: Sequence[str], target: Path) -> None:
