@@ -7,24 +7,20 @@ import numpy as np
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.prediction.enlarge import neighbours
+from ae_pretrained.preparation.resize import scale_image, working_size
 from ae_pretrained.sources.plain_images import LARGEST
 from ae_pretrained.windows import Bands
 
 _STRIP_PIXELS = 2**18  # of the output, made at a time: memory does not grow with the factor
 
 
-def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
-    """Height and width of an image at a scale, px."""
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def scale_image(image: np.ndarray, scale: float) -> np.ndarray:
-    """(H, W, 3) uint8 to its size at ``scale``: by area when shrinking, bicubic when enlarging; 1.0 copies nothing.
+def at_scale(image: np.ndarray, scale: float) -> np.ndarray:
+    """(H, W, 3) uint8 at the size that ``prepare`` brings it to; the image itself where that is its own.
 
     Raises:
         PipelineError: when it would have more than 1073 megapixels.
     """
-    height, width = scaled_size(image.shape[0], image.shape[1], scale)
+    width, height = working_size(image.shape[1], image.shape[0], scale)
     if (height, width) == image.shape[:2]:
         return image
     if height * width > LARGEST:
@@ -32,8 +28,7 @@ def scale_image(image: np.ndarray, scale: float) -> np.ndarray:
             f"an image of {image.shape[1]} x {image.shape[0]} px has more than {LARGEST // 1_000_000} megapixels at "
             f"scale {scale:g} of this model; cut it into parts"
         )
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how))
+    return scale_image(image, width, height)
 
 
 def resize_bands(bands: Bands, size: tuple[int, int], own: tuple[int, int]) -> Bands:

@@ -11,9 +11,9 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.prediction.backends import LoadedModel, load_model
 from ae_pretrained.prediction.enlarge import most_probable
 from ae_pretrained.prediction.outcome import ClassTally, Prediction, Segmentation
-from ae_pretrained.prediction.scaling import resize_bands, scale_image, scaled_size
+from ae_pretrained.prediction.scaling import at_scale, resize_bands
 from ae_pretrained.prediction.shipped import shipped_model
-from ae_pretrained.preparation.resize import content_box, resize_image
+from ae_pretrained.preparation.resize import content_box, resize_image, working_size
 from ae_pretrained.windows import (
     OVERLAP,
     WINDOW,
@@ -166,7 +166,7 @@ class Segmenter:
     ) -> int:
         """How many windows an image of ``height`` x ``width`` px takes; see :meth:`windows`."""
         side, share = self.windows(window, overlap)
-        rows, columns = scaled_size(height, width, self.scale)
+        columns, rows = working_size(width, height, self.scale)
         return count_windows(rows, columns, window=side, overlap=share, stride=self.stride)
 
     def bands(
@@ -200,7 +200,7 @@ class Segmenter:
             progress(len(images))
             return maps
 
-        working = scale_image(image, self.scale)
+        working = at_scale(image, self.scale)
         bands = slide(counted, working, window=side, overlap=share, stride=self.stride, batch_size=batch_size)
         return resize_bands(bands, working.shape[:2], image.shape[:2])
 

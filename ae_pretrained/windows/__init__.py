@@ -1,4 +1,4 @@
-"""One window that slides over an image of any size, for evaluation and prediction alike; numpy and OpenCV alone."""
+"""One window that slides over an image of any size, for evaluation and prediction alike; numpy alone."""
 
 from ae_pretrained.windows.class_maps import best_classes, class_map
 from ae_pretrained.windows.logits import probabilities_of, softmax

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import cv2
 import numpy as np
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.windows.cutting import cut
 from ae_pretrained.windows.placement import (
     SMALLEST_IMAGE,
     AxisWindows,
@@ -115,8 +115,5 @@ def _bands(
 
 def _cut(image: np.ndarray, y0: int, x0: int, height: int, width: int) -> np.ndarray:
     """A window, (3, height, width) float32 in [0, 1], reflected where the image ends."""
-    part = image[y0 : y0 + height, x0 : x0 + width]
-    below, right = height - part.shape[0], width - part.shape[1]
-    if below or right:
-        part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REFLECT_101)
-    return np.ascontiguousarray(part.transpose(2, 0, 1), dtype=np.float32) / np.float32(255)
+    window = cut(image, y0, x0, height, width).transpose(2, 0, 1)
+    return np.ascontiguousarray(window, dtype=np.float32) / np.float32(255)

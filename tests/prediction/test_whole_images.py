@@ -18,7 +18,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import load_unet
 from ae_pretrained.prediction import predict_whole, scaling, window_progress
 from ae_pretrained.prediction.enlarge import most_probable
-from ae_pretrained.prediction.scaling import resize_bands, scale_image
+from ae_pretrained.prediction.scaling import at_scale, resize_bands
 from ae_pretrained.sources.image_reader import read_image
 from ae_pretrained.sources.mask_reader import read_mask
 from ae_pretrained.windows import SmallImageError, best_classes, class_map, probabilities_of, slide
@@ -90,13 +90,13 @@ def test_bands_come_back_to_the_size_of_the_image(
 
 def test_an_image_at_its_own_scale_is_not_copied() -> None:
     image = random_image(40, 50)
-    assert scale_image(image, 1.0) is image
+    assert at_scale(image, 1.0) is image
 
 
 def test_a_scale_that_makes_an_image_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "LARGEST", 5000)
     with pytest.raises(PipelineError, match=r"50 x 40 px has more than .* at scale 2 of this model; cut it"):
-        scale_image(random_image(40, 50), 2.0)
+        at_scale(random_image(40, 50), 2.0)
 
 
 def predict(model: Path, out: Path, *images: Path, more: tuple[str, ...] = ()) -> int:

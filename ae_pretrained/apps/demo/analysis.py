@@ -21,7 +21,7 @@ from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.weights import load_autoencoder
 from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.prediction.outcome import Prediction
-from ae_pretrained.prediction.scaling import scale_image
+from ae_pretrained.prediction.scaling import at_scale
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.shipped import shipped_model
 from ae_pretrained.preparation.resize import content_box, resize_image
@@ -131,7 +131,7 @@ class DemoModel:
             with torch.inference_mode():
                 return np.asarray(autoencoder(torch.from_numpy(windows)))
 
-        working = scale_image(image, self.segmenter.scale)
+        working = at_scale(image, self.segmenter.scale)
         rebuilt = np.empty_like(working)
         stride = autoencoder.encoder.strides[-1]
         for first, band in slide(rebuild, working, window=WINDOW, overlap=OVERLAP, stride=stride):
