@@ -109,7 +109,12 @@ def _load_weights(path: Path, device: str) -> LoadedModel:
     from ae_pretrained.hardware import use_tf32
     from ae_pretrained.models.weights import load_unet
 
-    model, info = load_unet(path)
+    try:
+        model, info = load_unet(path)
+    except PipelineError:
+        raise
+    except (TypeError, ValueError) as error:  # values of another kind than those that are written
+        raise PipelineError(f"{path}: the header describes no segmenter ({error}); train again") from None
     if device == "cuda" and not torch.cuda.is_available():
         raise PipelineError("device: found 'cuda', but PyTorch sees no GPU on this machine; use auto or cpu")
     target = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

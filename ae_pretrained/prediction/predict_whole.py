@@ -46,7 +46,7 @@ def predict_whole_images(
             with WindowProgress(label, count, announce) as progress:
                 bands = segmenter.bands(pixels, flip_averaging, batch_size, window, overlap, progress)
                 found = segmenter.segment(bands, height, width)
-        except SmallImageError as error:
+        except (SmallImageError, DataError) as error:
             return Unreadable(shown(path), f"{shown(path)}: {error}")
         mask, overlay = f"{name}{MASK}", f"{name}{OVERLAY}"
         write_bytes(folder / mask, mask_png(found.mask, len(segmenter.classes)))

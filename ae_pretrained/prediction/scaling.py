@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ae_pretrained.errors import PipelineError
 from ae_pretrained.prediction.enlarge import neighbours
 from ae_pretrained.preparation.resize import scale_image, working_size
+from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.plain_images import LARGEST
 from ae_pretrained.windows import Bands
 
@@ -18,13 +18,13 @@ def at_scale(image: np.ndarray, scale: float) -> np.ndarray:
     """(H, W, 3) uint8 at the size that ``prepare`` brings it to; the image itself where that is its own.
 
     Raises:
-        PipelineError: when it would have more than 1073 megapixels.
+        DataError: when it would have more than 1073 megapixels.
     """
     width, height = working_size(image.shape[1], image.shape[0], scale)
     if (height, width) == image.shape[:2]:
         return image
     if height * width > LARGEST:
-        raise PipelineError(
+        raise DataError(
             f"an image of {image.shape[1]} x {image.shape[0]} px has more than {LARGEST // 1_000_000} megapixels at "
             f"scale {scale:g} of this model; cut it into parts"
         )

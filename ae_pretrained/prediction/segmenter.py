@@ -189,8 +189,12 @@ class Segmenter:
             Iterator over first row and (C, rows, W) float32, from top to bottom; each step reuses the memory.
 
         Raises:
-            PipelineError: for an array that is no such image, and an argument out of its range.
+            PipelineError: for an array that is no such image, an argument out of its range, or another kind of model.
         """
+        if self.resize != "crop":
+            raise PipelineError(
+                f"bands: this model sees every image at once (resize: {self.resize}); use probabilities or predict"
+            )
         _check(image, 0)
         side, share = self.windows(window, overlap)
         network = probabilities_of(self._logits, flip_averaging=flip_averaging)

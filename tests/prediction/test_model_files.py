@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ae_pretrained import Segmenter
@@ -22,6 +24,11 @@ from ae_pretrained.prediction.predict_files import predict_into
 from ae_pretrained.prediction.streaming import stream_images
 from ae_pretrained.sources.image_facts import DecodeOptions
 from tests.prediction.small import CLASSES, random_image, save_small, small_unet
+
+
+def header(path: Path) -> dict[str, object]:
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["ae_pretrained"])
 
 
 def _refused(path: Path) -> str:
@@ -64,6 +71,11 @@ def test_a_header_that_makes_no_sense(tmp_path: Path) -> None:
     for scale in (0.0, -1.0, 5.0, "half", None):
         save_model(small_unet(), tmp_path / "c", SegmenterInfo(CLASSES, 32, "crop", scale=scale))  # type: ignore[arg-type]
         assert "expected a scale above 0 and up to 4" in _refused(tmp_path / "c")
+    for classes in (3, None):
+        save_file(
+            {}, tmp_path / "e", {"ae_pretrained": json.dumps({**header(tmp_path / "c"), "classes": classes})}
+        )
+        assert "the header describes no segmenter" in _refused(tmp_path / "e")
     save_model(small_unet(), tmp_path / "d", SegmenterInfo(CLASSES, 32, "pad", scale=0.5))
     assert "expected no scale but 1 with resize 'pad', found 0.5" in _refused(tmp_path / "d")
 

@@ -19,6 +19,7 @@ from ae_pretrained.models.weights import load_unet
 from ae_pretrained.prediction import predict_whole, scaling, window_progress
 from ae_pretrained.prediction.enlarge import most_probable
 from ae_pretrained.prediction.scaling import at_scale, resize_bands
+from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_reader import read_image
 from ae_pretrained.sources.mask_reader import read_mask
 from ae_pretrained.windows import SmallImageError, best_classes, class_map, probabilities_of, slide
@@ -93,9 +94,12 @@ def test_an_image_at_its_own_scale_is_not_copied() -> None:
     assert at_scale(image, 1.0) is image
 
 
-def test_a_scale_that_makes_an_image_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scale_that_makes_an_image_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "LARGEST", 5000)
-    with pytest.raises(PipelineError, match=r"50 x 40 px has more than .* at scale 2 of this model; cut it"):
+    model = save_small(tmp_path / "m.safetensors", "crop", scale=2.0)
+    images = [save_image(tmp_path / "large.png"), save_image(tmp_path / "small.png", 20, 30)]
+    assert predict(model, tmp_path / "out", *images) == 2, "the others are predicted"
+    with pytest.raises(DataError, match=r"50 x 40 px has more than .* at scale 2 of this model; cut it"):
         at_scale(random_image(40, 50), 2.0)
 
 
@@ -207,7 +211,9 @@ def test_other_models_have_no_windows(
     assert "with a model of resize 'stretch', which sees every image at once, at 32 px" in said
     assert not (tmp_path / "out").exists()
     with pytest.raises(PipelineError, match="only models trained with resize: crop have windows"):
-        Segmenter.load(stretch).bands(random_image(40, 40), window=64)
+        Segmenter.load(stretch).predict([random_image(40, 40)], window=64)
+    with pytest.raises(PipelineError, match="bands: this model sees every image at once"):
+        Segmenter.load(stretch).bands(random_image(40, 40))
 
 
 def test_bad_calls(model: Path) -> None:

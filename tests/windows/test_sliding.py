@@ -12,10 +12,11 @@ import torch
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.sources.image_reader import read_image
+from ae_pretrained.sources.mask_reader import read_mask
 from ae_pretrained.windows import count_windows, probabilities_of, slide
 from ae_pretrained.windows.placement import windows_along
 from tests.prediction.small import random_image
-from tests.windows.networks import by_color, deep_unet, logits_of
+from tests.windows.networks import by_color, deep_unet, logits_of, trained
 
 
 def whole(bands: object, height: int, width: int) -> np.ndarray:
@@ -167,3 +168,21 @@ def test_it_needs_no_torch() -> None:
     program = "import sys, ae_pretrained.windows; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.long
+def test_with_the_defaults_few_pixels_change_their_class(oxford_sample: Path) -> None:
+    """A network that was trained for a minute, on photographs twice as large as the window."""
+    names = sorted(path.stem for path in (oxford_sample / "annotations" / "trimaps").glob("[!.]*.png"))
+    photos = [read_image(oxford_sample / "images" / f"{name}.jpg") for name in names]
+    trimaps = [read_mask(oxford_sample / "annotations" / "trimaps" / f"{name}.png") for name in names]
+    model = trained(photos, [trimap - 1 for trimap in trimaps], steps=120)
+    probabilities = probabilities_of(logits_of(model), flip_averaging=False)
+    changed = []
+    for photo in photos[:3]:
+        image = cv2.resize(photo, (1024, 768), interpolation=cv2.INTER_CUBIC)
+        expected = probabilities(image.transpose(2, 0, 1)[None].astype(np.float32) / 255)[0]
+        found = whole(slide(probabilities, image, window=512, overlap=0.25, stride=32), 768, 1024)
+        assert len(np.unique(expected.argmax(axis=0))) > 1
+        changed.append(np.mean(found.argmax(axis=0) != expected.argmax(axis=0)))
+    assert 0 < np.mean(changed) <= 0.005
