@@ -20,7 +20,7 @@ from tests.processed import make_processed, tiny_params
 
 PACKAGES = (
     "dataset", "evaluation", "figures", "finetuning", "losses", "metrics", "models", "prediction", "preparation",
-    "pretraining", "sources", "training",
+    "pretraining", "sources", "training", "windows",
 )  # fmt: skip
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)

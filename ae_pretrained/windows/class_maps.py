@@ -15,6 +15,10 @@ def best_classes(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         (rows, W) uint8 class ids, the lower one of equals, and (rows, W) float32 probabilities of them.
+
+    Example:
+        >>> best_classes(np.array([[[0.75, 0.5, 0.25]], [[0.25, 0.5, 0.75]]], dtype=np.float32))[0].tolist()
+        [[0, 0, 1]]
     """
     best = probabilities[0].copy()
     mask = np.zeros(best.shape, dtype=np.uint8)

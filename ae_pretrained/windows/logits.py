@@ -32,6 +32,11 @@ def probabilities_of(logits: Logits, *, flip_averaging: bool) -> Callable[[np.nd
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over axis 1, float32."""
+    """Softmax over axis 1, float32.
+
+    Example:
+        >>> softmax(np.zeros((1, 4), dtype=np.float32)).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
+    """
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -67,6 +67,12 @@ def count_windows(height: int, width: int, *, window: int, overlap: float, strid
 
     Raises:
         PipelineError: see :func:`check_windows`.
+
+    Example:
+        >>> from ae_pretrained.windows import OVERLAP, WINDOW, check_windows
+        >>> check_windows(WINDOW, OVERLAP, stride=32)
+        >>> count_windows(20_000, 20_000, window=WINDOW, overlap=OVERLAP, stride=32)
+        2704
     """
     check_windows(window, overlap, stride, halo)
     return len(_starts(height, window, overlap, stride, halo)) * len(

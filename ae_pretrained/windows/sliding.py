@@ -64,12 +64,18 @@ def slide(
 
     Example:
         >>> import numpy as np
-        >>> def half(images):
-        ...     return np.full((len(images), 2, *images.shape[2:]), 0.5, dtype=np.float32)
-        >>> image = np.zeros((100, 70, 3), dtype=np.uint8)
-        >>> bands = slide(half, image, window=64, overlap=0.25, stride=32)
+        >>> from ae_pretrained.windows import Bands, class_map, probabilities_of
+        >>> def brightness(images):  # of a network, its logits
+        ...     return np.concatenate([1 - images[:, :1], images[:, :1]], axis=1)
+        >>> image = np.full((100, 70, 3), 255, dtype=np.uint8)
+        >>> network = probabilities_of(brightness, flip_averaging=True)
+        >>> bands: Bands = slide(network, image, window=64, overlap=0.25, stride=32)
         >>> [(first, band.shape) for first, band in bands]
         [(0, (2, 32, 70)), (32, (2, 32, 70)), (64, (2, 36, 70))]
+        >>> bands = slide(network, image, window=64, overlap=0.25, stride=32)
+        >>> mask, confidence = class_map(bands, 100, 70)
+        >>> int(mask.min()), round(float(confidence.mean()), 2)
+        (1, 0.73)
     """
     check_windows(window, overlap, stride, halo)
     if batch_size < 1:
