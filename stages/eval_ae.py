@@ -20,6 +20,7 @@ def main() -> None:
         params.seed,
         metrics_file=Path("metrics/eval_ae.json"),
         plots=Path("plots/eval_ae"),
+        image_size=params.data.image_size,
         compute=best_compute(params.runtime.accelerator),
     )
 

@@ -22,7 +22,7 @@ def main() -> None:
         counts_file=Path("plots/eval_seg_counts.csv"),
         plots=Path("plots/eval_seg"),
         compute=best_compute(params.runtime.accelerator),
-        trained=(list(info.classes), info.image_size),
+        trained=info,
     )
 
 

@@ -22,7 +22,7 @@ def main() -> None:
         table=Path("plots/robustness.csv"),
         plots=Path("plots/robustness"),
         compute=best_compute(params.runtime.accelerator),
-        trained=(list(info.classes), info.image_size),
+        trained=info,
     )
 
 

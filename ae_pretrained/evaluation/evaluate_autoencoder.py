@@ -25,7 +25,7 @@ from ae_pretrained.evaluation.embeddings import (
     probe_labels,
     tsne,
 )
-from ae_pretrained.evaluation.inference import Compute, load_images
+from ae_pretrained.evaluation.inference import Compute, load_images, tiles_of
 from ae_pretrained.evaluation.selection import best_median_worst, spread
 from ae_pretrained.figures.embedding_figures import Projection, embeddings_by_breed, embeddings_by_class
 from ae_pretrained.figures.reconstruction_sheets import ReconstructedImage, reconstruction_sheet
@@ -46,9 +46,10 @@ def evaluate_autoencoder(
     metrics_file: Path,
     plots: Path,
     *,
+    image_size: int,
     compute: Compute | None = None,
 ) -> None:
-    """Evaluate an autoencoder on the test split.
+    """Evaluate an autoencoder on the test split; images that are kept whole are taken window by window.
 
     Writes ``metrics_file``: the figures of clean inputs, those of corrupted inputs under ``corrupted`` where
     the pretext corrupts, and under ``embeddings`` how well frozen features tell class and breed (fitted on
@@ -62,13 +63,16 @@ def evaluate_autoencoder(
         params: section ``eval_ae``.
         corruption: section ``train_ae.corruption``.
         seed: of the corruption and of t-SNE.
+        image_size: side of the windows of images that are kept whole, px.
         compute: device and number format; CPU and float32 by default.
 
     Raises:
         PipelineError: when the test split is empty.
     """
     compute = compute or Compute()
-    split = open_split(processed, "test")
+    split, batch_size = tiles_of(open_split(processed, "test"), image_size, params.batch_size)
+    train, _ = tiles_of(open_split(processed, "train"), image_size, batch_size)
+    params = params.model_copy(update={"batch_size": batch_size})
     clean = measure_autoencoder(model, split, params.batch_size, None, seed, compute)
     metrics = summarise_reconstruction(clean)
     _write_reconstructions(plots, model, split, clean, None, params, seed, compute)
@@ -76,7 +80,7 @@ def evaluate_autoencoder(
         corrupted = measure_autoencoder(model, split, params.batch_size, corruption, seed, compute)
         metrics["corrupted"] = summarise_reconstruction(corrupted)
         _write_reconstructions(plots, model, split, corrupted, corruption, params, seed, compute)
-    metrics["embeddings"] = _embeddings(plots, model, processed, split, classes, params, seed, compute)
+    metrics["embeddings"] = _embeddings(plots, model, train, split, classes, params, seed, compute)
     write_metrics(metrics_file, metrics)
 
 
@@ -121,7 +125,7 @@ def _scores(psnr: float, ssim: float) -> str:
 def _embeddings(
     plots: Path,
     model: Autoencoder,
-    processed: Path,
+    train_split: Split,
     split: Split,
     classes: list[str],
     params: EvalAEParams,
@@ -137,7 +141,7 @@ def _embeddings(
         return features, labels_of(part, rows)
 
     test, labels = embed(split, "test")
-    train, train_labels = embed(open_split(processed, "train"), "train")
+    train, train_labels = embed(train_split, "train")
     metrics: dict[str, Any] = {"num_train": len(train), "num_test": len(test)}
     metrics |= probe_labels(train, train_labels, test, labels, params.knn_neighbors)
     components = principal_components(test)

@@ -15,6 +15,7 @@ from ae_pretrained.evaluation.segmenter_tables import (
 )
 from ae_pretrained.files import write_metrics
 from ae_pretrained.models.unet import UNet
+from ae_pretrained.models.weights import SegmenterInfo
 from ae_pretrained.params.evaluation_params import EvalSegParams
 
 
@@ -29,7 +30,7 @@ def evaluate_segmenter(
     plots: Path,
     *,
     compute: Compute | None = None,
-    trained: tuple[list[str], int] | None = None,
+    trained: SegmenterInfo | None = None,
 ) -> None:
     """Evaluate a segmenter on the test split.
 
@@ -43,7 +44,7 @@ def evaluate_segmenter(
         params: section ``eval_seg``.
         seed: of the bootstrap.
         compute: device and number format; CPU and float32 by default.
-        trained: class names and side in pixels that the model file states; compared with the data.
+        trained: what the model file states; compared with the data.
 
     Raises:
         PipelineError: when model and data do not fit, or nothing can be measured.

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.dataset.batches import to_float
 from ae_pretrained.hardware import resolve_accelerator, use_tf32
+from ae_pretrained.windows.logits import Logits
+
+_MEGAPIXEL = 2**20
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,37 @@ def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     """Consecutive pieces of ``rows``, ``size`` at a time."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def tiles_of(split: Split, side: int, batch_size: int) -> tuple[Split, int]:
+    """What is measured image by image: the images of a split, or windows of images that are kept whole.
+
+    Args:
+        split: the images.
+        side: of a window, px.
+        batch_size: images per batch.
+
+    Returns:
+        The squares, and how many of them make a batch: of windows, no more than a megapixel.
+    """
+    if not split.is_packed:
+        return split, batch_size
+    return split.tiles(side), max(1, min(batch_size, _MEGAPIXEL // side**2))
+
+
+def network_logits(model: nn.Module, compute: Compute) -> Logits:
+    """A network as a function of arrays, as windows need it: (N, 3, H, W) float32 in [0, 1] to logits.
+
+    Args:
+        model: in evaluation mode and on the device.
+        compute: device and number format.
+    """
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode(), compute.precision():
+            return np.asarray(model(torch.from_numpy(images).to(compute.device)).float().cpu())
+
+    return logits
 
 
 def load_images(split: Split, rows: Sequence[int] | np.ndarray, device: torch.device) -> Tensor:

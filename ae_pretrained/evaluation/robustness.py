@@ -13,7 +13,13 @@ from tqdm import tqdm
 from ae_pretrained.dataset.arrays import Split, open_split
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.distortions import DISTORTIONS, distort_batch
-from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_masks
+from ae_pretrained.evaluation.inference import (
+    Compute,
+    batches,
+    class_probabilities,
+    load_masks,
+    tiles_of,
+)
 from ae_pretrained.evaluation.segmenter_measures import check_outputs, check_segmenter
 from ae_pretrained.evaluation.selection import spread
 from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves
@@ -26,6 +32,7 @@ from ae_pretrained.metrics.confusion import (
     mean_over_present,
 )
 from ae_pretrained.models.unet import UNet
+from ae_pretrained.models.weights import SegmenterInfo
 from ae_pretrained.params.evaluation_params import RobustnessParams
 
 CLEAN = "none"
@@ -42,9 +49,9 @@ def evaluate_robustness(
     plots: Path,
     *,
     compute: Compute | None = None,
-    trained: tuple[list[str], int] | None = None,
+    trained: SegmenterInfo | None = None,
 ) -> None:
-    """Evaluate a segmenter on distorted test images.
+    """Evaluate a segmenter on distorted test images, or on windows of images that are kept whole.
 
     Writes ``metrics_file`` with ``mean_iou_clean`` and ``mean_dice_clean`` over the images used,
     ``mean_iou`` and ``mean_dice`` (mean over distortions of the mean over strengths) and the same per
@@ -61,8 +68,14 @@ def evaluate_robustness(
         PipelineError: when model and data do not fit, no strength is given, or nothing is labelled.
     """
     compute = compute or Compute()
-    split = open_split(processed, "test")
-    check_segmenter(split, classes, trained)
+    whole = open_split(processed, "test")
+    check_segmenter(whole, classes, trained)
+    if whole.is_packed and trained is None:
+        raise ValueError(
+            "images that are kept whole need the size of the crops that the model was trained on"
+        )
+    split, batch_size = tiles_of(whole, trained.image_size if trained else 0, params.batch_size)
+    params = params.model_copy(update={"batch_size": batch_size})
     rows = spread(len(split), params.max_images)
     strengths: dict[str, list[float]] = {name: list(getattr(params, name)) for name in DISTORTIONS}
     strengths = {name: values for name, values in strengths.items() if values}

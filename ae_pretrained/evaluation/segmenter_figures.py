@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from ae_pretrained.dataset.arrays import Split
+from ae_pretrained.dataset.batches import to_float
+from ae_pretrained.evaluation.close_ups import ShownImages, show_images
 from ae_pretrained.evaluation.explanations import explained_layers, grad_cam
-from ae_pretrained.evaluation.inference import Compute, class_probabilities, load_images
+from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.evaluation.segmenter_measures import SegmentationResult
 from ae_pretrained.evaluation.segmenter_tables import foreground_share
-from ae_pretrained.evaluation.selection import ExampleGroup, best_median_worst
+from ae_pretrained.evaluation.selection import best_median_worst
 from ae_pretrained.figures import charts
 from ae_pretrained.figures import segmentation_sheets as sheets
 from ae_pretrained.figures.style import save_png
@@ -92,7 +94,12 @@ def write_sheets(
     """Sheets of chosen images, which go through the model a second time: nothing is kept of the first."""
     scores = result.image_iou
     groups = best_median_worst(scores, params.num_examples)
-    examples = {group.name: _examples(model, split, scores, group, params, compute) for group in groups}
+    examples = {
+        group.name: _captioned(
+            show_images(model, split, group.rows, params, compute), [scores[row] for row in group.rows]
+        )
+        for group in groups
+    }
     for name, items in examples.items():
         title = f"Segmentation: {name} by mean IoU"
         save_png(sheets.side_by_side(title, items, classes), plots / f"segmentation_{name}.png")
@@ -102,34 +109,23 @@ def write_sheets(
         for name, items in examples.items()
         for item in items[:_CLOSE_UPS]
     ]
-    rows = [row for group in groups for row in group.rows[:_CLOSE_UPS]]
     save_png(sheets.confidence_maps(close_ups, classes), plots / "confidence.png")
+    pixels = torch.from_numpy(np.stack([item.image for item in close_ups])).to(compute.device)
+    images = to_float(pixels.permute(0, 3, 1, 2)).contiguous()
     for title, layer in explained_layers(model).items():
-        images = load_images(split, rows, compute.device)
         heat = grad_cam(model, layer, images, len(classes), compute)
         sheet = sheets.grad_cam_sheet(close_ups, heat, classes, f"the {title}")
         save_png(sheet, plots / f"grad_cam_{title.replace(' ', '_')}.png")
 
 
-@torch.inference_mode()
-def _examples(
-    model: nn.Module,
-    split: Split,
-    scores: np.ndarray,
-    group: ExampleGroup,
-    params: EvalSegParams,
-    compute: Compute,
-) -> list[sheets.SegmentedImage]:
-    images = load_images(split, group.rows, compute.device)
-    probabilities = class_probabilities(model, images, params.flip_averaging, compute).cpu().numpy()
-    names = split.column("name")
+def _captioned(shown: ShownImages, scores: Sequence[float]) -> list[sheets.SegmentedImage]:
     return [
         sheets.SegmentedImage(
-            caption=f"{names[row]}, mean IoU {scores[row]:.2f}",
-            image=np.asarray(split.images[row]),
-            truth=np.asarray(split.masks[row]),
-            prediction=probabilities[place].argmax(axis=0).astype(np.uint8),
-            probabilities=probabilities[place],
+            caption=f"{name}, mean IoU {score:.2f}",
+            image=shown.images[place],
+            truth=shown.masks[place],
+            prediction=shown.probabilities[place].argmax(axis=0).astype(np.uint8),
+            probabilities=shown.probabilities[place],
         )
-        for place, row in enumerate(group.rows)
+        for place, (name, score) in enumerate(zip(shown.names, scores, strict=True))
     ]

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_images, load_masks
+from ae_pretrained.evaluation.inference import (
+    Compute,
+    batches,
+    class_probabilities,
+    load_images,
+    load_masks,
+    network_logits,
+)
 from ae_pretrained.metrics import confusion as measures
 from ae_pretrained.metrics.boundary import boundary_counts, boundary_iou
 from ae_pretrained.metrics.calibration import CalibrationHistogram, Reliability
 from ae_pretrained.metrics.intervals import mean_iou_interval
+from ae_pretrained.models.unet import UNet
+from ae_pretrained.models.weights import SegmenterInfo
 from ae_pretrained.params.evaluation_params import EvalSegParams
+from ae_pretrained.windows.class_maps import class_map
+from ae_pretrained.windows.logits import probabilities_of
+from ae_pretrained.windows.sliding import slide
 
 
 @dataclass(frozen=True)
@@ -46,28 +59,33 @@ class SegmentationResult:
         return measures.mean_over_true_classes(measures.iou_per_class(self.confusion), self.confusion)
 
 
-def check_segmenter(split: Split, classes: list[str], trained: tuple[list[str], int] | None) -> None:
+def check_segmenter(split: Split, classes: list[str], trained: SegmenterInfo | None) -> None:
     """Compare what a segmenter was trained for with the data it is to be measured on.
 
     Args:
         split: the images.
         classes: ``data.classes``.
-        trained: class names and side in pixels that the model file states, if known.
+        trained: what the model file states, if known.
 
     Raises:
         PipelineError: naming what differs and what to do.
     """
     if trained is None:
         return
-    names, side = trained
-    if list(names) != list(classes):
+    if list(trained.classes) != list(classes):
         raise PipelineError(
-            f"the segmenter was trained for the classes {list(names)}, data.classes is {list(classes)}; "
+            f"the segmenter was trained for the classes {list(trained.classes)}, data.classes is {list(classes)}; "
             "train it again for these data, or restore the params it was trained with"
         )
-    if side != split.images.shape[1]:
+    if (trained.resize == "crop") != split.is_packed:
+        prepared = "whole" if split.is_packed else "as squares"
         raise PipelineError(
-            f"the segmenter was trained on images of {side} px, the prepared ones have "
+            f"the segmenter was trained with data.resize {trained.resize!r}, the images are prepared {prepared}; "
+            "train it again, or restore that parameter"
+        )
+    if not split.is_packed and trained.image_size != split.images.shape[1]:
+        raise PipelineError(
+            f"the segmenter was trained on images of {trained.image_size} px, the prepared ones have "
             f"{split.images.shape[1]} px (data.image_size); train it again, or restore that size"
         )
 
@@ -82,6 +100,8 @@ def measure_segmenter(
 ) -> SegmentationResult:
     """Run a segmenter over a labelled split, one batch in memory at a time.
 
+    Images that are kept whole are predicted as ``predict`` does it, window by window, and counted whole.
+
     Raises:
         PipelineError: when the model has another number of classes, or no pixel of the split is labelled.
     """
@@ -90,14 +110,9 @@ def measure_segmenter(
     confusion = np.empty((len(split), num_classes, num_classes), dtype=np.int64)
     boundary = np.zeros((2, num_classes), dtype=np.int64)
     histogram = CalibrationHistogram(params.calibration_bins)
-    rows = np.arange(len(split))
-    with tqdm(total=len(rows), desc="segmentation", unit="image", disable=None) as bar:
-        for chosen in batches(rows, params.batch_size):
-            truth = load_masks(split, chosen, compute.device)
-            images = load_images(split, chosen, compute.device)
-            probabilities = class_probabilities(model, images, params.flip_averaging, compute)
-            check_outputs(probabilities.shape[1], num_classes)
-            confidence, prediction = probabilities.max(dim=1)
+    predicted = (_windowed if split.is_packed else _batched)(model, split, num_classes, params, compute)
+    with tqdm(total=len(split), desc="segmentation", unit="image", disable=None) as bar:
+        for chosen, prediction, confidence, truth in predicted:
             counts = measures.confusion_per_image(prediction, truth, num_classes)
             confusion[chosen] = counts.cpu().numpy()
             boundary += boundary_counts(prediction, truth, num_classes, params.boundary_width).cpu().numpy()
@@ -111,6 +126,44 @@ def measure_segmenter(
             "check data.ignore_index and the masks"
         )
     return result
+
+
+_Predicted = Iterator[tuple[np.ndarray, Tensor, Tensor, Tensor]]
+"""Positions of some images; class ids, probabilities of these, and true masks, each (n, H, W)."""
+
+
+def _batched(
+    model: nn.Module, split: Split, num_classes: int, params: EvalSegParams, compute: Compute
+) -> _Predicted:
+    for chosen in batches(np.arange(len(split)), params.batch_size):
+        truth = load_masks(split, chosen, compute.device)
+        images = load_images(split, chosen, compute.device)
+        probabilities = class_probabilities(model, images, params.flip_averaging, compute)
+        check_outputs(probabilities.shape[1], num_classes)
+        confidence, prediction = probabilities.max(dim=1)
+        yield chosen, prediction, confidence, truth
+
+
+def _windowed(
+    model: nn.Module, split: Split, num_classes: int, params: EvalSegParams, compute: Compute
+) -> _Predicted:
+    assert isinstance(model, UNet)
+    check_outputs(model.num_classes, num_classes)
+    probabilities = probabilities_of(network_logits(model, compute), flip_averaging=params.flip_averaging)
+    for row in range(len(split)):
+        image = split.images[row]
+        bands = slide(
+            probabilities,
+            image,
+            window=params.window,
+            overlap=params.overlap,
+            stride=model.encoder.strides[-1],
+            batch_size=params.batch_size,
+        )
+        mask, confidence = class_map(bands, *image.shape[:2])
+        truth = np.array(split.masks[row])
+        found, sure, true = (torch.from_numpy(values)[None] for values in (mask, confidence, truth))
+        yield np.array([row]), found.long(), sure, true
 
 
 def check_outputs(found: int, expected: int) -> None:

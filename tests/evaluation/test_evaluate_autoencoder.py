@@ -51,6 +51,7 @@ def evaluate(root: Path, out: Path, **changes: object) -> dict[str, object]:
         seed=3,
         metrics_file=out / "eval_ae.json",
         plots=out / "plots",
+        image_size=32,
     )
     return json.loads((out / "eval_ae.json").read_text())
 

@@ -26,6 +26,7 @@ from ae_pretrained.evaluation.segmenter_tables import (
     write_group_counts,
 )
 from ae_pretrained.metrics.confusion import class_counts
+from ae_pretrained.models.weights import SegmenterInfo
 from tests.evaluation.small import (
     CLASSES,
     BrightnessSegmenter,
@@ -235,9 +236,9 @@ def test_model_for_other_classes_or_another_size_is_refused(tmp_path: Path) -> N
     with pytest.raises(PipelineError, match=r"gives 4 classes, data\.classes names 3"):
         measure_segmenter(tiny_unet(4), split, 3, params().eval_seg, Compute())
     with pytest.raises(PipelineError, match=r"trained for the classes \['background', 'pet'\]"):
-        check_segmenter(split, CLASSES, (["background", "pet"], 32))
+        check_segmenter(split, CLASSES, SegmenterInfo(("background", "pet"), 32, "stretch"))
     with pytest.raises(PipelineError, match="trained on images of 64 px, the prepared ones have 32 px"):
-        check_segmenter(split, CLASSES, (CLASSES, 64))
+        check_segmenter(split, CLASSES, SegmenterInfo(tuple(CLASSES), 64, "stretch"))
 
 
 def test_confusion_rows_are_the_per_mille_of_every_class(tmp_path: Path) -> None:

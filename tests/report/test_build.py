@@ -47,6 +47,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         0,
         metrics / "eval_ae.json",
         plots / "eval_ae",
+        image_size=32,
     )
     evaluate_segmenter(
         tiny_unet(),
