@@ -45,7 +45,7 @@ _NO_LEVEL = 128  # stands for no difference from the ground
 _SHIFT = 4  # OpenCV draws at sixteenths of its pixels
 # Levels of 255 by which things differ from the ground around them. Bands are broad and fainter than wires: shrunk,
 # the two are equally dark.
-_WIRE, _POST, _SPOT, _BAND = (-60, -32), (40, 65), (55, 85), (-40, -10)
+_WIRE, _POST, _SPOT, _BAND = (-65, -40), (40, 65), (55, 85), (-40, -10)
 
 
 class _Canvas:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,11 +88,13 @@ def choose_scale(
         chosen = square
     _check_nothing_vanishes(kept[chosen], chosen, params.classes)
     values = _values(chosen, sizes, options)
+    absent = [name for name, iou in zip(params.classes, kept[square], strict=True) if np.isnan(iou)]
     shown = [way for way in ways if chosen.how == "crop" or way.how != "crop" or way.scale == 1]
     lines = [
         f"IoU of {looked_at} true masks with what is left of them, once shrunk to each size and enlarged again;",
         "what is lost there, no network finds",
         *_table(shown, kept, chosen, params.classes, sizes),
+        *([f"not in these masks, and not measured: {', '.join(absent)}"] if absent else []),
         f"hours: of one core, for {_PASSES} passes of both trainings over the images, {_SECONDS_PER_MEGAPIXEL} s a",
         "megapixel; about a sixth of it where the processor computes in bf16, less on a GPU",
         *_reason(chosen, square, kept, options, values, params.classes),
@@ -105,7 +108,12 @@ def _worst(ious: np.ndarray) -> float:
 
 
 def _worst_class(ious: np.ndarray, classes: Sequence[str]) -> str:
-    return "" if np.isnan(ious).all() else f"{classes[int(np.nanargmin(ious))]} {_worst(ious):.2f}"
+    return "" if np.isnan(ious).all() else f"{classes[int(np.nanargmin(ious))]} {_shown(_worst(ious))}"
+
+
+def _shown(iou: float) -> str:
+    """Cut off, not rounded: what is shown as 0.90 is no less."""
+    return "-" if np.isnan(iou) else f"{math.floor(iou * 100) / 100:.2f}"
 
 
 def _check_nothing_vanishes(ious: np.ndarray, chosen: WorkingSize, classes: Sequence[str]) -> None:
@@ -161,8 +169,7 @@ def _table(
     for size in ways:
         pixels = _pixels(size, sizes)
         ious = "".join(
-            f"{'-' if np.isnan(iou) else f'{iou:.2f}':>{max(6, len(name)) + 2}}"
-            for name, iou in zip(names, kept[size], strict=False)
+            f"{_shown(iou):>{max(6, len(name)) + 2}}" for name, iou in zip(names, kept[size], strict=False)
         )
         hours = pixels * _PASSES / 1e6 * _SECONDS_PER_MEGAPIXEL / 3600
         yield (
@@ -193,7 +200,8 @@ def _reason(
         if options.scale is None and chosen.scale == 1:
             yield f"no smaller scale leaves every class {ENOUGH}"
         elif options.scale is None:
-            yield f"the scale is the smallest that leaves every class {ENOUGH}; --scale 1 insists on full size"
+            yield f"the scale is the smallest that leaves every class {ENOUGH}; --resize crop --scale 1 insists"
+            yield "on full size"
         return
     yield f"chosen: the square of {_name(chosen)} (data.resize: {chosen.how})"
     if _worst(kept[chosen]) >= ENOUGH:

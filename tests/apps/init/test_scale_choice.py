@@ -17,6 +17,7 @@ from ae_pretrained.params import Params, load_params
 from ae_pretrained.preparation.resize import content_box, resize_mask
 from ae_pretrained.sources.folder import FolderSource
 from ae_pretrained.sources.mask_rule import MaskRule
+from tests.conftest import ROOT
 
 SIDE = 320  # px
 
@@ -78,7 +79,7 @@ def test_turned_images_are_measured_too(tmp_path: Path) -> None:
     turned[274] = 6
     Image.new("RGB", (SIDE, 200)).save(images / "images/p01.jpg", exif=turned)
     Image.fromarray(np.tile(np.arange(2, dtype=np.uint8), (SIDE, 100))).save(images / "masks/p01.png")
-    data = load_params(Path("params.yaml")).data.model_copy(update={"source": "folder"})
+    data = load_params(ROOT / "params.yaml").data.model_copy(update={"source": "folder"})
     source = FolderSource(images, MaskRule([0, 1, 2]))
     samples = source.listing().samples
     for exif, expected in (("apply", 2), ("ignore", 1)):  # the mask lies on the turned image
