@@ -154,33 +154,38 @@ def _decode_chunk(
 
 
 def _decode_packed(
-    part: tuple[int, Sequence[Sample], list[tuple[int, int]], list[int]],
+    part: tuple[int, Sequence[Sample], list[tuple[int, int]] | None, list[int] | None],
     source: Source,
     params: DataParams,
     options: DecodeOptions,
     folder: Path,
     seed: int,
 ) -> list[Outcome]:
-    """As :func:`_decode_chunk`, of images that are kept whole; the last two of ``part`` are sizes and offsets."""
+    """As :func:`_decode_chunk`, of images that are kept whole; the last two of ``part`` are sizes and offsets.
+
+    Without these, only thumbnails are kept.
+    """
+    start, samples, sizes, offsets = part
     outcomes = []
-    thumbnails = np.zeros((len(part[1]), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
-    for place, (sample, size, offset) in enumerate(zip(*part[1:], strict=True)):
+    thumbnails = np.zeros((len(samples), THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+    for place, sample in enumerate(samples):
         try:
             outcome, image, mask = _decode(sample, source, params, options)
-            if outcome.box[2:] != size:
+            if sizes is not None and outcome.box[2:] != sizes[place]:
                 raise DataError(
-                    f"{sample.image}: decoded to {outcome.box[2:]} px at data.scale, but its header says {size}; "
-                    "save it anew"
+                    f"{sample.image}: decoded to {outcome.box[2:]} px at data.scale, but its header says "
+                    f"{sizes[place]}; save it anew"
                 )
         except DataError as error:
             outcomes.append(_fail(str(error)))
             continue
         thumbnails[place] = grey_thumbnail(image)
-        used = None if outcome.mask_problem is not None else mask
-        anchors = draw_anchors(used, len(params.classes), sample.name, seed)
-        write_packed(folder, part[0] + place, offset, image, used, anchors)
         outcomes.append(outcome)
-    write_rows(folder / THUMBNAILS, part[0], thumbnails)
+        if offsets is not None:
+            used = None if outcome.mask_problem is not None else mask
+            anchors = draw_anchors(used, len(params.classes), sample.name, seed)
+            write_packed(folder, start + place, offsets[place], image, used, anchors)
+    write_rows(folder / THUMBNAILS, start, thumbnails)
     return outcomes
 
 
@@ -193,21 +198,24 @@ def _results(
     packing: Packing | None,
     seed: int,
 ) -> Generator[list[Outcome], None, None]:
-    chunk = _CHUNK if packing is None else _PACKED_CHUNK
+    whole = params.resize == "crop"
+    chunk = _PACKED_CHUNK if whole else _CHUNK
     starts = range(0, len(samples), chunk)
     work: Callable[[Any], list[Outcome]]
     parts: Iterator[Any]
-    if packing is None:
+    if not whole:
         work = partial(_decode_chunk, source=source, params=params, options=options, folder=folder)
         parts = ((start, samples[start : start + chunk]) for start in starts)
     else:
         work = partial(
             _decode_packed, source=source, params=params, options=options, folder=folder, seed=seed
         )
-        sizes, offsets = [tuple(size) for size in packing.sizes.tolist()], packing.offsets.tolist()
+        places: tuple[list[Any], ...] = ()
+        if packing is not None:
+            places = ([tuple(size) for size in packing.sizes.tolist()], packing.offsets.tolist())
         parts = (
-            (start, *(values[start : start + chunk] for values in (samples, sizes, offsets)))
-            for start in starts
+            (start, samples[start:end], *([values[start:end] for values in places] or (None, None)))
+            for start, end in ((start, start + chunk) for start in starts)
         )
     processes = count_processes(params.workers, len(starts))
     if processes == 1:
@@ -243,7 +251,7 @@ def decode_all(
         source: turns mask values into classes.
         params: size, resizing, cleaning, number of processes, what to do about an unusable file.
         folder: for the arrays; made where it is not there.
-        packing: of ``params.resize`` ``crop``, which keeps images whole.
+        packing: of ``params.resize`` ``crop``, which keeps images whole; None keeps thumbnails alone.
         seed: of the pixels that crops are centred on.
 
     Returns:
@@ -255,10 +263,10 @@ def decode_all(
     """
     count, size = len(samples), params.image_size
     folder.mkdir(parents=True, exist_ok=True)
-    if packing is None:
+    if params.resize != "crop":
         create_array(folder / IMAGES, (count, size, size, 3))
         create_array(folder / MASKS, (count, size, size))
-    else:
+    elif packing is not None:
         create_packed(folder, packing, len(params.classes))
     create_array(folder / THUMBNAILS, (count, THUMBNAIL, THUMBNAIL))
     options = decode_options(samples, params)

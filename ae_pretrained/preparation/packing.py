@@ -44,11 +44,7 @@ class Packing:
 
 
 def plan_packing(samples: Sequence[Sample], params: DataParams) -> Packing:
-    """Read the sizes of all images from their headers, and lay them out one after the other.
-
-    Raises:
-        DataError: when no image is as large as the crops that training is to draw.
-    """
+    """Read the sizes of all images from their headers, and lay them out one after the other."""
 
     def size(sample: Sample) -> tuple[int, int]:
         try:
@@ -60,12 +56,17 @@ def plan_packing(samples: Sequence[Sample], params: DataParams) -> Packing:
         found = pool.map(size, samples)
         listed = list(tqdm(found, total=len(samples), desc="sizes", unit="image", disable=None))
     sizes = np.array(listed, dtype=np.int64).reshape(-1, 2)
-    _check_crop_size(sizes, params)
     pixels = sizes.prod(axis=1)
     return Packing(sizes, np.cumsum(pixels) - pixels)
 
 
-def _check_crop_size(sizes: np.ndarray, params: DataParams) -> None:
+def check_crop_size(sizes: np.ndarray, params: DataParams) -> None:
+    """Raise DataError when no image is as large as the crops that training is to draw.
+
+    Args:
+        sizes: (N, 2) width and height at the working scale; 0 of an unusable file.
+        params: side of the crops.
+    """
     smaller_side = sizes.min(axis=1)
     if len(sizes) and 0 < smaller_side.max() < params.image_size:
         width, height = sizes[smaller_side.argmax()].tolist()
@@ -94,14 +95,15 @@ def size_warnings(samples: Sequence[Sample], sizes: np.ndarray, params: DataPara
             f"{len(small)} of {len(usable)} images are smaller than the crops (data.image_size, {params.image_size} "
             f"px) and are filled up with their mirror image, which counts nowhere: {_named(samples, small)}"
         )
-    sides = np.sqrt(sizes[usable].prod(axis=1))
+    sides = sizes[usable].max(axis=1)
     median = float(np.median(sides))
     far = usable[(sides > _FAR_OFF * median) | (sides * _FAR_OFF < median)]
     if len(far):
         warnings.append(
             f"{len(far)} of {len(usable)} images are more than {_FAR_OFF:g} times larger or smaller than most "
-            f"(median side {median:.0f} px at data.scale): {_named(samples, far)}. If they show the same things with "
-            "more or fewer pixels, bring them to one scale first: data.resize: crop takes sizes as they are"
+            f"(median longer side {median:.0f} px at data.scale): {_named(samples, far)}. If they show the same "
+            "things with more or fewer pixels, bring them to one scale first: data.resize: crop takes sizes as they "
+            "are"
         )
     return warnings
 

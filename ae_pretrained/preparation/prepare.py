@@ -14,7 +14,7 @@ from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_so
 from ae_pretrained.preparation.decode_audit import audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import THUMBNAIL
-from ae_pretrained.preparation.packing import keep_packed, plan_packing, size_warnings
+from ae_pretrained.preparation.packing import check_crop_size, keep_packed, plan_packing, size_warnings
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.preparation.split_plan import plan_splits
@@ -87,6 +87,7 @@ def _prepare(
     if packing is None:
         require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))
     else:
+        check_crop_size(packing.sizes, params)
         require_space(temporary, 4 * packing.num_pixels + len(listing.samples) * THUMBNAIL**2, "data.scale")
     outcomes = decode_all(listing.samples, source, params, temporary, packing, seed)
     planned = plan_splits(listing.samples, outcomes, temporary / THUMBNAILS, params, seed)

@@ -125,7 +125,7 @@ def _fill(part: Path, target: Path, images: Path, options: InitOptions) -> str:
     scratch = part / ".scratch"
     inspection = inspect(images, params.data, params.seed, scratch)
     if inspection.audit:
-        draw_suspicious(inspection, scratch, list(params.data.classes), part / "suspicious.png")
+        draw_suspicious(inspection, scratch, params.data, part / "suspicious.png")
     shutil.rmtree(scratch)
     values |= _training(params.data, inspection)
     report = sanity_report(images, reading, inspection, choice)

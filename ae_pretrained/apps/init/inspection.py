@@ -13,9 +13,10 @@ from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
 from ae_pretrained.preparation.decode_audit import AuditFinding, audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
+from ae_pretrained.preparation.packing import size_warnings
 from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
-from ae_pretrained.sources.base import DataError, Listing, Sample
+from ae_pretrained.sources.base import DataError, Listing, Sample, Source
 from ae_pretrained.sources.folder import FolderSource
 from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
 from ae_pretrained.sources.mask_rule import MaskRule
@@ -27,6 +28,7 @@ class Inspection:
     """Images, splits and what is wrong.
 
     Attributes:
+        source: of the images.
         samples, outcomes: every image and what came of it.
         plan: rows of every split, and what was left out.
         duplicates: groups of rows that are near-identical.
@@ -35,6 +37,7 @@ class Inspection:
         audit: images that may have been decoded to something nobody would recognise.
     """
 
+    source: Source
     samples: Sequence[Sample]
     outcomes: Sequence[Outcome]
     plan: SplitAssignment
@@ -163,11 +166,22 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     planned.assignment.left_out += left_out_by_source(listing.findings, lenient)
     findings = audit(planned.samples, outcomes, params)
     return Inspection(
+        source=source,
         samples=planned.samples,
         outcomes=outcomes,
         plan=planned.assignment,
         duplicates=planned.duplicates,
         pairs=planned.pairs,
-        warnings=[*planned.warnings, *audit_warnings(findings)],
+        warnings=[
+            *planned.warnings,
+            *audit_warnings(findings),
+            *_sizes_at_fault(listing.samples, outcomes, params),
+        ],
         audit=findings,
     )
+
+
+def _sizes_at_fault(samples: Sequence[Sample], outcomes: Sequence[Outcome], params: DataParams) -> list[str]:
+    if params.resize != "crop":
+        return []
+    return size_warnings(samples, np.array([outcome.box[2:] for outcome in outcomes]), params)

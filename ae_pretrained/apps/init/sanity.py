@@ -12,15 +12,18 @@ from ae_pretrained.apps.init.folder_reading import Reading
 from ae_pretrained.apps.init.inspection import Inspection
 from ae_pretrained.apps.init.scale_choice import ScaleChoice
 from ae_pretrained.names import shown
+from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.cleaning import NO_FOREGROUND, NO_LABEL, VANISHED, VANISHED_AT_SCALE
 from ae_pretrained.preparation.decode_audit import suspicious_rows
+from ae_pretrained.preparation.decoding import decode_all
+from ae_pretrained.preparation.packing import plan_packing
+from ae_pretrained.sources.base import Sample
 
 _FEW_MASKS = 5
 _FEW_TEST = 30
 _MUCH_IGNORED = 0.5
 _MANY_EMPTY = 0.1
 _RARE = 0.001  # share of the labelled pixels
-_OTHER_CAMERA = 3  # times
 
 
 def sanity_report(images: Path, reading: Reading, inspection: Inspection, scale: ScaleChoice) -> str:
@@ -34,8 +37,6 @@ def sanity_report(images: Path, reading: Reading, inspection: Inspection, scale:
     lines += ["", "Size"]
     lines += _indented(iter(scale.lines))
     warnings = list(_warnings(reading, inspection))
-    if scale.values["data", "resize"] == "crop":
-        warnings = [*_other_cameras(inspection), *warnings]
     if warnings:
         lines += ["", "Warnings"]
         lines += [f"  - {warning}" for warning in warnings]
@@ -150,30 +151,13 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
         yield "suspicious.png shows the images of these warnings, as they came out, with their masks"
 
 
-def _other_cameras(inspection: Inspection) -> Iterator[str]:
-    """Images at whose scale things look larger or smaller than in the others, as far as their size tells."""
-    decoded = [place for place, outcome in enumerate(inspection.outcomes) if outcome.error is None]
-    longest = inspection.sizes().max(axis=1)
-    median = float(np.median(longest))
-    far = np.maximum(longest / median, median / longest) > _OTHER_CAMERA
-    if count := np.count_nonzero(far):
-        images = "IMAGE IS" if count == 1 else "IMAGES ARE"
-        names = [inspection.samples[place].name for place, is_far in zip(decoded, far, strict=True) if is_far]
-        yield (
-            f"{count} {images} MORE THAN {_OTHER_CAMERA} TIMES LARGER OR SMALLER THAN THE MEDIAN, {median:.0f} px on "
-            f"the longer side ({', '.join(names[:5])}{', …' if count > 5 else ''}). Crops "
-            "show things at the size they have in the image: if these come from another camera or distance, resize "
-            "them and their masks first, or take them out"
-        )
-
-
-def draw_suspicious(inspection: Inspection, arrays: Path, classes: Sequence[str], target: Path) -> None:
+def draw_suspicious(inspection: Inspection, arrays: Path, params: DataParams, target: Path) -> None:
     """A sheet of the images that the report warns of, with their masks.
 
     Args:
         inspection: with findings of the audit.
         arrays: folder that ``inspect`` decoded into.
-        classes: class names.
+        params: the data section of the project.
         target: PNG file to write.
     """
     from ae_pretrained.figures.data_figures import contact_sheet
@@ -181,4 +165,10 @@ def draw_suspicious(inspection: Inspection, arrays: Path, classes: Sequence[str]
     from ae_pretrained.preparation.prepare_report import suspicious_sheet
 
     rows = suspicious_rows(inspection.audit, 40)
-    save_png(contact_sheet(*suspicious_sheet(inspection.samples, rows, arrays, classes)), target)
+    samples: Sequence[Sample] = inspection.samples
+    packing = None
+    if params.resize == "crop":  # of which nothing was kept
+        samples, rows = [samples[row] for row in rows], list(range(len(rows)))
+        packing, arrays = plan_packing(samples, params), arrays / "suspicious"
+        decode_all(samples, inspection.source, params, arrays, packing)
+    save_png(contact_sheet(*suspicious_sheet(samples, rows, arrays, params.classes, packing)), target)
