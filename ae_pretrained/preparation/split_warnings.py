@@ -42,7 +42,8 @@ def _small_train(samples: Sequence[Sample], plan: SplitAssignment, params: DataP
     hints = {sample.split for sample in samples}
     if not hints & {"rest", "trainval"}:
         return  # nothing was drawn
-    rows = plan.split_of()
+    # Without a usable mask an image was never to be drawn.
+    rows = {row: split for row, split in plan.split_of().items() if split != "unlabelled"}
     drawn = [sample for row, sample in enumerate(samples) if sample.split == "rest" and row in rows]
     others = [sample for row, sample in enumerate(samples) if sample.split == "trainval" and row in rows]
     taken = [
@@ -58,8 +59,9 @@ def _small_train(samples: Sequence[Sample], plan: SplitAssignment, params: DataP
         yield (
             f"the train split has {train} images, where about {asked:.0f} were asked for ({counts}): large "
             "groups of images that belong together (near-duplicates such as frames of one video, sub-folders, "
-            "groups.csv) went to val or test whole, or were taken out. Say yourself which images are train, val and "
-            "test (train.txt, val.txt, test.txt), or choose another seed"
+            "groups.csv) went to val or test whole, or were taken out. Choose another seed, make smaller groups, or, "
+            "if images only look alike, do not look for near-duplicates (data.leak_check.enabled=false, "
+            "`init --leak-check off`)"
         )
 
 
