@@ -127,8 +127,9 @@ class DataParams(Section):
         "`folder` is the sub-folder (one patient, one scene)."
     )
     sixteen_bits: Literal["full", "found"] = Field(
-        description="What value of 16-bit images becomes white: `full`, 65535, or `found`, the largest one in "
-        "any image of the data (12 bits in 16, as of CT and microscopes); one scale for all."
+        description="What value of 16-bit images becomes white: `full`, 65535, or `found`, the full scale "
+        "of the bits that the images use (4095 for 12 bits in 16, as of CT and microscopes); one scale for all, lone "
+        "hot pixels left out."
     )
     alpha: Literal["matte", "drop"] = Field(
         description="A fourth band: `matte` takes it for transparency, with mid-grey behind; `drop` takes the "

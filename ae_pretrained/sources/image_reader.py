@@ -16,7 +16,14 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, count_levels, turn
+from ae_pretrained.sources.image_facts import (
+    FULL_RANGE,
+    DecodeOptions,
+    ImageFacts,
+    count_levels,
+    largest_value,
+    turn,
+)
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
 
@@ -77,7 +84,7 @@ def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[n
 
 
 def largest_of_16_bits(path: Path) -> int:
-    """The largest value of an image of 16 bits a channel; 0 of any other, which is not decoded.
+    """The largest value of an image of 16 bits a channel, lone pixels left out; 0 of any other, which is not decoded.
 
     Raises:
         DataError: as :func:`read_image`.
@@ -88,7 +95,7 @@ def largest_of_16_bits(path: Path) -> int:
             if not _has_16_bits(image, content):
                 return 0
             values = np.asarray(image) if image.mode.startswith("I;16") else _values_of_16_bits(content)
-            return int((values if values.ndim == 2 else values[..., :3]).max())
+            return largest_value(values if values.ndim == 2 else values[..., :3])
     except DataError:
         raise
     except Exception as error:
@@ -182,15 +189,18 @@ def _decode_other(
     largest, scaled = 0, image
     if image.mode.startswith("I;16"):
         values = np.asarray(image)
-        largest, scaled = int(values.max()), Image.fromarray(_to_8_bits(values, options.white))
+        largest, scaled = largest_value(values), Image.fromarray(_to_8_bits(values, options.white))
     elif _has_16_bits(image, content):
         if options.white == FULL_RANGE:
-            colors = _extrema(image)[: 1 if image.mode == "LA" else 3]
-            largest = max(high for _, high in colors) * 256 + 255
+            upper = np.asarray(image).reshape(image.height, image.width, -1)
+            largest = largest_value(upper[..., : 1 if image.mode == "LA" else 3]) * 256 + 255
         else:
             values = _values_of_16_bits(content)
             left = orientation
-            largest, scaled = int(values[..., :3].max()), Image.fromarray(_to_8_bits(values, options.white))
+            largest, scaled = (
+                largest_value(values[..., :3]),
+                Image.fromarray(_to_8_bits(values, options.white)),
+            )
     rgb, alpha = _to_rgb(scaled, options.alpha)
     facts = ImageFacts(largest, *_alpha_facts(alpha), orientation=orientation, pages=pages)
     if options.upright:
@@ -236,12 +246,6 @@ def _to_8_bits(values: np.ndarray, white: int) -> np.ndarray:
     if values.ndim == 3 and values.shape[2] == 4:
         scaled[..., 3] = _to_8_bits(values[..., 3], FULL_RANGE)
     return scaled
-
-
-def _extrema(image: Image.Image) -> list[tuple[int, int]]:
-    """Smallest and largest value of every channel."""
-    found = image.getextrema()
-    return list(found) if isinstance(found[0], tuple) else [found]  # type: ignore[list-item]
 
 
 def _to_rgb(image: Image.Image, alpha: Literal["matte", "drop"]) -> tuple[Image.Image, Image.Image | None]:
