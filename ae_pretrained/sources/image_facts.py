@@ -86,6 +86,11 @@ def bit_depth_white(largest: int) -> int:
     return int(2 ** max(8, largest.bit_length()) - 1)
 
 
+def turn_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, …) as they are stored, from upright ones: undoes :func:`turn`."""
+    return turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
 def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn pixels (H, W, …) upright that are stored as an EXIF orientation (1 to 8) says; contiguous."""
     if orientation in (5, 6, 7, 8):

@@ -23,6 +23,7 @@ from ae_pretrained.sources.image_facts import (
     count_levels,
     largest_value,
     turn,
+    turn_back,
 )
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
@@ -74,7 +75,7 @@ def _decode(content: bytes, name: Path | str, options: DecodeOptions) -> tuple[n
                 if end is None:  # decoders fill what is missing with grey
                     raise ValueError("truncated: no end mark after the last scan")
                 if image.mode in ("RGB", "L"):
-                    facts = ImageFacts(orientation=_orientation(image))
+                    facts = ImageFacts(orientation=exif_orientation(image))
                     return _decode_jpeg(content[:end], options.upright), facts
             return _decode_other(content, image, options)
     except DataError:
@@ -183,9 +184,9 @@ def _decode_other(
 ) -> tuple[np.ndarray, ImageFacts]:
     """Any image by Pillow; 16-bit channels that are not scaled by their full range by OpenCV, with all their bits."""
     pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
-    orientation = _orientation(image)
+    orientation = exif_orientation(image)
     image.load()
-    left = _orientation(image)  # Pillow turns a TIFF when it loads it
+    left = exif_orientation(image)  # Pillow turns a TIFF when it loads it, and so does OpenCV
     largest, scaled = 0, image
     if image.mode.startswith("I;16"):
         values = np.asarray(image)
@@ -196,7 +197,6 @@ def _decode_other(
             largest = largest_value(upper[..., : 1 if image.mode == "LA" else 3]) * 256 + 255
         else:
             values = _values_of_16_bits(content)
-            left = orientation
             largest, scaled = (
                 largest_value(values[..., :3]),
                 Image.fromarray(_to_8_bits(values, options.white)),
@@ -205,11 +205,22 @@ def _decode_other(
     facts = ImageFacts(largest, *_alpha_facts(alpha), orientation=orientation, pages=pages)
     if options.upright:
         return turn(np.asarray(rgb), left), facts
-    back = {6: 8, 8: 6}.get(orientation, orientation) if left != orientation else 1
-    return turn(np.asarray(rgb), back), facts
+    return turn_back(np.asarray(rgb), orientation if left != orientation else 1), facts
 
 
-def _orientation(image: Image.Image) -> int:
+def count_pages(path: Path) -> int:
+    """Pages or frames of an image file, of which only the first is ever read; 1 where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            if sniff_format(file.read(16)) in ("JPEG", "BMP"):
+                return 1
+        with opened_file(path) as (image, _):
+            return getattr(image, "n_frames", 1) if image.format in _PAGED else 1
+    except (OSError, DataError):
+        return 1
+
+
+def exif_orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 where there is none or it is none of the eight."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
         return 1
@@ -226,7 +237,7 @@ def _has_16_bits(image: Image.Image, content: bytes) -> bool:
 
 
 def _values_of_16_bits(content: bytes) -> np.ndarray:
-    """(H, W, 3 or 4) uint16 in the order RGB(A), not turned."""
+    """(H, W, 3 or 4) uint16 in the order RGB(A); a TIFF turned upright, others as stored."""
     how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     values = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)
     if values is None or values.dtype != np.uint16 or (values.ndim == 3 and values.shape[2] not in (3, 4)):
