@@ -17,7 +17,7 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
+from ae_pretrained.sources.image_reader import allowed_formats, read_image
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.registry import open_source
 
@@ -93,9 +93,11 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     sizes = []
     for sample in samples:
         try:
-            with Image.open(sample.image, formats=IMAGE_FORMATS) as image:
+            with sample.image.open("rb") as file:
+                formats = allowed_formats(sample.image, file.read(16))
+            with Image.open(sample.image, formats=formats) as image:
                 sizes.append(image.size)
-        except (OSError, Image.DecompressionBombError):
+        except (OSError, DataError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
     if not sizes:
         try:

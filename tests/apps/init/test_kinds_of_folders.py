@@ -106,6 +106,21 @@ def test_masks_with_a_mark_in_another_folder(tmp_path: Path, capsys: pytest.Capt
     assert {row["class"] for rows in prepared(tmp_path).values() for row in rows} == {"leaf"}
 
 
+def test_images_of_a_phone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """HEIC in init, prepare and predict, with the real decoder."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    folder = write_images(tmp_path / "mine")
+    for path in list((folder / "images").iterdir()):
+        with Image.open(path) as image:
+            pillow_heif.from_pillow(image.convert("RGB")).save(path.with_suffix(".HEIC"), quality=100)
+        path.unlink()
+    assert init(tmp_path, folder, "--classes", "background,leaf,flower") == 0
+    assert all(rows for rows in prepared(tmp_path).values())
+    heic = sorted((folder / "images").iterdir())[:2]
+    assert main(["predict", *map(str, heic), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert "2 images in" in capsys.readouterr().out
+
+
 def test_folders_called_like_those_of_tools(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "mine")
     (folder / "images").rename(folder / "img_dir")
