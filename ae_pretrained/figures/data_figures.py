@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -24,6 +25,7 @@ from ae_pretrained.figures.style import (
 from ae_pretrained.names import drawn
 
 _ACROSS = 8
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green, blue
 _LEGEND_COLUMNS = 6  # that a figure has room for
 _TILE = 134  # px
 _MARGIN, _GAP, _CAPTION = 0.15, 0.08, 0.32  # inches
@@ -148,7 +150,7 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
         axes.barh(places, values, left=left, height=0.62, label=drawn(name), color=colors[label])
         for place, start, value in zip(places, left, values, strict=True):
             if value > 0.06:
-                dark = label == len(classes) or label == 2
+                dark = np.dot(to_rgb(colors[label]), _LUMINANCE) < 0.43
                 axes.text(
                     start + value / 2,
                     place,

@@ -61,6 +61,7 @@ class FolderSource:
         unread = {
             stem_of(finding.name): finding.name for finding in findings if finding.reason == "not an image"
         }
+        any_case = {stem.lower(): path.name for stem, path in masks.items()}
         named_doubtful = {_paired_name(stem) for stem in doubtful}
         samples = []
         for stem, path in images.items():
@@ -76,7 +77,7 @@ class FolderSource:
                 where = (
                     "kept for the autoencoder alone" if trainable else f"it cannot be evaluated in {split}"
                 )
-                beside = _beside(unread.get(f"masks/{stem}"))
+                beside = _beside(unread.get(f"masks/{stem}")) or _other_case(any_case.get(stem.lower()))
                 detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}{beside}; {where}"
                 findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
                 if not trainable:
@@ -156,6 +157,11 @@ def _paired_name(stem: str) -> str:
     """What image and mask are paired by: ``images/val`` and ``masks/validation`` are the same split."""
     top, slash, rest = stem.partition("/")
     return f"{SPLIT_OF_WORD.get(top.lower(), top)}{slash}{rest}" if slash else stem
+
+
+def _other_case(name: str | None) -> str:
+    """What to say of a mask whose name differs in upper and lower case alone."""
+    return f" ({name} differs in upper and lower case: rename one of the two)" if name else ""
 
 
 def _beside(name: str | None) -> str:

@@ -345,6 +345,16 @@ def test_an_image_in_a_test_list_without_a_mask_is_named(root: Path, tmp_path: P
     assert splits(tmp_path)["test"].column("name") == ["image 04", "image 05"]
 
 
+def test_a_mask_whose_name_differs_in_case_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "masks/image 03.png").rename(root / "masks/Image 03.PNG")
+    with pytest.raises(DataError) as caught:
+        run(root, tmp_path)
+    assert "Image 03.PNG: no image Image 03.*" in str(caught.value)
+    found = FolderSource(root, MaskRule(["background", "cat", "dog"])).listing().findings
+    said = next(finding.detail for finding in found if finding.reason == "no mask")
+    assert "(Image 03.PNG differs in upper and lower case: rename one of the two)" in said
+
+
 def test_a_mask_beside_an_image_that_is_not_read_names_that_file(root: Path, tmp_path: Path) -> None:
     (root / "images" / "image 03.png").unlink()
     np.save(root / "images" / "image 03.npy", np.zeros((4, 4)))
