@@ -12,9 +12,9 @@ from ae_pretrained.sources.base import DataError, Sample
 _NAMED = 5
 _LISTED_SOURCES = ("folder", "suffix_masks")  # sources that read train.txt, val.txt, test.txt
 _LOOK_ALIKE = (
-    "If all your images look alike and are different all the same (frames of a fixed camera, slices of a scan), do "
+    " If all your images look alike and are different all the same (frames of a fixed camera, slices of a scan), do "
     "not look for near-duplicates: data.leak_check.enabled=false (`init --leak-check off`). Then keep the images of "
-    "one recording together, with groups.csv or data.group_by=folder, or the test figures are too good"
+    "one recording together with data.group_by=folder{or_list}, or the test figures are too good"
 )
 
 
@@ -39,7 +39,9 @@ def require_splits(
     """
     for name in ("train", "val", "test"):
         if not plan.splits[name]:
-            because = _cause(name, samples, plan, groups, duplicates) or _without_a_group(name, plan, params)
+            because = _cause(name, samples, plan, groups, duplicates, params) or _without_a_group(
+                name, plan, params
+            )
             raise DataError(f"the {name} split is empty (data.source={params.source}){because}")
 
 
@@ -49,20 +51,23 @@ def _cause(
     plan: SplitAssignment,
     groups: Sequence[int],
     duplicates: Sequence[Sequence[int]],
+    params: DataParams,
 ) -> str:
     """What emptied the split, if it is something that keeps images together; else nothing."""
     count = len(samples)
+    # Exports have no groups.csv.
+    look_alike = _LOOK_ALIKE.format(or_list=" or groups.csv" if params.source in _LISTED_SOURCES else "")
     if taken := [item.name for item in plan.left_out if (item.split, item.reason) == (split, NEAR_DUPLICATE)]:
         return (
             f": {len(taken)} images {_shown(taken)} were taken out of it as near-duplicates of images in another "
-            f"split. {_LOOK_ALIKE}"
+            f"split.{look_alike}"
         )
     alike = max(duplicates, key=len, default=[])
     if len(alike) > count / 2:
         names = [samples[row].name for row in alike]
         return (
-            f": {len(names)} of {count} images {_shown(names)} are near-duplicates, and these stay in one split. "
-            f"{_LOOK_ALIKE}"
+            f": {len(names)} of {count} images {_shown(names)} are near-duplicates, and these stay in one split."
+            f"{look_alike}"
         )
     first, size = Counter(groups).most_common(1)[0] if groups else (0, 0)
     if size > count / 2:

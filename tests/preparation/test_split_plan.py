@@ -34,9 +34,13 @@ def params(**changes: object) -> DataParams:
     return data.model_copy(update=values)
 
 
-def plan(samples: list[Sample], thumbnails: np.ndarray, folder: Path, seed: int = 0) -> SplitPlan:
+def plan(
+    samples: list[Sample], thumbnails: np.ndarray, folder: Path, seed: int = 0, source: str = "folder"
+) -> SplitPlan:
     np.save(folder / "thumbnails.npy", thumbnails)
-    return plan_splits(samples, [OUTCOME] * len(samples), folder / "thumbnails.npy", params(), seed)
+    return plan_splits(
+        samples, [OUTCOME] * len(samples), folder / "thumbnails.npy", params(source=source), seed
+    )
 
 
 def test_frames_of_a_scene_stay_together(tmp_path: Path) -> None:
@@ -103,8 +107,10 @@ def test_a_single_scene_that_comes_with_splits(tmp_path: Path) -> None:
             [sample(row, split) for row, split in enumerate(splits)],
             np.repeat(scenes(1), 30, axis=0),
             tmp_path,
+            source="coco",
         )
     assert "init --leak-check off" in str(caught.value)
+    assert "groups.csv" not in str(caught.value)
     assert "train.txt" not in str(caught.value)
 
 
