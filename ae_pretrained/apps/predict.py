@@ -102,6 +102,12 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{done} {'image' if done == 1 else 'images'} in {shown(out)}{unread}")
     if others := found.passed_over:
         print(f"passed over {count_files(len(others))}, no image by name or content: {named(others)}")
+    if paged := [row for row in result.rows if row.pages > 1]:
+        names = ", ".join(f"{Path(row.file).name} ({row.pages})" for row in paged[:5])
+        print(
+            f"{count_files(len(paged))} with several pages or frames, of which the first was predicted: "
+            f"{names}{', …' if len(paged) > 5 else ''}"
+        )
     return 2 if failed else 0
 
 

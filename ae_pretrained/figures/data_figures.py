@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -23,6 +25,8 @@ from ae_pretrained.figures.style import (
 from ae_pretrained.names import drawn
 
 _ACROSS = 8
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green, blue
+_LEGEND_COLUMNS = 6  # that a figure has room for
 TILE = 134  # px, of a tile of a contact sheet
 _MARGIN, _GAP, _CAPTION = 0.15, 0.08, 0.32  # inches
 # train, val, test, unlabelled: none of them the colour of cat or dog, which mean classes wherever they stand.
@@ -90,6 +94,11 @@ def _strip(tiles: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts[:-1], axis=1)
 
 
+def _more_lines(entries: int) -> float:
+    """Height of the lines of a legend beyond its first, inches."""
+    return 0.22 * (math.ceil(entries / _LEGEND_COLUMNS) - 1)
+
+
 @styled
 def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure:
     """Images per split and foreground class.
@@ -98,7 +107,7 @@ def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure
         counts: split name to images per foreground class.
         classes: foreground class names; ``unknown`` for images without a mask.
     """
-    figure = new_figure(0.5 * len(counts) + 1.6)
+    figure = new_figure(0.5 * len(counts) + 1.6 + _more_lines(len(classes)))
     axes = figure.subplots()
     places = np.arange(len(counts))[::-1]
     left = np.zeros(len(counts))
@@ -118,7 +127,7 @@ def split_counts(counts: dict[str, list[int]], classes: Sequence[str]) -> Figure
     axes.set_yticks(places, list(counts))
     axes.set_xlabel("images")
     axes.set_xlim(0, left.max() * 1.12)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=len(classes))
+    figure.legend(loc="outside lower center", ncols=min(len(classes), _LEGEND_COLUMNS))
     set_title(figure, "Images per split")
     return figure
 
@@ -131,7 +140,7 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
         shares: split name to (C + 1,) shares, ignored pixels last.
         classes: class names.
     """
-    figure = new_figure(0.5 * len(shares) + 1.6)
+    figure = new_figure(0.5 * len(shares) + 1.6 + _more_lines(len(classes) + 1))
     axes = figure.subplots()
     places = np.arange(len(shares))[::-1]
     left = np.zeros(len(shares))
@@ -141,7 +150,7 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
         axes.barh(places, values, left=left, height=0.62, label=drawn(name), color=colors[label])
         for place, start, value in zip(places, left, values, strict=True):
             if value > 0.06:
-                dark = label == len(classes) or label == 2
+                dark = np.dot(to_rgb(colors[label]), _LUMINANCE) < 0.43
                 axes.text(
                     start + value / 2,
                     place,
@@ -154,7 +163,7 @@ def pixel_shares(shares: dict[str, np.ndarray], classes: Sequence[str]) -> Figur
     axes.set_yticks(places, list(shares))
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the pixels")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=len(classes) + 1)
+    figure.legend(loc="outside lower center", ncols=min(len(classes) + 1, _LEGEND_COLUMNS))
     set_title(figure, "Pixels per class")
     return figure
 

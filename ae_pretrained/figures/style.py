@@ -72,7 +72,8 @@ styled = matplotlib.rc_context(STYLE)
 def class_colors(num_classes: int) -> list[str]:
     """One colour per class as ``#RRGGBB``: background light grey, then orange, blue, and so on.
 
-    Beyond seven foreground classes the colours come again, ever darker, so that any number has distinct ones.
+    Beyond seven foreground classes the colours come again, much darker and then lighter; beyond 21 ever darker, so
+    that any number has distinct ones.
 
     Args:
         num_classes: Classes with the background, from 1 to 255.
@@ -81,8 +82,11 @@ def class_colors(num_classes: int) -> list[str]:
         raise ValueError(f"class_colors: expected 1 to 255 classes, found {num_classes}")
     colors = [BACKGROUND_COLOR]
     for index in range(num_classes - 1):
-        round_, place = divmod(index, len(FOREGROUND_COLORS))
-        red, green, blue = (round(255 * part * 0.93**round_) for part in to_rgb(FOREGROUND_COLORS[place]))
+        shade, place = divmod(index, len(FOREGROUND_COLORS))
+        round_, kind = divmod(shade, 3)
+        parts = np.array(to_rgb(FOREGROUND_COLORS[place]))
+        parts = (parts, 0.55 * parts, 0.5 + 0.5 * parts)[kind] * 0.93**round_
+        red, green, blue = (round(255 * part) for part in parts.tolist())
         colors.append(f"#{red:02X}{green:02X}{blue:02X}")
     return colors
 

@@ -73,6 +73,11 @@ SourceName = Literal[
 ]
 
 
+_OWN_SPLITS = (
+    "synthetic",
+    "oxford_iiit_pet",
+    "original_project",
+)  # sources of cats and dogs, in given splits
 _NUMBERED = ("folder", "suffix_masks")  # sources whose masks hold numbers without names
 
 
@@ -122,19 +127,20 @@ class DataParams(Section):
         description="Share of trainval that is held out for validation where the data bring no such split."
     )
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="Share held out for testing where the data bring no test split (`folder` alone)."
+        description="Share held out for testing where the data bring no test split (`folder` data and exports)."
     )
     label_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         description="Share of the training masks that segmentation may see; nested and stratified. The "
         "autoencoder sees every training image all the same."
     )
     group_by: Literal["none", "folder"] = Field(
-        description="What keeps images of `folder` data in one split, beside near-duplicates and groups.csv: "
-        "`folder` is the sub-folder (one patient, one scene)."
+        description="What keeps images in one split, beside near-duplicates and groups.csv: `folder` is the "
+        "sub-folder (one patient, one scene), of `folder` data and of exports."
     )
     sixteen_bits: Literal["full", "found"] = Field(
-        description="What value of 16-bit images becomes white: `full`, 65535, or `found`, the largest one in "
-        "any image of the data (12 bits in 16, as of CT and microscopes); one scale for all."
+        description="What value of 16-bit images becomes white: `full`, 65535, or `found`, the full scale "
+        "of the bits that the images use (4095 for 12 bits in 16, as of CT and microscopes); one scale for all, lone "
+        "hot pixels left out."
     )
     alpha: Literal["matte", "drop"] = Field(
         description="A fourth band: `matte` takes it for transparency, with mid-grey behind; `drop` takes the "
@@ -155,7 +161,7 @@ class DataParams(Section):
     @model_validator(mode="after")
     def _check(self) -> DataParams:
         check_class_names(self.classes)
-        if self.source in ("synthetic", "oxford_iiit_pet", "original_project") and len(self.classes) != 3:
+        if self.source in _OWN_SPLITS and len(self.classes) != 3:
             raise ValueError(
                 f"classes: source {self.source!r} has 3 classes (background, cat, dog), found {self.classes}"
             )
@@ -163,6 +169,10 @@ class DataParams(Section):
             raise ValueError(
                 f"scale: found {self.scale:g} with resize {self.resize!r}, which brings every image to image_size; "
                 "write scale: 1.0, or resize: crop"
+            )
+        if self.group_by != "none" and self.source in _OWN_SPLITS:
+            raise ValueError(
+                f"group_by: is of folders and exports, found source {self.source!r}; write group_by: none"
             )
         self._check_mask_values()
         return self

@@ -30,6 +30,7 @@ from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_ta
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.streaming import InputImage, stream_images
 from ae_pretrained.preparation.processes import count_processes
+from ae_pretrained.sources.image_reader import count_pages
 
 _WRITERS = 4
 
@@ -193,6 +194,7 @@ def _finish(
         prediction.shares,
         mask,
         overlay,
+        count_pages(image.path),
     )
 
 

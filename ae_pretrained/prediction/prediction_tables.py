@@ -23,6 +23,7 @@ class Row:
         confidence: mean probability over the foreground, over all pixels where there is none.
         shares: share of the pixels by class.
         mask, overlay: the result files, relative to their folder.
+        pages: pages or frames of the file, of which the first is the image.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Row:
     shares: dict[str, float]
     mask: str
     overlay: str
+    pages: int = 1
 
 
 @dataclass(frozen=True)

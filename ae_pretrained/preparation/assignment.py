@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -183,41 +182,19 @@ def remove_leaks(
     return table
 
 
-def _why_empty(plan: SplitAssignment, groups: Sequence[int], count: int) -> str:
-    largest = Counter(groups).most_common(1)[0][1] if groups else 0
-    if largest > count / 2:
-        return (
-            f": {largest} of {count} images belong to one group (near-duplicates, such as frames of one camera, or "
-            "one group of the source), and a group is never divided. Say yourself which images are train, val and "
-            "test (train.txt, val.txt, test.txt), or do not look for near-duplicates "
-            "(data.leak_check.enabled=false, `init --leak-check off`)"
-        )
-    reasons = Counter(item.reason for item in plan.left_out)
-    said = ", ".join(f"{number} x {reason}" for reason, number in sorted(reasons.items()))
-    return f"; left out elsewhere: {said}" if said else ""
-
-
 def _at_scale(params: DataParams) -> str:
     return f" at data.scale {params.scale:g}, which may be too small for it" if params.scale < 1 else ""
 
 
-def check_splits(
-    plan: SplitAssignment, outcomes: Sequence[Outcome], groups: Sequence[int], params: DataParams
-) -> list[str]:
-    """Refuse a plan with an empty split or with a class that no training mask holds.
+def check_classes(plan: SplitAssignment, outcomes: Sequence[Outcome], params: DataParams) -> list[str]:
+    """Refuse a plan with a class that no training mask holds.
 
     Returns:
         Warnings: classes that val or test never show, whose figures there mean nothing.
 
     Raises:
-        DataError: naming the split or the class, and what to do.
+        DataError: naming the class, and what to do.
     """
-    for name in ("train", "val", "test"):
-        if not plan.splits[name]:
-            because = _why_empty(plan, groups, len(outcomes))
-            share = {"val": "val_fraction", "test": "test_fraction"}.get(name)
-            advice = f"; bring more images, a list that names some, or raise data.{share}" if share else ""
-            raise DataError(f"the {name} split is empty (data.source={params.source}){because}{advice}")
     warnings = []
     for name in ("train", "val", "test"):
         pixels = np.sum([outcomes[row].pixels for row in plan.splits[name]], axis=0)

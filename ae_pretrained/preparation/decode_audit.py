@@ -77,7 +77,7 @@ def _suspicions(
 
 
 _ADVICE = {
-    SMALL_RANGE: "they come out dark. Scale them by the largest value found, one scale for all, with "
+    SMALL_RANGE: "they come out dark. Scale them by the bit depth that they use, one scale for all, with "
     "data.sixteen_bits=found (`init --sixteen-bits found`)",
     TRANSPARENT: "they come out as plain grey. If their colours are right all the same, drop alpha with "
     "data.alpha=drop (`init --alpha drop`)",

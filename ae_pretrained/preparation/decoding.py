@@ -38,7 +38,13 @@ from ae_pretrained.preparation.resize import (
 )
 from ae_pretrained.preparation.storage import THUMBNAILS, create_array, write_rows
 from ae_pretrained.sources.base import DataError, Sample, Source
-from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, turn
+from ae_pretrained.sources.image_facts import (
+    FULL_RANGE,
+    DecodeOptions,
+    ImageFacts,
+    bit_depth_white,
+    turn,
+)
 from ae_pretrained.sources.image_reader import largest_of_16_bits, read_with_facts
 
 MIN_SIDE = 8  # px; a smaller image shows nothing, enlarged it is a blank
@@ -293,8 +299,9 @@ def decode_all(
 def decode_options(samples: Sequence[Sample], params: DataParams) -> DecodeOptions:
     """How the files of a data set are decoded; only for ``data.sixteen_bits: found`` are files read for it.
 
-    There is one scale for all images of 16 bits, so that what is brighter stays brighter. Files that cannot be read
-    are passed over: they are reported when the images are decoded.
+    There is one scale for all images of 16 bits, so that what is brighter in one than in another stays brighter: the
+    bit depth that the brightest needs, lone pixels left out. Files that cannot be read are passed over: they are
+    reported when the images are decoded.
     """
     white = FULL_RANGE
     if params.sixteen_bits == "found":
@@ -308,7 +315,8 @@ def decode_options(samples: Sequence[Sample], params: DataParams) -> DecodeOptio
         with ThreadPoolExecutor(count_processes(params.workers, len(samples))) as pool:
             found = pool.map(largest, samples)
             bar = tqdm(found, total=len(samples), desc="16 bits", unit="image", disable=None)
-            white = max(bar, default=0) or FULL_RANGE
+            largest_found = max(bar, default=0)
+        white = bit_depth_white(largest_found) if largest_found else FULL_RANGE
     return DecodeOptions(white, params.alpha, params.exif != "ignore")
 
 

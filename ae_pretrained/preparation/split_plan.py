@@ -14,13 +14,14 @@ from ae_pretrained.preparation.assignment import (
     PairRow,
     SplitAssignment,
     assign_splits,
-    check_splits,
+    check_classes,
     is_trainable,
     remove_leaks,
     with_class_names,
 )
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.duplicates import Duplicates, find_duplicates
+from ae_pretrained.preparation.empty_split import require_splits
 from ae_pretrained.preparation.split_warnings import split_warnings
 from ae_pretrained.sources.base import Sample
 
@@ -64,7 +65,8 @@ def plan_splits(
     named = with_group_names(with_class_names(samples, outcomes, params.classes), groups)
     assignment = assign_splits(named, outcomes, groups, params, seed)
     pairs = remove_leaks(assignment, duplicates, rows, named)
-    warnings = check_splits(assignment, outcomes, groups, params)
+    require_splits(named, assignment, groups, alike, params)
+    warnings = check_classes(assignment, outcomes, params)
     warnings += split_warnings(samples, assignment, params)
     return SplitPlan(named, assignment, alike, pairs, warnings)
 

@@ -24,9 +24,10 @@ def split_warnings(samples: Sequence[Sample], plan: SplitAssignment, params: Dat
     """
     return [
         *_not_compared(params),
+        *_test_from_train(samples),
         *_small_train(samples, plan, params),
         *_many_taken(samples, plan),
-        *_divided_folders(samples, plan, params),
+        *_divided_folders(samples, plan),
     ]
 
 
@@ -38,11 +39,21 @@ def _not_compared(params: DataParams) -> Iterator[str]:
         )
 
 
+def _test_from_train(samples: Sequence[Sample]) -> Iterator[str]:
+    hints = {sample.split for sample in samples}
+    if {"val", "rest"} <= hints:
+        yield (
+            "the data bring a val split and no test split: test images are DRAWN FROM THOSE OF TRAIN. If others are "
+            "meant, name them (test.txt, or a folder test/)"
+        )
+
+
 def _small_train(samples: Sequence[Sample], plan: SplitAssignment, params: DataParams) -> Iterator[str]:
     hints = {sample.split for sample in samples}
     if not hints & {"rest", "trainval"}:
         return  # nothing was drawn
-    rows = plan.split_of()
+    # Without a usable mask an image was never to be drawn.
+    rows = {row: split for row, split in plan.split_of().items() if split != "unlabelled"}
     drawn = [sample for row, sample in enumerate(samples) if sample.split == "rest" and row in rows]
     others = [sample for row, sample in enumerate(samples) if sample.split == "trainval" and row in rows]
     taken = [
@@ -58,8 +69,9 @@ def _small_train(samples: Sequence[Sample], plan: SplitAssignment, params: DataP
         yield (
             f"the train split has {train} images, where about {asked:.0f} were asked for ({counts}): large "
             "groups of images that belong together (near-duplicates such as frames of one video, sub-folders, "
-            "groups.csv) went to val or test whole, or were taken out. Say yourself which images are train, val and "
-            "test (train.txt, val.txt, test.txt), or choose another seed"
+            "groups.csv) went to val or test whole, or were taken out. Choose another seed, make smaller groups, or, "
+            "if images only look alike, do not look for near-duplicates (data.leak_check.enabled=false, "
+            "`init --leak-check off`)"
         )
 
 
@@ -80,7 +92,7 @@ def _many_taken(samples: Sequence[Sample], plan: SplitAssignment) -> Iterator[st
     )
 
 
-def _divided_folders(samples: Sequence[Sample], plan: SplitAssignment, params: DataParams) -> Iterator[str]:
+def _divided_folders(samples: Sequence[Sample], plan: SplitAssignment) -> Iterator[str]:
     split_of = plan.split_of()
     splits: dict[str, set[str]] = {}
     for row, sample in enumerate(samples):
@@ -91,14 +103,10 @@ def _divided_folders(samples: Sequence[Sample], plan: SplitAssignment, params: D
         splits.setdefault(folder, set()).add(str(split))
     divided = sorted(folder for folder, found in splits.items() if len(found) > 1)
     if len(splits) > 1 and divided:
-        way = (
-            "use data.group_by=folder (`init --group-by folder`)"
-            if params.source == "folder"
-            else "divide the images by sub-folder before they are exported"
-        )
         yield (
             f"images of one sub-folder are in several splits, in {len(divided)} of {len(splits)} sub-folders "
-            f"({_listed(divided)}): if a sub-folder is one patient or one scene, the test figures are too good; {way}"
+            f"({_listed(divided)}): if a sub-folder is one patient or one scene, the test figures are too good; "
+            "use data.group_by=folder (`init --group-by folder`)"
         )
 
 

@@ -11,18 +11,22 @@ those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-fold
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import scan_images, stem_of
 from ae_pretrained.sources.mask_rule import MaskRule
-from ae_pretrained.sources.name_lists import find_stem, read_groups, read_names
+from ae_pretrained.sources.split_lists import (
+    GroupBy,
+    SplitLists,
+    list_files,
+    no_sub_folders,
+    read_group_list,
+    read_split_lists,
+    split_of,
+)
 from ae_pretrained.sources.split_names import SPLIT_OF_WORD
-
-GroupBy = Literal["none", "folder"]
-_LISTS: tuple[SplitHint, ...] = ("train", "val", "test")
 
 
 class FolderSource:
@@ -40,9 +44,9 @@ class FolderSource:
     def listing(self) -> Listing:
         """Every image.
 
-        With ``test.txt`` the test split is what it names; without it, it is drawn. The same holds for
-        ``val.txt``. With ``train.txt``, images in no list are left out; it needs a ``test.txt``, for to draw
-        test from a train list would be to overrule it. Sub-folders that are called like splits are such lists.
+        With ``test.txt`` the test split is what it names; without it, it is drawn. The same holds for ``val.txt``.
+        With ``train.txt``, images in no list are left out, and what is drawn is drawn from train. Sub-folders that
+        are called like splits are such lists.
 
         Raises:
             DataError: for missing folders, and for lists that contradict each other.
@@ -57,12 +61,13 @@ class FolderSource:
         unread = {
             stem_of(finding.name): finding.name for finding in findings if finding.reason == "not an image"
         }
+        any_case = {stem.lower(): path.name for stem, path in masks.items()}
         named_doubtful = {_paired_name(stem) for stem in doubtful}
         samples = []
         for stem, path in images.items():
             if stem in doubtful or _paired_name(stem) in named_doubtful:
                 continue
-            split = _split(stem, lists)
+            split = split_of(stem, lists)
             mask = masks.get(_paired_name(stem))
             if split is None:
                 findings.append(Finding("", f"images/{stem}", "not listed", "no split list names it", False))
@@ -72,7 +77,7 @@ class FolderSource:
                 where = (
                     "kept for the autoencoder alone" if trainable else f"it cannot be evaluated in {split}"
                 )
-                beside = _beside(unread.get(f"masks/{stem}"))
+                beside = _beside(unread.get(f"masks/{stem}")) or _other_case(any_case.get(stem.lower()))
                 detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}{beside}; {where}"
                 findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
                 if not trainable:
@@ -102,53 +107,27 @@ class FolderSource:
         groups = {}
         if self.group_by == "folder":
             parents = {stem: stem.rpartition("/")[0] for stem in images}
-            groups = {stem: parent for stem, parent in parents.items() if parent not in ("", *SPLIT_OF_WORD)}
-        path = self.root / "groups.csv"
-        if path.is_file():
-            listed, absent = read_groups(path, images.keys() | doubtful)
-            groups |= listed
-            for name in absent:
-                detail = f"{path}: names {name!r}, but {self.root / 'images'} holds no such image"
-                findings.append(Finding("", name, "listed but absent", detail, True))
-        return groups
+            groups = {
+                stem: parent for stem, parent in parents.items() if parent.lower() not in ("", *SPLIT_OF_WORD)
+            }
+            if not groups:
+                raise DataError(no_sub_folders(self.root / "images"))
+        return groups | read_group_list(
+            self.root, {stem: stem for stem in images.keys() | doubtful}, findings
+        )
 
-    def _lists(
-        self, images: dict[str, Path], doubtful: set[str], findings: list[Finding]
-    ) -> dict[SplitHint, set[str]]:
+    def _lists(self, images: dict[str, Path], doubtful: set[str], findings: list[Finding]) -> SplitLists:
         """For each list that exists, its stems."""
-        files = [split for split in _LISTS if (self.root / f"{split}.txt").is_file()]
+        files = list_files(self.root)
         folders = self._split_folders(images)
         if folders and files:
             raise DataError(
-                f"{self.root}: the splits are said twice, by {', '.join(f'{name}.txt' for name in files)} and by the "
+                f"{self.root}: the splits are said twice, by {', '.join(files)} and by the "
                 f"sub-folders {', '.join(sorted(folders))} of images/; keep one of the two"
             )
         if folders:
             return self._from_folders(images, folders)
-        found: dict[SplitHint, set[str]] = {}
-        everywhere: dict[str, str] = {}
-        stems = images.keys() | doubtful
-        for split in files:
-            path = self.root / f"{split}.txt"
-            found[split] = set()
-            for entry in read_names(path):
-                stem = find_stem(entry, stems)
-                if stem in everywhere:
-                    raise DataError(
-                        f"{path}: {entry!r} is already in {everywhere[stem]}; an image is in one split only"
-                    )
-                everywhere[stem] = path.name
-                if stem in stems:
-                    found[split].add(stem)
-                else:
-                    detail = f"{path}: names {entry!r}, but {self.root / 'images'} holds no such image"
-                    findings.append(Finding(split, entry, "listed but absent", detail, True))
-        if "train" in found and "test" not in found:
-            raise DataError(
-                f"{self.root / 'train.txt'}: there is no test.txt beside it; name the test images there, or "
-                "remove train.txt to have all splits drawn"
-            )
-        return found
+        return read_split_lists(self.root, {stem: stem for stem in images.keys() | doubtful}, findings)
 
     def _split_folders(self, images: dict[str, Path]) -> dict[str, SplitHint]:
         """Sub-folders of images/ that are called like splits: two or more of them are meant so."""
@@ -156,9 +135,7 @@ class FolderSource:
         named = {top: SPLIT_OF_WORD[top.lower()] for top in sorted(tops) if top.lower() in SPLIT_OF_WORD}
         return named if len(set(named.values())) > 1 else {}
 
-    def _from_folders(
-        self, images: dict[str, Path], folders: dict[str, SplitHint]
-    ) -> dict[SplitHint, set[str]]:
+    def _from_folders(self, images: dict[str, Path], folders: dict[str, SplitHint]) -> SplitLists:
         outside = [stem for stem in images if stem.partition("/")[0] not in folders]
         if outside:
             raise DataError(
@@ -166,14 +143,9 @@ class FolderSource:
                 f"{', '.join(folders)}, such as {outside[0]!r}; are these sub-folders the splits? Then move the "
                 "others into one of them, or into unlabelled/; if not, call them otherwise"
             )
-        found: dict[SplitHint, set[str]] = {}
+        found: SplitLists = {}
         for stem in images:
             found.setdefault(folders[stem.partition("/")[0]], set()).add(stem)
-        if "test" not in found:
-            raise DataError(
-                f"{self.root / 'images'}: there is {' and '.join(f'{name}/' for name in folders)} but no test/; move "
-                "some images and masks to test/, or rename val/ to test/ (val is then drawn from train)"
-            )
         return found
 
     def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
@@ -187,19 +159,13 @@ def _paired_name(stem: str) -> str:
     return f"{SPLIT_OF_WORD.get(top.lower(), top)}{slash}{rest}" if slash else stem
 
 
+def _other_case(name: str | None) -> str:
+    """What to say of a mask whose name differs in upper and lower case alone."""
+    return f" ({name} differs in upper and lower case: rename one of the two)" if name else ""
+
+
 def _beside(name: str | None) -> str:
     """What to say of a file that has the right name, but is no image."""
     return (
         f" that could be read ({name} is not an image that is read: save it as PNG or TIFF)" if name else ""
     )
-
-
-def _split(stem: str, lists: dict[SplitHint, set[str]]) -> SplitHint | None:
-    for split, names in lists.items():
-        if stem in names:
-            return "trainval" if split == "train" and "val" not in lists else split
-    if "train" in lists:
-        return None
-    if "test" not in lists:
-        return "rest"
-    return "trainval" if "val" not in lists else "train"

@@ -33,8 +33,9 @@ class ImageFacts:
     """What became known of an image while it was decoded.
 
     Attributes:
-        largest: the largest value, of an image of 16 bits; 0 of others. Of several channels its upper eight bits are
-            known, and the lower ones taken for ones.
+        largest: the largest value, of an image of 16 bits; 0 of others. Lone pixels do not count, see
+            :func:`largest_value`. Of several channels its upper eight bits are known, and the lower ones taken for
+            ones.
         alpha_levels: different values of the fourth band, where many pixels are partly transparent; 0 otherwise.
         transparent: whether every pixel is fully transparent.
         orientation: 1 to 8, as EXIF has it; 1 is upright.
@@ -65,6 +66,29 @@ def count_levels(pixels: np.ndarray) -> tuple[int, int]:
         if levels >= _PLENTY and spread >= _PLENTY:
             break
     return levels, spread
+
+
+def largest_value(values: np.ndarray) -> int:
+    """The largest value (H, W, …) uint8 or uint16 that is no lone pixel's: the largest 3 x 3 median of a channel.
+
+    A hot pixel of a camera may have any value, wherever it is. A percentile would not do: it takes small bright
+    structures (spots of a stain, stars) for noise, and depends on how much of the image they cover.
+    """
+    return int(cv2.medianBlur(np.ascontiguousarray(values), 3).max())
+
+
+def bit_depth_white(largest: int) -> int:
+    """The white point of data whose values reach ``largest``: the full scale of its bit depth, from 8 to 16 bits.
+
+    That is what the detector counts up to (1023, 4095, 16383), so no value of it is cut off, at least half of the
+    grey levels are used, and one more image hardly ever changes the scale of all others.
+    """
+    return int(2 ** max(8, largest.bit_length()) - 1)
+
+
+def turn_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, …) as they are stored, from upright ones: undoes :func:`turn`."""
+    return turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -16,7 +16,15 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_facts import FULL_RANGE, DecodeOptions, ImageFacts, count_levels, turn
+from ae_pretrained.sources.image_facts import (
+    FULL_RANGE,
+    DecodeOptions,
+    ImageFacts,
+    count_levels,
+    largest_value,
+    turn,
+    turn_back,
+)
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
 from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_plain, is_plain
@@ -77,7 +85,7 @@ def _decode(
                 if end is None:  # decoders fill what is missing with grey
                     raise ValueError("truncated: no end mark after the last scan")
                 if image.mode in ("RGB", "L"):
-                    facts = ImageFacts(orientation=_orientation(image))
+                    facts = ImageFacts(orientation=exif_orientation(image))
                     return _decode_jpeg(content[:end], options.upright), facts
             if image.width * image.height > LARGE and is_plain(image, content):
                 return decode_plain(content), ImageFacts()
@@ -101,7 +109,7 @@ def read_size(path: Path, upright: bool = True) -> tuple[int, int]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image = Image.open(file, formats=formats)
-            turned = upright and _orientation(image) in (5, 6, 7, 8)
+            turned = upright and orientation_of(image) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
     except DataError:
         raise
@@ -110,7 +118,7 @@ def read_size(path: Path, upright: bool = True) -> tuple[int, int]:
 
 
 def largest_of_16_bits(path: Path) -> int:
-    """The largest value of an image of 16 bits a channel; 0 of any other, which is not decoded.
+    """The largest value of an image of 16 bits a channel, lone pixels left out; 0 of any other, which is not decoded.
 
     Raises:
         DataError: as :func:`read_image`.
@@ -121,7 +129,7 @@ def largest_of_16_bits(path: Path) -> int:
             if not _has_16_bits(image, content):
                 return 0
             values = np.asarray(image) if image.mode.startswith("I;16") else _values_of_16_bits(content)
-            return int((values if values.ndim == 2 else values[..., :3]).max())
+            return largest_value(values if values.ndim == 2 else values[..., :3])
     except DataError:
         raise
     except Exception as error:
@@ -230,30 +238,43 @@ def _decode_other(
 ) -> tuple[np.ndarray, ImageFacts]:
     """Any image by Pillow; 16-bit channels that are not scaled by their full range by OpenCV, with all their bits."""
     pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
-    orientation = _orientation(image)
+    orientation = exif_orientation(image)
     image.load()
-    left = _orientation(image)  # Pillow turns a TIFF when it loads it
+    left = exif_orientation(image)  # Pillow turns a TIFF when it loads it, and so does OpenCV
     largest, scaled = 0, image
     if image.mode.startswith("I;16"):
         values = np.asarray(image)
-        largest, scaled = int(values.max()), Image.fromarray(_to_8_bits(values, options.white))
+        largest, scaled = largest_value(values), Image.fromarray(_to_8_bits(values, options.white))
     elif _has_16_bits(image, content):
         if options.white == FULL_RANGE:
-            colors = _extrema(image)[: 1 if image.mode == "LA" else 3]
-            largest = max(high for _, high in colors) * 256 + 255
+            upper = np.asarray(image).reshape(image.height, image.width, -1)
+            largest = largest_value(upper[..., : 1 if image.mode == "LA" else 3]) * 256 + 255
         else:
             values = _values_of_16_bits(content)
-            left = orientation
-            largest, scaled = int(values[..., :3].max()), Image.fromarray(_to_8_bits(values, options.white))
+            largest, scaled = (
+                largest_value(values[..., :3]),
+                Image.fromarray(_to_8_bits(values, options.white)),
+            )
     rgb, alpha = _to_rgb(scaled, options.alpha)
     facts = ImageFacts(largest, *_alpha_facts(alpha), orientation=orientation, pages=pages)
     if options.upright:
         return turn(np.asarray(rgb), left), facts
-    back = {6: 8, 8: 6}.get(orientation, orientation) if left != orientation else 1
-    return turn(np.asarray(rgb), back), facts
+    return turn_back(np.asarray(rgb), orientation if left != orientation else 1), facts
 
 
-def _orientation(image: Image.Image) -> int:
+def count_pages(path: Path) -> int:
+    """Pages or frames of an image file, of which only the first is ever read; 1 where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            if sniff_format(file.read(16)) in ("JPEG", "BMP"):
+                return 1
+        with opened_file(path) as (image, _):
+            return getattr(image, "n_frames", 1) if image.format in _PAGED else 1
+    except (OSError, DataError):
+        return 1
+
+
+def exif_orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 where there is none or it is none of the eight."""
     if image.format == "JPEG" and not {"exif", "xmp"} & image.info.keys():
         return 1
@@ -270,7 +291,7 @@ def _has_16_bits(image: Image.Image, content: bytes) -> bool:
 
 
 def _values_of_16_bits(content: bytes) -> np.ndarray:
-    """(H, W, 3 or 4) uint16 in the order RGB(A), not turned."""
+    """(H, W, 3 or 4) uint16 in the order RGB(A); a TIFF turned upright, others as stored."""
     how = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     values = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)
     if values is None or values.dtype != np.uint16 or (values.ndim == 3 and values.shape[2] not in (3, 4)):
@@ -290,12 +311,6 @@ def _to_8_bits(values: np.ndarray, white: int) -> np.ndarray:
     if values.ndim == 3 and values.shape[2] == 4:
         scaled[..., 3] = _to_8_bits(values[..., 3], FULL_RANGE)
     return scaled
-
-
-def _extrema(image: Image.Image) -> list[tuple[int, int]]:
-    """Smallest and largest value of every channel."""
-    found = image.getextrema()
-    return list(found) if isinstance(found[0], tuple) else [found]  # type: ignore[list-item]
 
 
 def _to_rgb(image: Image.Image, alpha: Literal["matte", "drop"]) -> tuple[Image.Image, Image.Image | None]:

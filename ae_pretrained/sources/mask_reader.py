@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_reader import opened_file
+from ae_pretrained.sources.image_facts import turn_back
+from ae_pretrained.sources.image_reader import exif_orientation, opened_file
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
@@ -41,7 +42,8 @@ class MaskFile:
 def open_mask(path: Path) -> MaskFile:
     """Decode a mask: one channel of 1 to 32 bits, a palette, colours, or grey stored as colours.
 
-    EXIF is not looked at. Transparency is allowed where it can hide nothing.
+    Pixels are as stored, whatever EXIF says: how masks lie on turned images, ``data.exif`` says. Transparency is
+    allowed where it can hide nothing.
 
     Raises:
         DataError: naming the file, when it cannot be read, has several pages, transparent pixels that hold values,
@@ -59,18 +61,24 @@ def open_mask(path: Path) -> MaskFile:
             if form == "JPEG" and end_of_jpeg(content) is None:
                 raise ValueError("truncated: no end mark after the last scan")
             return MaskFile(np.asarray(image.convert("L")), kind, True, None)
+        orientation = exif_orientation(image)
         image.load()
         palette = None
         if mode in ("P", "PA"):
             palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
-        return MaskFile(_pixels(path, image, content), kind, False, palette)
+        pixels = _pixels(path, image, content)
+        if exif_orientation(image) != orientation:  # a TIFF is turned when it is decoded
+            pixels = turn_back(pixels, orientation)
+        return MaskFile(pixels, kind, False, palette)
 
 
 def _pixels(path: Path, image: Image.Image, content: bytes) -> np.ndarray:
     mode = image.mode
     bits = _bits(image, content)
     if bits == 16 and mode in ("RGB", "RGBA", "LA"):  # Pillow keeps the upper half alone
-        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored = cv2.imdecode(
+            np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+        )
         if stored is None or stored.ndim != 3:
             raise ValueError("16 bits in several channels, which cannot be read")
         return _one_channel(path, stored[..., [2, 1, 0, *range(3, stored.shape[2])]])

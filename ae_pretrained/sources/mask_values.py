@@ -26,15 +26,15 @@ def check_size(sample: Sample, found: Sequence[int | None], height: int, width: 
     """
     if not all(found) or list(found) == [height, width]:
         return
-    turned = ""
+    way = ". Export the masks at the size of the images, or resize them with the nearest neighbour"
     if list(found) == [width, height]:
-        turned = (
+        way = (
             " (turned by its EXIF; turn the mask too, or have both turned with data.exif=with_mask, or neither with "
             "data.exif=ignore)"
         )
     raise DataError(
         f"{sample.mask}: the mask has {found[1]} x {found[0]} px, its image {sample.image.name} has "
-        f"{width} x {height} px{turned}"
+        f"{width} x {height} px{way}"
     )
 
 

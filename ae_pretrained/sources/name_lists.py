@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ABSOLUTE = re.compile("/|[A-Za-z]:/")
 
 
 def read_text(path: Path) -> str:
@@ -56,7 +58,8 @@ def find_stem(entry: str, stems: Collection[str]) -> str:
     """The stem that an entry names, or the likeliest one when none of ``stems`` fits.
 
     Tried in this order: the entry as it stands (a name may hold dots and spaces), without its ending, without the
-    folders before ``images/``, and its first column where there are several (image and mask, as many tools write).
+    folders before ``images/``, from its end where it is a whole path of another machine (``C:\\data\\a.jpg``), and
+    its first column where there are several (image and mask, as many tools write).
     """
     candidates = [entry]
     for separator in ("\t", ",", ";", " "):
@@ -65,10 +68,18 @@ def find_stem(entry: str, stems: Collection[str]) -> str:
     for candidate in candidates:
         path = candidate.replace("\\", "/").removeprefix("./")
         below = path.rpartition("images/")[2] if "images/" in path else path
-        for name in (path, stem_of(path), below, stem_of(below)):
+        shorter = [path, below, *(_ends(path) if _ABSOLUTE.match(path) else ())]
+        for name in (name for part in shorter for name in (part, stem_of(part))):
             if name in stems:
                 return name
     return stem_of(entry.removeprefix("./"))
+
+
+def _ends(path: str) -> Iterator[str]:
+    """The path without its first folder, its first two, and so on."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
 
 
 def read_groups(path: Path, stems: Collection[str]) -> tuple[dict[str, str], list[str]]:

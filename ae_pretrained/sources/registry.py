@@ -19,10 +19,18 @@ def open_source(root: Path, params: DataParams) -> Source:
     if params.source == "folder":
         return FolderSource(root, rule_of(params), params.group_by)
     if params.source == "suffix_masks":
-        return SuffixMaskSource(root, params.classes, params.ignore_index, rule=rule_of(params))
+        source = SuffixMaskSource(root, params.classes, params.ignore_index, rule=rule_of(params))
+        source.group_by = params.group_by
+        return source
     if params.source in FORMATS:
         return open_export(
-            params.source, root, params.classes, params.ignore_index, params.unnamed_classes, params.colors
+            params.source,
+            root,
+            params.classes,
+            params.ignore_index,
+            params.unnamed_classes,
+            params.colors,
+            params.group_by,
         )
     if params.source == "original_project":
         return OriginalSource(root, params.classes)

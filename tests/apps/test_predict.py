@@ -230,6 +230,17 @@ def test_a_folder_is_judged_by_content_and_nothing_is_passed_over_silently(
     assert len(told["passed_over"]) == 8
 
 
+def test_pages_beyond_the_first_are_named_and_counted(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    save_image(tmp_path / "in" / "a.png")
+    with Image.open(tmp_path / "in" / "a.png") as page:
+        page.save(tmp_path / "in" / "scan.tif", save_all=True, append_images=[page, page])
+    assert predict(model, tmp_path / "out", tmp_path / "in") == 0
+    said = "1 file with several pages or frames, of which the first was predicted: scan.tif (3)"
+    assert said in capsys.readouterr().out
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [entry["pages"] for entry in told["predictions"]] == [1, 3]
+
+
 def test_a_second_run_gives_the_same_bytes(model: Path, tmp_path: Path) -> None:
     for seed in range(5):
         save_image(tmp_path / "in" / f"{seed}.png", 20 + seed, seed=seed)

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ae_pretrained.figures import charts
+from ae_pretrained.figures import charts, data_figures
 from ae_pretrained.figures import segmentation_sheets as sheets
 from ae_pretrained.figures.curves import RobustnessCurve, robustness_curves, training_curves
 from ae_pretrained.figures.embedding_figures import Projection, embeddings_by_breed, embeddings_by_class
@@ -191,3 +191,18 @@ def test_same_content_gives_the_same_bytes_and_no_date(name: str) -> None:
     assert first == second
     assert b"Software" not in first
     assert b"tEXt" not in first
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_legend_of_many_classes_stays_within_the_figure() -> None:
+    """With all classes in one line, the legend left the picture and squeezed the bars."""
+    names = [f"a class {number}" for number in range(24)]
+    counts = {split: [5] * 24 for split in ("train", "val", "test")}
+    shares = {split: np.full(25, 0.04) for split in counts}
+    for figure in (data_figures.split_counts(counts, names), data_figures.pixel_shares(shares, names)):
+        FigureCanvasAgg(figure).draw()
+        (axes,), (legend,) = figure.axes, figure.legends
+        box = legend.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert axes.get_window_extent().width > 0.6 * figure.bbox.width

@@ -54,6 +54,9 @@ def test_classes_stay_apart_for_the_colour_blind(kind: str) -> None:
 
 def test_any_number_of_classes_has_colours_of_its_own() -> None:
     assert len(set(class_colors(255))) == 255
+    shown = np.array([to_rgb(color) for color in class_colors(15)])
+    apart = np.abs(shown[:, None] - shown).max(axis=2) + np.eye(15)
+    assert apart.min() > 0.13  # 15 classes can be told apart
     assert class_colors(3) == class_colors(200)[:3]
     with pytest.raises(ValueError, match="1 to 255"):
         class_colors(256)

@@ -115,7 +115,7 @@ def test_12_bits_in_16_are_named_and_scaled_by_one_value_for_all(channels: int, 
     for number in range(16):
         top = 4096 if number else 2048  # one image is darker, and has to stay darker
         values = rng.integers(0, top, (SIDE, SIDE, channels)).astype(np.uint16)
-        values[0, 0] = top - 1
+        values[:3, :3] = top - 1
         stored[f"p{number:02}"] = values
         cv2.imwrite(str(root / f"images/p{number:02}.png"), values[..., ::-1])
     metrics, table = prepare_folder(root, tmp_path / "full")
@@ -131,6 +131,31 @@ def test_12_bits_in_16_are_named_and_scaled_by_one_value_for_all(channels: int, 
     for name, image in images_of(tmp_path / "found").items():
         expected = np.broadcast_to(stored[name] * (255 / 4095), image.shape)
         assert np.abs(image - expected).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_hot_pixels_do_not_set_the_scale_and_small_spots_do(channels: int, tmp_path: Path) -> None:
+    """Stained spots as a microscope's camera of 12 bits sees them: dim, a few pixels wide, and with hot pixels."""
+    import cv2
+
+    root = write_folder(tmp_path / "data")
+    rng = np.random.default_rng(4)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for number in range(16):
+        expected = np.full((SIDE, SIDE), 150.0)
+        centres = np.array([[16, 16], [16, 48], [48, 16], [48, 48]]) + rng.uniform(-8, 8, (4, 2))
+        for row, column in centres:  # less than 1 % of the pixels are bright
+            expected += 2600 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * 1.5**2))
+        values = rng.poisson(np.repeat(expected[..., None], channels, axis=2)).astype(np.uint16)
+        values[tuple(rng.integers(0, SIDE, (2, 5)))] = 65535
+        cv2.imwrite(str(root / f"images/p{number:02}.png"), values)
+    metrics, _ = prepare_folder(root, tmp_path / "full")
+    assert metrics["audit"] == {"16 bits, little of them used": 16}  # hot pixels do not hide it
+    prepare_folder(root, tmp_path / "found", sixteen_bits="found")
+    assert json.loads((tmp_path / "found/processed/decoding.json").read_text())["white"] == 4095
+    for image in images_of(tmp_path / "found").values():
+        assert np.median(image) == pytest.approx(150 * 255 / 4095, abs=2)
+        assert 100 < np.sort(image.max(axis=2).ravel())[-8] < 255  # the spots, not cut off
 
 
 def turn_every_second(root: Path, width: int = SIDE) -> None:

@@ -34,9 +34,13 @@ def params(**changes: object) -> DataParams:
     return data.model_copy(update=values)
 
 
-def plan(samples: list[Sample], thumbnails: np.ndarray, folder: Path, seed: int = 0) -> SplitPlan:
+def plan(
+    samples: list[Sample], thumbnails: np.ndarray, folder: Path, seed: int = 0, source: str = "folder"
+) -> SplitPlan:
     np.save(folder / "thumbnails.npy", thumbnails)
-    return plan_splits(samples, [OUTCOME] * len(samples), folder / "thumbnails.npy", params(), seed)
+    return plan_splits(
+        samples, [OUTCOME] * len(samples), folder / "thumbnails.npy", params(source=source), seed
+    )
 
 
 def test_frames_of_a_scene_stay_together(tmp_path: Path) -> None:
@@ -83,7 +87,37 @@ def test_where_lists_divide_a_group_test_keeps_its_images(tmp_path: Path, given:
 
 def test_a_single_scene_says_why_nothing_can_be_drawn(tmp_path: Path) -> None:
     frames = np.repeat(scenes(1), 30, axis=0)
-    with pytest.raises(
-        DataError, match=r"split is empty.*: 30 of 30 images belong to one group.*leak_check.enabled"
-    ):
+    said = (
+        r"the val split is empty \(data.source=folder\): 30 of 30 images \(i000, i001, i002, i003, i004, …\) "
+        r"are near-duplicates.*data.leak_check.enabled=false \(`init --leak-check off`\).*groups.csv"
+    )
+    with pytest.raises(DataError, match=said) as caught:
         plan([sample(row) for row in range(30)], frames, tmp_path)
+    assert "val_fraction" not in str(caught.value)
+    assert "train.txt" not in str(caught.value)
+
+
+def test_a_single_scene_that_comes_with_splits(tmp_path: Path) -> None:
+    """An export of one camera's frames: neither a list nor a larger share would help it."""
+    splits: list[SplitHint] = ["train"] * 20 + ["val"] * 5 + ["test"] * 5
+    with pytest.raises(
+        DataError, match=r"the train split is empty.*: 20 images \(i000, i001.*, …\) were taken out"
+    ) as caught:
+        plan(
+            [sample(row, split) for row, split in enumerate(splits)],
+            np.repeat(scenes(1), 30, axis=0),
+            tmp_path,
+            source="coco",
+        )
+    assert "init --leak-check off" in str(caught.value)
+    assert "groups.csv" not in str(caught.value)
+    assert "train.txt" not in str(caught.value)
+
+
+def test_a_single_group_of_the_source(tmp_path: Path) -> None:
+    samples = [sample(row, group="all") for row in range(30)]
+    with pytest.raises(
+        DataError, match=r"30 images \(.*\) belong to one group.*Make smaller groups"
+    ) as caught:
+        plan(samples, scenes(30), tmp_path)
+    assert "leak" not in str(caught.value)

@@ -39,6 +39,13 @@ def test_a_train_split_much_smaller_than_asked_for() -> None:
     )
 
 
+def test_images_without_a_usable_mask_were_not_asked_for() -> None:
+    listed = samples([f"p{n}" for n in range(100)])
+    where = plan(range(23), range(23, 27), range(27, 34))
+    where.splits["unlabelled"] = [*range(34, 100)]
+    assert said(listed, where) == []
+
+
 def test_many_taken_out_as_near_duplicates() -> None:
     listed = samples([f"p{n}" for n in range(100)], "train")
     where = plan(range(6, 80), range(80, 90), range(90, 100))

@@ -76,9 +76,38 @@ def test_lists_decide_and_what_they_leave_open_is_drawn(root: Path, tmp_path: Pa
     (root / "train.txt").write_text("image 07\nimage 08\nimage 09\nimage 10\n")
     assert run(root, tmp_path)["left_out"] == {"not listed": 12}
     assert splits(tmp_path)["train"].column("name") == [f"image {n:02}" for n in (7, 8, 9, 10)]
+    (root / "val.txt").unlink()
     (root / "test.txt").unlink()
-    with pytest.raises(DataError, match=r"train\.txt: there is no test\.txt beside it"):
+    with pytest.raises(DataError, match=r"train\.txt: there is no val\.txt and no test\.txt beside it"):
         run(root, tmp_path)
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_without_a_test_split_test_is_drawn_from_train_and_that_is_said(
+    root: Path, tmp_path: Path, lists: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with an export: tests/sources/formats/test_pairing.py."""
+    if lists:
+        for split, numbers in (("train", range(16)), ("val", range(16, 20))):
+            (root / f"{split}.txt").write_text("".join(f"image {n:02d}\n" for n in numbers))
+    else:
+        move_into(root, {"train": range(16), "val": range(16, 20)})
+    run(root, tmp_path)
+    assert {name: len(split) for name, split in splits(tmp_path).items()} == {
+        "train": 12,
+        "val": 4,
+        "test": 4,
+    }
+    assert "no test split: test images are DRAWN FROM THOSE OF TRAIN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folders", [{}, {"train": range(10), "Val": range(10, 15), "test": range(15, 20)}])
+def test_grouping_by_sub_folders_where_there_are_none(
+    root: Path, tmp_path: Path, folders: dict[str, range]
+) -> None:
+    move_into(root, folders)
+    with pytest.raises(DataError, match=r"data.group_by=folder .*no image is in a sub-folder"):
+        run(root, tmp_path, group_by="folder")
 
 
 def test_a_val_list_alone(root: Path, tmp_path: Path) -> None:
@@ -96,7 +125,7 @@ def test_lists_that_contradict_each_other_or_the_folder(root: Path, tmp_path: Pa
     with pytest.raises(DataError, match=r"'image 03' is already in val\.txt"):
         run(root, tmp_path)
     (root / "val.txt").write_text("image 05\nbeach\n")
-    with pytest.raises(DataError, match=r"val\.txt: names 'beach', but .*images holds no such image"):
+    with pytest.raises(DataError, match=r"val\.txt: names 'beach', but there is no such image"):
         run(root, tmp_path)
     metrics = run(root, tmp_path, on_error="skip")
     assert metrics["left_out"] == {"listed but absent": 1}
@@ -274,7 +303,6 @@ def test_images_and_masks_may_call_val_differently(root: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("folders", "lists", "said"),
     [
-        ({"train": range(16), "val": range(16, 20)}, (), r"train/ and val/ but no test/; move some"),
         ({"train": range(12), "test": range(12, 18)}, (), r"2 images lie outside of the sub-folders"),
         (
             {"train": range(15), "test": range(15, 20)},
@@ -315,6 +343,16 @@ def test_an_image_in_a_test_list_without_a_mask_is_named(root: Path, tmp_path: P
     run(root, tmp_path)
     assert left_out(tmp_path)["images/image 03"][1].endswith("it cannot be evaluated in test")
     assert splits(tmp_path)["test"].column("name") == ["image 04", "image 05"]
+
+
+def test_a_mask_whose_name_differs_in_case_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "masks/image 03.png").rename(root / "masks/Image 03.PNG")
+    with pytest.raises(DataError) as caught:
+        run(root, tmp_path)
+    assert "Image 03.PNG: no image Image 03.*" in str(caught.value)
+    found = FolderSource(root, MaskRule(["background", "cat", "dog"])).listing().findings
+    said = next(finding.detail for finding in found if finding.reason == "no mask")
+    assert "(Image 03.PNG differs in upper and lower case: rename one of the two)" in said
 
 
 def test_a_mask_beside_an_image_that_is_not_read_names_that_file(root: Path, tmp_path: Path) -> None:

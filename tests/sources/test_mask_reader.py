@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from ae_pretrained.sources.base import DataError, Sample
+from ae_pretrained.sources.image_facts import DecodeOptions, turn
+from ae_pretrained.sources.image_reader import read_image
 from ae_pretrained.sources.mask_reader import open_mask, read_mask
 from ae_pretrained.sources.mask_rule import MaskRule
 
@@ -82,6 +84,57 @@ def test_several_pages_are_refused(tmp_path: Path) -> None:
     page.save(tmp_path / "a.tif", save_all=True, append_images=[page, page])
     with pytest.raises(DataError, match="holds 3 pages"):
         read_mask(tmp_path / "a.tif")
+
+
+def tiff_of_16_bits(values: np.ndarray, orientation: int) -> bytes:
+    """(H, W, C) in a file that neither Pillow nor OpenCV writes: 16 bits, several channels, an orientation."""
+    height, width, channels = values.shape
+    data = values.astype("<u2").tobytes()
+    entries = [(256, width), (257, height), (258, None), (259, 1), (262, 2), (273, 8), (274, orientation)]
+    entries += [(277, channels), (278, height), (279, len(data))]
+    start = 8 + len(data)
+    head = struct.pack("<H", len(entries))
+    for tag, value in entries:
+        bits = value is None
+        place = start + 2 + 12 * len(entries) + 4
+        head += struct.pack("<HHII", tag, 3 if bits else 4, channels if bits else 1, place if bits else value)
+    tail = struct.pack("<I", 0) + struct.pack(f"<{channels}H", *[16] * channels)
+    return b"II*\0" + struct.pack("<I", start) + data + head + tail
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_with_an_orientation_is_read_as_stored_like_any_other(
+    tmp_path: Path, orientation: int
+) -> None:
+    """Decoders turn a TIFF by themselves; of masks, ``data.exif`` decides."""
+    stored = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name, image in {
+        "a.png": Image.fromarray(stored),
+        "a.tif": Image.fromarray(stored),
+        "16.tif": Image.fromarray(stored.astype(np.uint16)),
+        "rgb.tif": Image.fromarray(np.repeat(stored[..., None], 3, axis=2)),
+    }.items():
+        image.save(tmp_path / name, exif=exif)
+        assert np.array_equal(read_mask(tmp_path / name), stored), name
+    path = tmp_path / "rgb16.tif"
+    path.write_bytes(tiff_of_16_bits(np.repeat(stored[..., None], 3, axis=2), orientation))
+    assert np.array_equal(read_mask(path), stored)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("white", [65535, 4095])
+def test_an_image_of_16_bits_is_turned_once(tmp_path: Path, orientation: int, white: int) -> None:
+    rng = np.random.default_rng(0)
+    stored = rng.integers(0, 4096, (6, 7, 3)).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_of_16_bits(stored, orientation))
+    eight = stored * (255 / white)
+    for upright in (True, False):
+        found = read_image(path, DecodeOptions(white=white, upright=upright))
+        expected = turn(eight, orientation) if upright else eight
+        assert np.abs(found - expected).max() <= 1
 
 
 def test_lossy_formats_are_known_by_content(tmp_path: Path) -> None:

@@ -71,10 +71,6 @@ def read_folder(root: Path, options: InitOptions) -> Reading:
         ("data", "leak_check", "enabled"): options.leak_check,
     }
     reading.values.update(values)
-    if options.group_by != "none" and name != "folder":
-        raise PipelineError(
-            f"--group-by {options.group_by} is of plain folders (images/, masks/), found {reading.title}"
-        )
     return reading
 
 
@@ -102,14 +98,6 @@ def _numbered(root: Path, name: str, options: InitOptions) -> Reading:
     notes = list(encoding.notes)
     if not (options.classes or encoding.names):
         notes.append("name the classes in params.yaml (data.classes), now class_1, …")
-    if name == "suffix_masks":
-        lists = [
-            file for file in ("train.txt", "val.txt", "test.txt", "groups.csv") if (root / file).is_file()
-        ]
-        if lists:
-            notes.append(
-                f"{', '.join(lists)}: not read for {title}; call masks like their images to have them read"
-            )
     return Reading(title, values, listing, rows, ignored, dict(kinds), empty, notes)
 
 

@@ -86,7 +86,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--sixteen-bits",
         choices=["full", "found"],
         default="full",
-        help="scale 16-bit images by the full range, or by the largest value found in any (default: full)",
+        help="scale 16-bit images by the full range, or by the bit depth found, such as 12 bits (default: full)",
     )
     parser.add_argument(
         "--alpha",

@@ -18,9 +18,11 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample, Source
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS, read_image
+from ae_pretrained.sources.image_reader import allowed_formats, read_image
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.registry import open_source
+
+_NAMED = 5  # files in an error
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,11 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     sizes = []
     for sample in samples:
         try:
-            with Image.open(sample.image, formats=IMAGE_FORMATS) as image:
+            with sample.image.open("rb") as file:
+                formats = allowed_formats(sample.image, file.read(16))
+            with Image.open(sample.image, formats=formats) as image:
                 sizes.append(image.size)
-        except (OSError, Image.DecompressionBombError):
+        except (OSError, DataError, Image.DecompressionBombError):
             continue  # reported when the images are decoded
     if not sizes:
         try:
@@ -124,13 +128,13 @@ def check_findings(listing: Listing, more: Sequence[str]) -> None:
         more: faults that came to light when files were read.
 
     Raises:
-        DataError: listing them all, and the ways on.
+        DataError: naming the first five and their number, and the ways on.
     """
     faults = [finding.detail for finding in listing.findings if finding.fault] + list(more)
     if not faults:
         return
-    shown = "".join(f"\n  - {fault}" for fault in faults[:20])
-    rest = f"\n  - and {len(faults) - 20} more" if len(faults) > 20 else ""
+    shown = "".join(f"\n  - {fault}" for fault in faults[:_NAMED])
+    rest = f"\n  - and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
     noun = "file stands" if len(faults) == 1 else "files stand"
     raise DataError(
         f"{len(faults)} {noun} in the way:{shown}{rest}\n"

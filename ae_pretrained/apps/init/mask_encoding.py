@@ -95,7 +95,11 @@ def interpret(found: FoundMasks, wishes: MaskWishes) -> MaskEncoding:
         return MaskEncoding((0, 1), None, 1, ["every value but 0 is the one class (--binary)"])
     if beyond := [file for file in files if file.beyond]:
         largest = max(file.beyond for file in beyond)
-        raise _instances(f"the values reach {largest} in {name_files(beyond)}; class numbers end at 255")
+        raise DataError(
+            f"the masks hold values up to {largest} ({name_files(beyond)}); class numbers end at 255. If the numbers "
+            "count instances of one class, say --binary; if they are classes, save their numbers with 8 bits (0 for "
+            "background, 1, 2, …)"
+        )
     if any(not file.counts for file in files) or _palettes_differ(files):
         return _by_color(found, wishes)
     if wishes.mask_values is not None:

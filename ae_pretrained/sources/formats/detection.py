@@ -18,6 +18,7 @@ from ae_pretrained.sources.formats.roboflow import RoboflowMaskSource
 from ae_pretrained.sources.formats.suffix_masks import SuffixMaskSource
 from ae_pretrained.sources.formats.supervisely import SuperviselySource
 from ae_pretrained.sources.formats.yolo import YoloSource
+from ae_pretrained.sources.split_lists import GroupBy
 
 # What a tool writes; a folder may hold several exports, and then the user has to choose.
 _TOOLS: Mapping[str, type[ExportSource]] = {
@@ -93,6 +94,7 @@ def open_export(
     ignore_index: int = IGNORE_INDEX,
     unnamed: Unnamed = "stop",
     colors: Sequence[str] = (),
+    group_by: GroupBy = "none",
 ) -> ExportSource:
     """The source that reads an export.
 
@@ -103,6 +105,7 @@ def open_export(
         ignore_index: value of unlabelled pixels in masks of class numbers without names.
         unnamed: see :class:`ExportSource`.
         colors: see :class:`ColorMaskSource`; of no other format.
+        group_by: ``folder`` keeps the images of one sub-folder (one patient, one scene) in one split.
 
     Raises:
         DataError: for another name.
@@ -110,5 +113,8 @@ def open_export(
     if name not in FORMATS:
         raise DataError(f"{name!r} is no format of annotations; known are {', '.join(FORMATS)}")
     if name == "color_masks":
-        return ColorMaskSource(root, classes, ignore_index, unnamed, colors)
-    return FORMATS[name](root, classes, ignore_index, unnamed)
+        source: ExportSource = ColorMaskSource(root, classes, ignore_index, unnamed, colors)
+    else:
+        source = FORMATS[name](root, classes, ignore_index, unnamed)
+    source.group_by = group_by
+    return source

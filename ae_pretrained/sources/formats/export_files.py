@@ -29,6 +29,7 @@ _NEUTRAL_WORDS = {
     "data",
     "annot",
 }
+_IMAGE_FOLDER_WORDS = {"dir", "jpegimages", "photo", "photos", "picture", "pictures", "unlabelled"}
 # Not looked into: an export may have one of them for each image.
 _OTHER_ENDINGS = {".csv", ".json", ".md", ".npy", ".txt", ".xml", ".yaml", ".yml"}
 _ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9A-Za-z]+$")
@@ -58,6 +59,16 @@ def group_of_file(path: str) -> str:
     """What belongs together: Roboflow exports several versions of one image as ``NAME.rf.CODE``; otherwise empty."""
     match = _ROBOFLOW.match(PurePosixPath(path).stem)
     return match[1] if match else ""
+
+
+def group_of_folder(path: str) -> str:
+    """The sub-folder that may be a patient or a scene: without folders that speak of splits, images and labels."""
+    known = {*_SPLIT_OF_WORD, *_NEUTRAL_WORDS, *_IMAGE_FOLDER_WORDS}
+    return "/".join(
+        part
+        for part in PurePosixPath(path).parts[:-1]
+        if not (_words(part) and known.issuperset(_words(part)))
+    )
 
 
 def unique_names(paths: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,10 +17,12 @@ from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, Spli
 from ae_pretrained.sources.formats.export_files import (
     FileIndex,
     group_of_file,
+    group_of_folder,
     split_of_folder,
     unique_names,
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask, class_ids, class_names, is_background
+from ae_pretrained.sources.split_lists import GroupBy, no_sub_folders
 
 Unnamed = Literal["stop", "background", "ignore"]
 _UNKNOWN = 256  # beside the class numbers and the ignored pixels
@@ -84,6 +86,7 @@ class ExportSource(ABC):
     ) -> None:
         self.root = root
         self.notes: list[str] = []  # what listing() took for granted, for the user to read
+        self.group_by: GroupBy = "none"  # data.group_by
         self.ignore_index = ignore_index
         self._unnamed = unnamed
         self._classes = None if classes is None else list(classes)
@@ -206,6 +209,7 @@ class ExportSource(ABC):
         entries: Sequence[Entry],
         findings: list[Finding],
         no_images: Iterable[str] = (),
+        groups: Mapping[str, str] | None = None,
     ) -> Listing:
         """Samples in order of name, and with them images beside the described ones, which nobody labelled.
 
@@ -214,9 +218,11 @@ class ExportSource(ABC):
             entries: what it describes.
             findings: what else there is to say.
             no_images: image files that are no images to learn from: masks, and what ``findings`` speak of.
+            groups: what a list beside the images says belongs together, by image.
 
         Raises:
-            DataError: when no image has an annotation, one is described twice, or there is no train split.
+            DataError: when no image has an annotation, one is described twice, there is no train split, or images
+                are to be grouped by sub-folder and are in none.
         """
         labelled = [entry for entry in entries if entry.mask is not None]
         if not labelled:
@@ -236,8 +242,14 @@ class ExportSource(ABC):
         hints = self._split_hints({entry.split for entry in labelled})
         samples: list[Sample] = []
         names = unique_names(entry.image for entry in entries)
+        folders = {entry.image: group_of_folder(entry.image) for entry in entries}
+        if self.group_by == "none":
+            folders = {}
+        elif not any(folders.values()):
+            raise DataError(no_sub_folders(self.root))
         for name, entry in zip(names, entries, strict=True):
-            path, group = index.files[entry.image], group_of_file(entry.image)
+            path = index.files[entry.image]
+            group = (groups or {}).get(entry.image) or folders.get(entry.image) or group_of_file(entry.image)
             if entry.mask is not None:
                 hint = hints[entry.split]
                 if entry.annotation is None:
@@ -273,7 +285,6 @@ class ExportSource(ABC):
         train: SplitHint = "rest"
         if "test" in splits:
             train = "train" if "val" in splits else "trainval"
-        for split in ("val", "test"):
-            if split not in splits:
-                self.note(f"there is no {split} split: its images are drawn from those of train")
+        if "val" not in splits:
+            self.note("there is no val split: its images are drawn from those of train")
         return {"train": train, None: train, "val": "val", "test": "test"}

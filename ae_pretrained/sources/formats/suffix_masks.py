@@ -1,18 +1,20 @@
 """Masks of class numbers that are called like their image and a little more: ``NAME_mask.png``, ``NAME.jpg.png``.
 
 They lie beside the images or in a second folder; see :mod:`~ae_pretrained.sources.formats.pairing`. Classes have no
-names: the number n is the class at position n of ``data.classes``.
+names: the number n is the class at position n of ``data.classes``. Splits are those of folders, or of ``train.txt``,
+``val.txt`` and ``test.txt``; ``groups.csv`` is read too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import Listing, Sample
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource, Unnamed
 from ae_pretrained.sources.formats.mask_pixels import (
@@ -25,6 +27,19 @@ from ae_pretrained.sources.formats.named_mask import NamedMask
 from ae_pretrained.sources.formats.pairing import pair_masks
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.mask_values import check_size
+from ae_pretrained.sources.split_lists import list_files, read_group_list, read_split_lists
+
+
+def _names(images: Iterable[str]) -> dict[str, str]:
+    """Images by what lists may call them: their path without its ending, or the file name where it is unique."""
+    names: dict[str, str] = {}
+    counts = Counter(PurePosixPath(image).stem for image in images)
+    for image in images:
+        path = PurePosixPath(image)
+        names[path.with_suffix("").as_posix()] = image
+        if counts[path.stem] == 1:
+            names.setdefault(path.stem, image)
+    return names
 
 
 class SuffixMaskSource(ExportSource):
@@ -72,11 +87,25 @@ class SuffixMaskSource(ExportSource):
     def read_listing(self) -> Listing:
         index = FileIndex(self.root)
         pairs = pair_masks(index)
-        entries = [
-            Entry(image, None if mask is None else index.files[mask], split_of_folder(image))
-            for image, mask in pairs.mask_of.items()
-        ]
-        return self.make_listing(index, entries, pairs.findings, index.images())
+        findings = pairs.findings
+        names = _names(pairs.mask_of)
+        lists = read_split_lists(self.root, names, findings)
+        folders = {image: split_of_folder(image) for image in pairs.mask_of}
+        if lists and any(folders.values()):
+            raise DataError(
+                f"{self.root}: the splits are said twice, by {', '.join(list_files(self.root))} and by folders "
+                f"({next(image for image, split in folders.items() if split)}); keep one of the two"
+            )
+        entries = []
+        for image, mask in pairs.mask_of.items():
+            listed = next((split for split, images in lists.items() if image in images), None)
+            if "train" in lists and listed is None:
+                findings.append(Finding("", image, "not listed", "no split list names it", False))
+                continue
+            path = None if mask is None else index.files[mask]
+            entries.append(Entry(image, path, listed if lists else folders[image]))
+        groups = read_group_list(self.root, names, findings)
+        return self.make_listing(index, entries, findings, index.images(), groups)
 
     def mask_of(self, sample: Sample, height: int, width: int) -> np.ndarray:
         if self._rule is None:

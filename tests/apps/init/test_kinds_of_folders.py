@@ -90,7 +90,7 @@ def test_options_of_numbers_are_refused_for_an_export(
         assert init(tmp_path, tmp_path / "export", *options) == 1
         assert f"{options[0]} is of masks with numbers" in capsys.readouterr().err
     assert init(tmp_path, tmp_path / "export", "--group-by", "folder") == 1
-    assert "--group-by folder is of plain folders" in capsys.readouterr().err
+    assert "no image is in a sub-folder" in capsys.readouterr().err
 
 
 def test_masks_with_a_mark_in_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,12 +98,27 @@ def test_masks_with_a_mark_in_another_folder(tmp_path: Path, capsys: pytest.Capt
     folder = write_images(tmp_path / "mine", (0, 255))
     for path in list((folder / "masks").iterdir()):
         path.rename(path.with_name(f"{path.stem}_mask.png"))
-    (folder / "test.txt").write_text("p00\n")
+    (folder / "test.txt").write_text("p00\np01\n")
     assert init(tmp_path, folder, "--classes", "soil,leaf") == 0
-    assert "test.txt: not read for masks called NAME_mask.png" in capsys.readouterr().out
+    assert "(test as listed, the rest drawn by seed)" in capsys.readouterr().out
     data = load_params(tmp_path / "project/params.yaml").data
     assert (data.source, data.mask_values, data.classes) == ("suffix_masks", [0, 255], ["soil", "leaf"])
     assert {row["class"] for rows in prepared(tmp_path).values() for row in rows} == {"leaf"}
+
+
+def test_images_of_a_phone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """HEIC in init, prepare and predict, with the real decoder."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    folder = write_images(tmp_path / "mine")
+    for path in list((folder / "images").iterdir()):
+        with Image.open(path) as image:
+            pillow_heif.from_pillow(image.convert("RGB")).save(path.with_suffix(".HEIC"), quality=100)
+        path.unlink()
+    assert init(tmp_path, folder, "--classes", "background,leaf,flower") == 0
+    assert all(rows for rows in prepared(tmp_path).values())
+    heic = sorted((folder / "images").iterdir())[:2]
+    assert main(["predict", *map(str, heic), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert "2 images in" in capsys.readouterr().out
 
 
 def test_folders_called_like_those_of_tools(tmp_path: Path) -> None:

@@ -209,8 +209,21 @@ def test_what_was_taken_for_granted_is_noted_once(tmp_path: Path) -> None:
     for _ in range(2):
         source.listing()
     assert source.notes == ["all images are of train: the splits are drawn"]
-    photo(tmp_path / "val" / "b.jpg")
-    coco_file(tmp_path / "val" / "b.json", ["b.jpg"])
+    photo(tmp_path / "test" / "b.jpg")
+    coco_file(tmp_path / "test" / "b.json", ["b.jpg"])
     source = open_export("coco", tmp_path)
     source.listing()
-    assert source.notes == ["there is no test split: its images are drawn from those of train"]
+    assert source.notes == ["there is no val split: its images are drawn from those of train"]
+
+
+def test_sub_folders_of_an_export_are_groups_where_that_is_asked_for(tmp_path: Path) -> None:
+    names = ["train/patient 1/a.jpg", "train/patient 1/b.jpg", "images/patient 2/a.jpg", "images/c.rf.1.jpg"]
+    for name in names:
+        photo(tmp_path / name)
+    coco_file(tmp_path / "all.json", names)
+    grouped = open_export("coco", tmp_path, group_by="folder").listing()
+    assert [sample.group for sample in grouped.samples] == ["c", "patient 2", "patient 1", "patient 1"]
+    assert [sample.group for sample in listed(tmp_path).samples] == ["c", "", "", ""]
+    coco_file(tmp_path / "all.json", names[3:])
+    with pytest.raises(DataError, match=r"data.group_by=folder .*no image is in a sub-folder"):
+        open_export("coco", tmp_path, group_by="folder").listing()

@@ -100,3 +100,29 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
         DataError, match=r"a_mask.png: the mask has 12 x 10 px, its image a.png has 10 x 12 px .turned"
     ):
         source.mask_of(source.listing().samples[0], 12, 10)
+
+
+def test_split_lists_and_groups_are_read(tmp_path: Path) -> None:
+    """Lists call images as people do: by name, with a path, with their mask beside, from another machine."""
+    for name in "abcdef":
+        write(tmp_path, f"images/{name}.png", f"masks/{name}_mask.png")
+    (tmp_path / "train.txt").write_text("a\nimages/b.png masks/b_mask.png\n")
+    (tmp_path / "val.txt").write_bytes("C:\\mine\\pictures\\c.png\r\n".encode("utf-16"))
+    (tmp_path / "test.txt").write_text("./images/d.png\n")
+    (tmp_path / "groups.csv").write_text("name,group\na.png,one\nb,one\n")
+    listing = open_export("suffix_masks", tmp_path, ["background", "cell"]).listing()
+    assert [(sample.name, sample.split, sample.group) for sample in listing.samples] == [
+        ("images/a", "train", "one"),
+        ("images/b", "train", "one"),
+        ("images/c", "val", ""),
+        ("images/d", "test", ""),
+    ]
+    assert [finding.reason for finding in listing.findings] == ["not listed", "not listed"]
+    (tmp_path / "test.txt").unlink()
+    listing = open_export("suffix_masks", tmp_path, ["background", "cell"]).listing()
+    assert [sample.split for sample in listing.samples] == ["rest", "rest", "val"]  # as of a plain folder
+    write(tmp_path, "train/g.png", "train/g_mask.png")
+    with pytest.raises(
+        DataError, match=r"said twice, by train\.txt, val\.txt and by folders \(train/g\.png\)"
+    ):
+        open_export("suffix_masks", tmp_path, ["background", "cell"]).listing()
