@@ -109,7 +109,7 @@ def read_size(path: Path, upright: bool = True) -> tuple[int, int]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image = Image.open(file, formats=formats)
-            turned = upright and orientation_of(image) in (5, 6, 7, 8)
+            turned = upright and exif_orientation(image) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
     except DataError:
         raise
