@@ -1,4 +1,4 @@
-"""What the documentation names exists: make targets, parameters, presets, modules, files."""
+"""What the documentation names exists: make targets, parameters, presets, modules, files, links."""
 
 from __future__ import annotations
 
@@ -29,3 +29,36 @@ def test_named_things_exist(page: Path) -> None:
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
     files = re.findall(r"`((?:ae_pretrained|presets|stages|tests|tools)/[\w./]+)`", text)
     assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "results/README.md"], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        if ":" in name:
+            continue  # another site
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not heading or heading in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them from headings: small letters, hyphens for spaces, no punctuation."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_says_first_whom_it_is_for(page: Path) -> None:
+    assert re.match(r"# .+\n\n\*For [a-z]+", page.read_text(encoding="utf-8"))
+
+
+def test_the_readme_is_short_and_shows_what_matters_first() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 600
+    first = text[: text.index("## ")]
+    assert first.count("](docs/images/") == 1
+    assert len(re.findall(r"^    \S", first, flags=re.MULTILINE)) == 3
