@@ -20,7 +20,7 @@ def main() -> None:
         params.seed,
         metrics_file=Path("metrics/eval_ae.json"),
         plots=Path("plots/eval_ae"),
-        compute=best_compute(params.runtime.accelerator),
+        compute=best_compute(params.runtime.accelerator, params.runtime.threads),
     )
 
 

@@ -45,6 +45,10 @@ class RuntimeParams(Section):
     loader_workers: CountOrZero = Field(
         description="Loader processes; 0 is fastest here, as batches are slices of an array on disk."
     )
+    threads: CountOrZero = Field(
+        description="Threads of PyTorch on the CPU; 0 is PyTorch's choice: one per core, or what OMP_NUM_THREADS "
+        "says. Another number rounds differently. Fewer are faster where other programs are busy."
+    )
     compile: bool = Field(description="Compile the model with torch.compile (pays off on long GPU runs).")
     deterministic: Literal["warn"] | bool = Field(
         description="The same digits from run to run: `warn` wherever PyTorch can, with a warning where not; `true` "

@@ -35,6 +35,7 @@ ADDED: dict[str, Any] = {
     "robustness.flip_averaging": False,
     "runtime.deterministic": "warn",
     "runtime.tf32": False,
+    "runtime.threads": 0,
     "train_ae.half_size": 0.0,
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,

@@ -23,7 +23,7 @@ from ae_pretrained.dataset.batches import (
     TrainingOrder,
     make_loader,
 )
-from ae_pretrained.hardware import numerics
+from ae_pretrained.hardware import advice_on_threads, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
@@ -43,6 +43,7 @@ class FitResult:
         best_row: every figure logged in that epoch.
         epochs: epochs trained.
         updates: updates made.
+        threads: of PyTorch, None on a GPU: with another number the digits are others.
         is_main: whether this process is the one that writes results.
     """
 
@@ -52,6 +53,7 @@ class FitResult:
     best_row: dict[str, float]
     epochs: int
     updates: int
+    threads: int | None
     is_main: bool
 
     def metrics(self, network: nn.Module, num_images: int) -> dict[str, Any]:
@@ -60,6 +62,7 @@ class FitResult:
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "updates": self.updates,
+            "threads": self.threads,
             "num_images": num_images,
             "num_parameters": sum(p.numel() for p in network.parameters()),
             **{key: value for key, value in self.best_row.items() if key.startswith("val_")},
@@ -167,6 +170,8 @@ def fit(
         )
     )
     trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
+    if computed["accelerator"] == "cpu" and trainer.is_global_zero and (advice := advice_on_threads()):
+        print(f"{task.section}: {advice}", flush=True)
     resume = checkpoint.open(main=trainer.is_global_zero)
     if runtime.compile:
         task.network.compile()
@@ -194,6 +199,7 @@ def fit(
         best_row=row,
         epochs=len(log.rows),
         updates=trainer.global_step,
+        threads=computed["threads"],
         is_main=trainer.is_global_zero,
     )
 
