@@ -103,7 +103,7 @@ def advice_on_threads(seconds: float = 0.3) -> str:
 
 
 def _core_times() -> dict[str, tuple[int, int]]:
-    """Ticks at work, and all ticks, of each core that this process may use; nothing where the system does not tell."""
+    """Ticks at work, and all ticks, of each core that this process may use; nothing where Linux does not tell."""
     listing = Path("/proc/stat")  # Linux
     if not listing.is_file():
         return {}

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ae_pretrained.params.logger_packages import LoggerName
 from ae_pretrained.params.section import (
     Count,
     CountOrZero,
@@ -57,4 +58,8 @@ class RuntimeParams(Section):
     tf32: bool = Field(
         description="On a GPU, train with float32 convolutions in TF32: faster, with 10 bits for 23. Evaluation is "
         "in float32 either way."
+    )
+    logger: LoggerName = Field(
+        description="What a training is watched with, beside the CSV of its curves; it writes to `logs/`, and needs "
+        "its package (`pip install tensorboard`, …). No training runs again for it."
     )

@@ -34,6 +34,7 @@ ADDED: dict[str, Any] = {
     "robustness.batch_size": 64,
     "robustness.flip_averaging": False,
     "runtime.deterministic": "warn",
+    "runtime.logger": "none",
     "runtime.tf32": False,
     "runtime.threads": 0,
     "train_ae.half_size": 0.0,

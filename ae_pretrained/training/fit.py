@@ -28,6 +28,7 @@ from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
+from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
 
@@ -130,6 +131,7 @@ def fit(
     shown: Sequence[tuple[str, str]],
     sampling_weights: np.ndarray | None = None,
     callbacks: Sequence[L.Callback] = (),
+    logs: Path = Path("logs"),
 ) -> FitResult:
     """Train to the end, going on from an interrupted run of the same fingerprint.
 
@@ -144,8 +146,10 @@ def fit(
         shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
         callbacks: further callbacks.
+        logs: folder of what ``runtime.logger`` writes.
 
     Raises:
+        PipelineError: when the package of ``runtime.logger`` is not installed.
         TrainingDivergedError: when a loss or gradient is not finite.
         BatchSizeError: when the data do not fill a batch.
         KeyboardInterrupt: on Ctrl-C; the same call again goes on from the last finished epoch.
@@ -155,7 +159,8 @@ def fit(
     if computed["accelerator"] == "cpu" and channels_last_pays(task.network, computed["precision"]):
         task.to(memory_format=torch.channels_last)
     best = BestWeights(monitor, mode)
-    log = EpochLog(curve, task.section, shown)
+    logger = make_logger(runtime.logger, logs, task.section)
+    log = EpochLog(curve, task.section, shown, logger)
     own: list[L.Callback] = [log, best]
     if params.patience > 0:
         own.append(Patience(params.patience, monitor, mode, start=params.half_size_epochs))
