@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -71,6 +72,20 @@ def use_tf32(convolutions: bool) -> None:
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def check_compiler() -> None:
+    """Refuse ``runtime.compile`` where torch.compile has nothing to build its code with.
+
+    Raises:
+        PipelineError: saying what to install.
+    """
+    names = [os.environ.get("CXX", ""), "g++", "clang++"]
+    if not any(name and shutil.which(name.split()[0]) for name in names):
+        raise PipelineError(
+            "runtime.compile: found true, but there is no C++ compiler (g++, clang++, or what CXX names); install "
+            "one (Debian: apt-get install g++), or set it to false"
+        )
 
 
 def use_threads(number: int) -> None:

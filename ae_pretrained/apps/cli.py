@@ -11,7 +11,7 @@ from ae_pretrained.apps import predict, stage_command
 from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
-from ae_pretrained.errors import PipelineError
+from ae_pretrained.errors import PipelineError, unwritable
 from ae_pretrained.names import shown_lines
 
 
@@ -85,6 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         return 0
+    except OSError as error:
+        if (sentence := unwritable(error)) is None:
+            raise
+        print(f"ERROR: {shown_lines(sentence)}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

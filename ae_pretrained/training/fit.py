@@ -23,7 +23,7 @@ from ae_pretrained.dataset.batches import (
     TrainingOrder,
     make_loader,
 )
-from ae_pretrained.hardware import advice_on_threads, numerics
+from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
@@ -149,7 +149,8 @@ def fit(
         logs: folder of what ``runtime.logger`` writes.
 
     Raises:
-        PipelineError: when the package of ``runtime.logger`` is not installed.
+        PipelineError: when the package of ``runtime.logger`` is not installed, or ``runtime.compile`` finds no
+            compiler.
         TrainingDivergedError: when a loss or gradient is not finite.
         BatchSizeError: when the data do not fill a batch.
         KeyboardInterrupt: on Ctrl-C; the same call again goes on from the last finished epoch.
@@ -159,6 +160,8 @@ def fit(
     if computed["accelerator"] == "cpu" and channels_last_pays(task.network, computed["precision"]):
         task.to(memory_format=torch.channels_last)
     best = BestWeights(monitor, mode)
+    if runtime.compile:
+        check_compiler()
     logger = make_logger(runtime.logger, logs, task.section)
     log = EpochLog(curve, task.section, shown, logger)
     own: list[L.Callback] = [log, best]
