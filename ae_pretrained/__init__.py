@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+# Before any import that an older one cannot read. pip refuses an older one, but a PYTHONPATH does not.
+if sys.version_info < (3, 10):  # noqa: UP036
+    sys.exit(
+        f"ae_pretrained needs Python 3.10 or newer, and this is {sys.version.split()[0]}. Make an environment with "
+        "a newer one: python3.11 -m venv .venv"
+    )
+
 import importlib
 from typing import Any
 

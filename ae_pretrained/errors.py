@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 
@@ -17,3 +18,22 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """
     if value not in choices:
         raise PipelineError(f"{name}: found {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+_MENDABLE = {
+    errno.EACCES: "you may not write there",
+    errno.EPERM: "you may not write there",
+    errno.EROFS: "it is on a read-only file system",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is full",
+}
+
+
+def unwritable(error: OSError) -> str | None:
+    """A sentence for what the file system refuses and the user can mend; None for any other fault."""
+    if error.errno not in _MENDABLE:
+        return None
+    return (
+        f"{error.filename or 'a file'}: cannot be written or read, {_MENDABLE[error.errno]}. Free some space, or "
+        "work in a folder of your own (a copy or clone); what is finished stays"
+    )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
+import shutil
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -69,6 +74,61 @@ def use_tf32(convolutions: bool) -> None:
     torch.backends.cudnn.allow_tf32 = convolutions
 
 
+def check_compiler() -> None:
+    """Refuse ``runtime.compile`` where torch.compile has nothing to build its code with.
+
+    Raises:
+        PipelineError: saying what to install.
+    """
+    names = [os.environ.get("CXX", ""), "g++", "clang++"]
+    if not any(name and shutil.which(name.split()[0]) for name in names):
+        raise PipelineError(
+            "runtime.compile: found true, but there is no C++ compiler (g++, clang++, or what CXX names); install "
+            "one (Debian: apt-get install g++), or set it to false"
+        )
+
+
+def use_threads(number: int) -> None:
+    """Have PyTorch compute with so many threads in this process from now on; 0 leaves it as it is."""
+    if number > 0:
+        torch.set_num_threads(number)
+
+
+def advice_on_threads(seconds: float = 0.3) -> str:
+    """A sentence where other programs keep cores busy that PyTorch's threads count on; empty otherwise.
+
+    PyTorch splits every operation into equal parts, one a thread, and waits for the last: one busy core slows down
+    all of them. Empty too where it cannot be told: outside of Linux.
+
+    Args:
+        seconds: how long the cores are watched; this process rests meanwhile.
+    """
+    before = _core_times()
+    time.sleep(seconds)
+    after = _core_times()
+    threads, cores = torch.get_num_threads(), len(after)
+    if threads == 1 or cores == 0 or before.keys() != after.keys():
+        return ""
+    spent = [(after[core][0] - before[core][0], after[core][1] - before[core][1]) for core in after]
+    busy = sum(work / total for work, total in spent if total > 0)
+    free = max(1, math.floor(cores - busy + 0.25))  # a core that is busy for a moment counts as free
+    if free >= threads:
+        return ""
+    return f"another program uses {busy:.1f} of {cores} cores: runtime.threads={free} is faster"
+
+
+def _core_times() -> dict[str, tuple[int, int]]:
+    """Ticks at work, and all ticks, of each core that this process may use; nothing where Linux does not tell."""
+    listing = Path("/proc/stat")  # Linux
+    if not listing.is_file():
+        return {}
+    mine = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    rows = [line.split() for line in listing.read_text(encoding="ascii").splitlines()]
+    times = {row[0]: [int(number) for number in row[1:9]] for row in rows if row[0] in mine}
+    # The fourth and fifth are idle, and waiting for a disk; guests (ninth and tenth) are in the first two already.
+    return {core: (sum(ticks) - ticks[3] - ticks[4], sum(ticks)) for core, ticks in times.items()}
+
+
 def numerics(runtime: RuntimeParams, precision: str) -> dict[str, Any]:
     """What of the machine decides the outcome of a training, as JSON-like values.
 
@@ -78,8 +138,8 @@ def numerics(runtime: RuntimeParams, precision: str) -> dict[str, Any]:
 
     Returns:
         ``accelerator``: ``cpu`` or ``gpu``; ``precision``: what ``auto`` stands for on it; ``processes``: devices of
-        all nodes, by which batches, updates and schedule go; ``compile``, ``deterministic`` and ``tf32``. Loader
-        workers change nothing, and the number of threads the last digit alone.
+        all nodes, by which batches, updates and schedule go; ``threads``: of PyTorch, by which sums on a CPU are
+        split and rounded, None on a GPU; ``compile``, ``deterministic`` and ``tf32``. Loader workers change nothing.
 
     Raises:
         PipelineError: for a GPU that is not there, or a precision that the device does not have.
@@ -89,6 +149,7 @@ def numerics(runtime: RuntimeParams, precision: str) -> dict[str, Any]:
         "accelerator": accelerator,
         "precision": resolve_precision(precision, accelerator),
         "processes": runtime.devices * runtime.num_nodes,
+        "threads": (runtime.threads or torch.get_num_threads()) if accelerator == "cpu" else None,
         "compile": runtime.compile,
         "deterministic": runtime.deterministic,
         "tf32": runtime.tf32,

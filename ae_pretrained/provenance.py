@@ -63,14 +63,14 @@ def provenance(seed: int, runtime: RuntimeParams, precision: str) -> dict[str, A
     from ae_pretrained.hardware import numerics
 
     computed = numerics(runtime, precision)
-    accelerator = computed.pop("accelerator")
+    accelerator, threads = computed.pop("accelerator"), computed.pop("threads")
     return {
         **code_version(PACKAGE),
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "processor": processor(),
         "device": "cpu" if accelerator == "cpu" else torch.cuda.get_device_name(),
         **computed,
-        "threads": torch.get_num_threads(),
+        "threads": threads or torch.get_num_threads(),
         "seed": seed,
     }
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from ae_pretrained.errors import PipelineError
+from ae_pretrained.errors import PipelineError, unwritable
 from ae_pretrained.memory import keep_freed_memory
 from ae_pretrained.names import shown_lines
 
@@ -14,5 +14,9 @@ def run_stage(main: Callable[[], None]) -> None:
         main()
     except PipelineError as error:
         sys.exit(f"\nERROR: {shown_lines(str(error))}")
+    except OSError as error:
+        if (sentence := unwritable(error)) is None:
+            raise
+        sys.exit(f"\nERROR: {shown_lines(sentence)}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. Run the same command again to go on from the last finished epoch.")

@@ -21,7 +21,7 @@ def main() -> None:
         metrics_file=Path("metrics/eval_ae.json"),
         plots=Path("plots/eval_ae"),
         image_size=params.data.image_size,
-        compute=best_compute(params.runtime.accelerator),
+        compute=best_compute(params.runtime.accelerator, params.runtime.threads),
     )
 
 

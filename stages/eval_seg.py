@@ -21,7 +21,7 @@ def main() -> None:
         metrics_file=Path("metrics/eval_seg.json"),
         counts_file=Path("plots/eval_seg_counts.csv"),
         plots=Path("plots/eval_seg"),
-        compute=best_compute(params.runtime.accelerator),
+        compute=best_compute(params.runtime.accelerator, params.runtime.threads),
         trained=info,
     )
 

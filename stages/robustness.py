@@ -21,7 +21,7 @@ def main() -> None:
         metrics_file=Path("metrics/robustness.json"),
         table=Path("plots/robustness.csv"),
         plots=Path("plots/robustness"),
-        compute=best_compute(params.runtime.accelerator),
+        compute=best_compute(params.runtime.accelerator, params.runtime.threads),
         trained=info,
     )
 

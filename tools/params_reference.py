@@ -27,6 +27,8 @@ _NAMES = {float: "number", int: "whole number", bool: "true or false", str: "tex
 
 _HEAD = """# Parameters
 
+*For people who want to know what a key of params.yaml does, and what it may be.*
+
 Every key of [`params.yaml`](../params.yaml), made from the schema by `make reference`. Default is what is committed;
 the last column is what the presets set where they differ from it.
 

@@ -11,7 +11,7 @@ from ae_pretrained.apps import predict, stage_command
 from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
-from ae_pretrained.errors import PipelineError
+from ae_pretrained.errors import PipelineError, unwritable
 from ae_pretrained.names import shown_lines
 
 
@@ -41,6 +41,22 @@ def _summary(arguments: argparse.Namespace) -> None:
     print(format_summary(arguments.metrics, arguments.report))
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    from ae_pretrained.params import read_params
+    from ae_pretrained.report.build import build_report
+    from ae_pretrained.report.comparison import changes_since_commit
+
+    build_report(
+        read_params(arguments.params),
+        arguments.metrics,
+        arguments.plots,
+        arguments.out,
+        partial=True,
+        changes=changes_since_commit(arguments.metrics),
+    )
+    print(arguments.out)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line; nothing heavy is imported before a command runs."""
     parser = argparse.ArgumentParser(
@@ -67,6 +83,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--report", type=Path, default=Path("plots/report.html"), help="default: %(default)s"
     )
     summary.set_defaults(run=_summary)
+    report = commands.add_parser(
+        "report", help="write a page of what is there of a run, with what changed since the last commit"
+    )
+    report.add_argument("--params", type=Path, default=Path("params.yaml"), help=params_help)
+    report.add_argument("--metrics", type=Path, default=Path("metrics"), help="default: %(default)s")
+    report.add_argument("--plots", type=Path, default=Path("plots"), help="default: %(default)s")
+    report.add_argument("--out", type=Path, default=Path("logs/report.html"), help="default: %(default)s")
+    report.set_defaults(run=_report)
     init_command.add_parser(commands)
     stage_command.add_parser(commands)
     predict.add_parser(commands)
@@ -85,6 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         return 0
+    except OSError as error:
+        if (sentence := unwritable(error)) is None:
+            raise
+        print(f"ERROR: {shown_lines(sentence)}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

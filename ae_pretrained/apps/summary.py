@@ -8,50 +8,44 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.report.comparison import HEADLINES, changes_since_commit
 from ae_pretrained.report.numbers import format_number
-
-_STAGES = ("prepare", "train_ae", "eval_ae", "train_seg", "eval_seg", "robustness")
-# Nested figures that belong in a short table; everything is in the files.
-_HEADLINES = {
-    "prepare": ("num_train", "num_val", "num_test", "num_unlabelled", "num_left_out", "num_leaks"),
-    "train_ae": ("best_epoch", "epochs", "val_loss", "val_psnr", "val_ssim"),
-    "eval_ae": ("mse", "psnr", "psnr_pooled", "ssim", "num_images"),
-    "train_seg": ("best_epoch", "epochs", "val_mean_iou", "val_mean_foreground_dice"),
-    "eval_seg": (
-        "mean_iou",
-        "mean_iou_ci95",
-        "mean_iou_all_background",
-        "mean_dice",
-        "mean_foreground_dice",
-        "pixel_accuracy",
-        "boundary_iou",
-        "image_class_accuracy",
-        "expected_calibration_error",
-        "num_images",
-    ),
-    "robustness": ("mean_iou_clean", "mean_iou"),
-}
 
 
 def format_summary(metrics: Path, report: Path) -> str:
-    """Headline figures of every stage, the scores per class, and where to look next.
+    """Headline figures of every stage, the scores per class, what changed since the commit, and where to look next.
 
     Raises:
         PipelineError: when there are no metrics yet.
     """
-    files = [metrics / f"{stage}.json" for stage in _STAGES]
+    files = [metrics / f"{stage}.json" for stage in HEADLINES]
     found = [file for file in files if file.is_file()]
     if not found:
         raise PipelineError(f"{metrics}: no metrics there; run `dvc repro` first")
     lines: list[str] = []
     for file in found:
         values = json.loads(file.read_text(encoding="utf-8"))
-        shown = [(key, values[key]) for key in _HEADLINES[file.stem] if key in values]
+        shown = [(key, values[key]) for key in HEADLINES[file.stem] if key in values]
         lines += ["", f"{file.stem}"]
         lines += [f"  {key:<28}{_shown(value)}" for key, value in shown]
         lines += _class_table(values)
+    lines += ["", *_since_commit(metrics)]
     lines += ["", f"Report: {report}", f"Plots:  {report.parent}/", f"Metrics: {metrics}/"]
     return "\n".join(lines[1:])
+
+
+def _since_commit(metrics: Path) -> Iterator[str]:
+    changes = changes_since_commit(metrics)
+    if changes is None:
+        yield "No committed run to compare with: `git commit` this one."
+        return
+    if not changes:
+        yield "The same figures as in the last commit."
+        return
+    yield "  " + f"{'against the last commit':<40}{'before':>11}{'now':>11}{'change':>11}"
+    for item in changes:
+        figures = (format_number(item.before), format_number(item.now), f"{item.now - item.before:+.4g}")
+        yield f"  {f'{item.stage}: {item.key}':<40}" + "".join(f"{figure:>11}" for figure in figures)
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.dataset.batches import to_float
-from ae_pretrained.hardware import resolve_accelerator, use_tf32
+from ae_pretrained.hardware import resolve_accelerator, use_tf32, use_threads
 from ae_pretrained.windows.logits import Logits
 
 _MEGAPIXEL = 2**20
@@ -36,17 +36,22 @@ class Compute:
         return torch.autocast(self.device.type, self.autocast)
 
 
-def best_compute(accelerator: str) -> Compute:
+def best_compute(accelerator: str, threads: int = 0) -> Compute:
     """The device that ``runtime.accelerator`` (auto, cpu or gpu) stands for, in float32.
 
     Evaluation takes a small part of a run; rounding to 16 bits would show in the figures, and so would TF32, which is
     therefore switched off.
+
+    Args:
+        accelerator: see above.
+        threads: of PyTorch on the CPU, from now on; 0 leaves them as they are (``runtime.threads``).
 
     Raises:
         PipelineError: when a GPU is asked for and none is there.
     """
     kind = resolve_accelerator(accelerator)
     use_tf32(False)
+    use_threads(threads)
     return Compute(torch.device("cuda" if kind == "gpu" else "cpu"))
 
 

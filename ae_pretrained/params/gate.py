@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
 from ae_pretrained.params.editing import changed_keys
+from ae_pretrained.params.logger_packages import check_logger
 from ae_pretrained.params.reading import ParamsError, load_params, parse_params, read_params, validate_params
 from ae_pretrained.params.schema import Params
 
@@ -26,12 +28,14 @@ def check_params(path: Path, *, passed: Path) -> Params:
         passed: a file of constant content written on success: what the first real stage depends on.
 
     Raises:
-        ParamsError: naming every key at fault, what was found and what is allowed.
+        ParamsError: naming every key at fault, what was found and what is allowed, or the logger whose package is
+            not installed.
     """
     try:
         params = load_params(path)
         _check_root(params)
-    except ParamsError as error:
+        check_logger(params.runtime.logger)
+    except PipelineError as error:
         raise ParamsError(f"{error}\nNothing has run. {_way_back(path)}") from None
     write_text(passed, _PASSED)
     return params

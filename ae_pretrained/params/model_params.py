@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ae_pretrained.params.logger_packages import LoggerName
 from ae_pretrained.params.section import (
     Count,
     CountOrZero,
@@ -45,6 +46,10 @@ class RuntimeParams(Section):
     loader_workers: CountOrZero = Field(
         description="Loader processes; 0 is fastest here, as batches are slices of an array on disk."
     )
+    threads: CountOrZero = Field(
+        description="Threads of PyTorch on the CPU; 0 is PyTorch's choice: one per core, or what OMP_NUM_THREADS "
+        "says. Another number rounds differently. Fewer are faster where other programs are busy."
+    )
     compile: bool = Field(description="Compile the model with torch.compile (pays off on long GPU runs).")
     deterministic: Literal["warn"] | bool = Field(
         description="The same digits from run to run: `warn` wherever PyTorch can, with a warning where not; `true` "
@@ -53,4 +58,8 @@ class RuntimeParams(Section):
     tf32: bool = Field(
         description="On a GPU, train with float32 convolutions in TF32: faster, with 10 bits for 23. Evaluation is "
         "in float32 either way."
+    )
+    logger: LoggerName = Field(
+        description="What a training is watched with, beside the CSV of its curves; it writes to `logs/`, and needs "
+        "its package (`pip install tensorboard`, …). No training runs again for it."
     )

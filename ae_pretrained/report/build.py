@@ -16,6 +16,7 @@ from ae_pretrained.figures.curves import training_curves
 from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
 from ae_pretrained.params.editing import flatten
+from ae_pretrained.report.comparison import Change
 from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
 from ae_pretrained.report.numbers import format_number
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
@@ -27,7 +28,15 @@ _CURVES = {"train_ae": "Pretraining of the autoencoder", "train_seg": "Training 
 _WORST = 20
 
 
-def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) -> None:
+def build_report(
+    params: dict[str, Any],
+    metrics: Path,
+    plots: Path,
+    out: Path,
+    *,
+    partial: bool = False,
+    changes: list[Change] | None = None,
+) -> None:
     """Write the report.
 
     The page holds no clock time and no revision of the code, so that the same results give the same bytes;
@@ -39,37 +48,43 @@ def build_report(params: dict[str, Any], metrics: Path, plots: Path, out: Path) 
         plots: folder with ``prepare/``, ``eval_ae/``, ``eval_seg/``, ``robustness/`` and the training logs
             ``train_ae.csv`` and ``train_seg.csv``.
         out: the HTML file.
+        partial: show what is there of a run that was stopped half-way, and name the stages that are missing.
+        changes: figures that differ from the committed ones, shown on top; None for no comparison.
 
     Raises:
         PipelineError: when a file is absent or unreadable, or the page would be larger than 10 MB.
     """
-    figures = {name: _read_json(metrics / f"{name}.json") for name in _METRICS}
+    there = [name for name in _METRICS if not partial or (metrics / f"{name}.json").is_file()]
+    figures = {name: _read_json(metrics / f"{name}.json") for name in there}
     classes = [str(name) for name in params["data"]["classes"]]
     curves = {
         title: png_bytes(training_curves(title, read_log(plots / f"{name}.csv"), classes))
         for name, title in _CURVES.items()
+        if not partial or (plots / f"{name}.csv").is_file()
     }
     values: dict[str, Any] = {
         "params": params,
         "figures": figures,
         "flat_params": _dotted(params),
         "flat_figures": {name: _dotted(item) for name, item in figures.items()},
-        "plain_data": [row for row in _dotted(figures["prepare"]) if "." not in row[0]],
-        "nested_data": [row for row in _dotted(figures["prepare"]) if "." in row[0]],
+        "missing": [name for name in _METRICS if name not in figures],
+        "changes": changes,
         "class_rows": [
-            (name, color, figures["eval_seg"].get(name))
+            (name, color, figures.get("eval_seg", {}).get(name))
             for name, color in zip(classes, class_colors(len(classes)), strict=True)
         ],
         "published": PUBLISHED,
         "published_reconstruction": PUBLISHED_RECONSTRUCTION,
         "comparable": classes == ["background", "cat", "dog"]
         and params["data"]["source"] == "oxford_iiit_pet",
-        "worst": _read_rows(plots / "eval_seg" / "tables" / "per_image.csv")[:_WORST],
+        "worst": _read_rows(plots / "eval_seg" / "tables" / "per_image.csv")[:_WORST]
+        if "eval_seg" in there
+        else [],
         "classes": classes,
         "version": __version__,
     }
     for encoding in ENCODINGS:
-        page = _render({**values, **_images(plots, curves, encoding)})
+        page = _render({**values, **_images(plots, curves, encoding, partial)})
         if len(page.encode("utf-8")) < LARGEST:
             write_text(out, page)
             return
@@ -91,19 +106,20 @@ def _render(values: dict[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(values)
 
 
-def _images(plots: Path, curves: dict[str, bytes], encoding: Encoding) -> dict[str, Any]:
+def _images(plots: Path, curves: dict[str, bytes], encoding: Encoding, partial: bool) -> dict[str, Any]:
     galleries = [
-        (gallery, _embedded(plots / gallery.folder, gallery.captions, encoding)) for gallery in GALLERIES
+        (gallery, _embedded(plots / gallery.folder, gallery.captions, encoding, partial))
+        for gallery in GALLERIES
     ]
     return {
-        "data_images": _embedded(plots / "prepare", DATA_CAPTIONS, encoding),
+        "data_images": _embedded(plots / "prepare", DATA_CAPTIONS, encoding, partial),
         "curves": [embed(content, title, encoding) for title, content in curves.items()],
         "galleries": galleries,
     }
 
 
-def _embedded(folder: Path, captions: dict[str, str], encoding: Encoding) -> list[Embedded]:
-    if not folder.is_dir():
+def _embedded(folder: Path, captions: dict[str, str], encoding: Encoding, partial: bool) -> list[Embedded]:
+    if not folder.is_dir() and not partial:
         raise PipelineError(f"{folder}: no such folder, the report needs its images; run `dvc repro` first")
     paths = {stem: folder / f"{stem}.png" for stem in captions}
     return [embed(path, captions[stem], encoding) for stem, path in paths.items() if path.is_file()]

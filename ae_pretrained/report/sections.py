@@ -42,28 +42,6 @@ _RANKS = ("best", "median", "worst")
 
 GALLERIES = (
     Gallery(
-        "reconstruction",
-        "Reconstruction",
-        "Reconstruction",
-        "Reconstructions of test images, ranked by PSNR. If the pretext task corrupts the input, the network is "
-        "trained on corrupted images only, and clean input is new to it.",
-        "eval_ae",
-        {f"reconstructions_corrupted_{rank}": f"Corrupted input: {rank} by PSNR" for rank in _RANKS}
-        | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
-    ),
-    Gallery(
-        "embeddings",
-        "Embeddings",
-        "Embeddings",
-        "Deepest features of the encoder, averaged over each image. The list of all figures has the accuracy of a "
-        "linear classifier on them.",
-        "eval_ae",
-        {
-            "embeddings_class": "PCA and t-SNE, coloured by class",
-            "embeddings_breed": "PCA and t-SNE, by breed",
-        },
-    ),
-    Gallery(
         "segmentation",
         "Segmentation",
         "Segmentation",
@@ -106,5 +84,27 @@ GALLERIES = (
         "Mean IoU on distorted test images. The network is the same; only its input gets worse.",
         "robustness",
         {"robustness": "Mean IoU by corruption and strength"},
+    ),
+    Gallery(
+        "reconstruction",
+        "Reconstruction",
+        "Reconstruction",
+        "Reconstructions of test images, ranked by PSNR. If the pretext task corrupts the input, the network is "
+        "trained on corrupted images only, and clean input is new to it.",
+        "eval_ae",
+        {f"reconstructions_corrupted_{rank}": f"Corrupted input: {rank} by PSNR" for rank in _RANKS}
+        | {f"reconstructions_{rank}": f"Clean input: {rank} by PSNR" for rank in _RANKS},
+    ),
+    Gallery(
+        "embeddings",
+        "Embeddings",
+        "Embeddings",
+        "Deepest features of the encoder, averaged over each image. The list of all figures has the accuracy of a "
+        "linear classifier on them.",
+        "eval_ae",
+        {
+            "embeddings_class": "PCA and t-SNE, coloured by class",
+            "embeddings_breed": "PCA and t-SNE, by breed",
+        },
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import Logger
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
@@ -143,13 +145,21 @@ class EpochLog(L.Callback):
         path: the CSV.
         title: what stands before every line.
         shown: figures of the line, in order: (column of the CSV, label).
+        logger: gets the same rows, those of an interrupted run that goes on included; None for none.
     """
 
-    def __init__(self, path: Path, title: str, shown: Sequence[tuple[str, str]]) -> None:
-        self.path, self.title, self.shown = path, title, shown
+    def __init__(
+        self, path: Path, title: str, shown: Sequence[tuple[str, str]], logger: Logger | None = None
+    ) -> None:
+        self.path, self.title, self.shown, self.logger = path, title, shown, logger
         self.rows: list[dict[str, float]] = []
         self._bar: tqdm[Any] | None = None
         self._rates: dict[str, float] = {}
+        self._logged = 0  # rows that the logger has
+        self._begin, self._first_epoch = 0.0, 0  # of this process: an interrupted run began earlier
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._begin, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
@@ -175,6 +185,14 @@ class EpochLog(L.Callback):
         exception: BaseException,
     ) -> None:
         self._close()
+        self._finalize("failed")
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._finalize("success")
+
+    def _finalize(self, status: str) -> None:
+        if self.logger is not None and self._logged > 0:
+            self.logger.finalize(status)
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -190,7 +208,17 @@ class EpochLog(L.Callback):
             return
         self._write()
         figures = "  ".join(f"{label} {row[key]:.4g}" for key, label in self.shown if key in row)
-        print(f"{self.title} epoch {row['epoch']}/{trainer.max_epochs}  {figures}", flush=True)
+        assert trainer.max_epochs is not None
+        done = trainer.current_epoch + 1
+        each = (time.monotonic() - self._begin) / (done - self._first_epoch)
+        left = f"  {in_words(each * (trainer.max_epochs - done))} left" if done < trainer.max_epochs else ""
+        print(f"{self.title} epoch {done}/{trainer.max_epochs}  {figures}{left}", flush=True)
+        if self.logger is not None:
+            for logged in self.rows[self._logged :]:
+                figures_of = {key: value for key, value in logged.items() if key != "epoch"}
+                self.logger.log_metrics(figures_of, step=int(logged["epoch"]))
+            self._logged = len(self.rows)
+            self.logger.save()
 
     def _write(self) -> None:
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
@@ -201,6 +229,14 @@ class EpochLog(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = list(state_dict["rows"])
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people: ``50 s``, ``12 min``, ``3 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _learning_rates(rates: dict[str, float]) -> dict[str, float]:

@@ -24,11 +24,12 @@ from ae_pretrained.dataset.batches import (
     make_loader,
 )
 from ae_pretrained.dataset.crops import CropBatches, CropOrder
-from ae_pretrained.hardware import numerics
+from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
+from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
 
@@ -44,6 +45,7 @@ class FitResult:
         best_row: every figure logged in that epoch.
         epochs: epochs trained.
         updates: updates made.
+        threads: of PyTorch, None on a GPU: with another number the digits are others.
         is_main: whether this process is the one that writes results.
     """
 
@@ -53,6 +55,7 @@ class FitResult:
     best_row: dict[str, float]
     epochs: int
     updates: int
+    threads: int | None
     is_main: bool
 
     def metrics(self, network: nn.Module, num_images: int) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class FitResult:
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "updates": self.updates,
+            "threads": self.threads,
             "num_images": num_images,
             "num_parameters": sum(p.numel() for p in network.parameters()),
             **{key: value for key, value in self.best_row.items() if key.startswith("val_")},
@@ -129,6 +133,7 @@ def fit(
     shown: Sequence[tuple[str, str]],
     sampling_weights: np.ndarray | None = None,
     callbacks: Sequence[L.Callback] = (),
+    logs: Path = Path("logs"),
 ) -> FitResult:
     """Train to the end, going on from an interrupted run of the same fingerprint.
 
@@ -143,8 +148,11 @@ def fit(
         shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
         callbacks: further callbacks.
+        logs: folder of what ``runtime.logger`` writes.
 
     Raises:
+        PipelineError: when the package of ``runtime.logger`` is not installed, or ``runtime.compile`` finds no
+            compiler.
         TrainingDivergedError: when a loss or gradient is not finite.
         BatchSizeError: when the data do not fill a batch.
         KeyboardInterrupt: on Ctrl-C; the same call again goes on from the last finished epoch.
@@ -154,7 +162,10 @@ def fit(
     if computed["accelerator"] == "cpu" and channels_last_pays(task.network, computed["precision"]):
         task.to(memory_format=torch.channels_last)
     best = BestWeights(monitor, mode)
-    log = EpochLog(curve, task.section, shown)
+    if runtime.compile:
+        check_compiler()
+    logger = make_logger(runtime.logger, logs, task.section)
+    log = EpochLog(curve, task.section, shown, logger)
     own: list[L.Callback] = [log, best]
     if params.patience > 0:
         own.append(Patience(params.patience, monitor, mode, start=params.half_size_epochs))
@@ -169,6 +180,8 @@ def fit(
         )
     )
     trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
+    if computed["accelerator"] == "cpu" and trainer.is_global_zero and (advice := advice_on_threads()):
+        print(f"{task.section}: {advice}", flush=True)
     resume = checkpoint.open(main=trainer.is_global_zero)
     if runtime.compile:
         task.network.compile()
@@ -196,6 +209,7 @@ def fit(
         best_row=row,
         epochs=len(log.rows),
         updates=trainer.global_step,
+        threads=computed["threads"],
         is_main=trainer.is_global_zero,
     )
 

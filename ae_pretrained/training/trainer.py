@@ -9,14 +9,14 @@ import warnings
 import lightning as L
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.hardware import numerics, use_tf32
+from ae_pretrained.hardware import numerics, use_tf32, use_threads
 from ae_pretrained.params.model_params import RuntimeParams
 
 
 def make_trainer(
     runtime: RuntimeParams, precision: str, epochs: int, callbacks: list[L.Callback]
 ) -> L.Trainer:
-    """A trainer for one run; PyTorch is set to the run's ``deterministic`` and ``tf32``.
+    """A trainer for one run; PyTorch is set to the run's ``deterministic``, ``tf32`` and ``threads``.
 
     Args:
         runtime: the section of the parameters.
@@ -29,6 +29,7 @@ def make_trainer(
     """
     computed = numerics(runtime, precision)
     use_tf32(runtime.tf32)
+    use_threads(runtime.threads)
     _quieten()
     if computed["processes"] == 1 and (rank := _launched_rank()) > 0:
         raise PipelineError(

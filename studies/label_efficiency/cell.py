@@ -95,7 +95,7 @@ def run_cell(cell: Cell, grid: dict[str, Any], data: dict[str, str]) -> None:
             open_split(PROCESSED, "test"),
             len(params.data.classes),
             params.eval_seg,
-            best_compute(params.runtime.accelerator),
+            best_compute(params.runtime.accelerator, params.runtime.threads),
         )
         # By way of a file of metrics, which refuses what is no number.
         write_metrics(test, summarise(result, params.data.classes, params.eval_seg, params.seed))

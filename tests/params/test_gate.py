@@ -130,3 +130,16 @@ def test_a_run_in_a_folder_of_its_own_has_changed_nothing(project: Path, monkeyp
     monkeypatch.chdir(folder)
     override(train_seg__lr="abc")
     assert refused().endswith("This run had a folder of its own; your params.yaml is as it was.")
+
+
+def test_a_logger_that_is_not_installed_is_named_before_any_work(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ae_pretrained.params.logger_packages.find_spec", lambda _: None)
+    override(runtime__logger="tensorboard")
+    said = refused()
+    assert "runtime.logger: found 'tensorboard', whose package is not installed" in said
+    assert "`pip install tensorboard`" in said
+    assert "Nothing has run." in said
+    run_the_command(said)
+    check_params(Path("params.yaml"), passed=PASSED)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ae_pretrained.apps.cli import main
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.evaluate_autoencoder import evaluate_autoencoder
 from ae_pretrained.evaluation.evaluate_segmenter import evaluate_segmenter
 from ae_pretrained.evaluation.robustness import evaluate_robustness
 from ae_pretrained.params import read_params
 from ae_pretrained.report.build import build_report, format_number, read_log
+from ae_pretrained.report.comparison import Change, changes_since_commit
 from ae_pretrained.report.inlining import ENCODINGS, embed
 from tests.conftest import ROOT
 from tests.evaluation.small import CLASSES, params, tiny_autoencoder, tiny_unet, write_processed
@@ -130,6 +134,64 @@ def test_published_results_stand_beside_runs_on_the_same_data_alone(
     assert "<script>alert" not in text  # text from outside is escaped
 
 
+def test_images_come_before_tables_and_parameters_are_folded(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    order = re.findall(r'<section id="(\w+)"', text)
+    assert order[:2] == ["figures", "segmentation"]
+    assert order.index("data") < order.index("classes") < order.index("worst") < order.index("run")
+    folded = text[text.index("All parameters</summary>") :]
+    assert "train_seg.encoder_lr_scale" in folded
+    assert "train_seg.encoder_lr_scale" not in text[: -len(folded)]
+    assert "<h2>Against the last commit" not in text  # it would depend on Git's state
+
+
+def test_a_run_that_was_stopped_shows_what_there_is(results: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(results, run, ignore=shutil.ignore_patterns("processed"))
+    values = read_params(ROOT / "params.yaml")
+    sizes = []
+    for gone in ("robustness", "eval_seg", "train_seg", "eval_ae", "train_ae", "prepare"):
+        (run / f"metrics/{gone}.json").unlink()
+        (run / f"plots/{gone}.csv").unlink(missing_ok=True)
+        shutil.rmtree(run / "plots" / gone, ignore_errors=True)
+        build_report(values, run / "metrics", run / "plots", tmp_path / "report.html", partial=True)
+        text = (tmp_path / "report.html").read_text(encoding="utf-8")
+        said = re.findall(r"Missing: ([\w, ]+)\.", text)
+        assert said[0].endswith("robustness")
+        assert gone in said[0]
+        for anchor in re.findall(r'href="#([a-z]+)"', text):
+            assert f'id="{anchor}"' in text
+        sizes.append(len(text))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_page_of_the_command_has_what_changed_since_the_commit(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(results, run, ignore=shutil.ignore_patterns("processed"))
+    shutil.copy(ROOT / "params.yaml", run)
+    monkeypatch.chdir(run)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    assert changes_since_commit(Path("metrics")) is None
+    assert main(["summary"]) == 0
+    assert "No committed run" in capsys.readouterr().out
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in (["init", "--quiet"], ["add", "metrics"], ["commit", "--quiet", "--message", "run"]):
+        subprocess.run(["git", *who, *words], check=True)
+    assert changes_since_commit(Path("metrics")) == []
+    figures = json.loads((run / "metrics/eval_seg.json").read_text())
+    before, figures["mean_iou"] = figures["mean_iou"], 0.9
+    (run / "metrics/eval_seg.json").write_text(json.dumps(figures))
+    assert changes_since_commit(Path("metrics")) == [Change("eval_seg", "mean_iou", before, 0.9)]
+    assert main(["report"]) == 0
+    text = (run / "logs/report.html").read_text(encoding="utf-8")
+    assert re.findall(r'<section id="(\w+)"', text)[:2] == ["changes", "figures"]
+    assert "eval_seg: mean_iou" in text
+    assert main(["summary"]) == 0
+    assert re.search(r"eval_seg: mean_iou +\S+ +0\.9000 +\+", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
     "missing",
     [
@@ -208,6 +270,16 @@ def test_in_a_browser(page: Path, tmp_path: Path, width: int, height: int, dark:
         assert (sum(int(part) for part in re.findall(r"\d+", page_color)) < 200) == dark
         assert tab.complaints() == []
         assert tab.requested() == []
+
+
+@pytest.mark.long
+@needs_chromium
+def test_printed_on_few_pages(page: Path, tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    with chromium_page(CHROMIUM, tmp_path / "profile") as tab:
+        tab.open(page, 1366, 768)
+        printed = base64.b64decode(tab.call("Page.printToPDF", preferCSSPageSize=True)["data"])
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 7
 
 
 @pytest.mark.long

@@ -7,7 +7,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ from ae_pretrained.report.published import PUBLISHED, PublishedResult
 from studies.label_efficiency.grid import REFERENCE
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "results/README.md"]
+README = ROOT / "README.md"
+RESULTS = ROOT / "results/README.md"
 SUMMARY = ROOT / "studies/label_efficiency/results/summary.csv"
 RANGE = r"\**(0\.\d{3})\** \((0\.\d{3})–(0\.\d{3})\)"
 # | 164 (5 %) | 1,500 | 0.592 (0.573–0.611) | **0.710** (0.705–0.716) | +11.9 points (10.2–13.6) |
@@ -61,9 +61,27 @@ def plain(figures: Sequence[str]) -> list[str]:
     return [figure.replace("−", "-").lstrip("+") for figure in figures]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_rows_of_the_study_are_those_of_its_summary(page: Path) -> None:
-    rows = STUDY_ROW.findall(page.read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    "form", [r"0\.\d{3}", r"[−+]?\d+\.\d (?:points|with)"], ids=["scores", "differences"]
+)
+def test_figures_of_the_readme_stand_in_the_results(form: str) -> None:
+    """Of the pets: what it says of the embedded run is in metrics/."""
+    text = README.read_text(encoding="utf-8")
+    pets = text[: text.index("## What you can do with it")]
+    figures = {figure.split()[0] for figure in re.findall(form, pets)}
+    assert len(figures) >= 4
+    results = RESULTS.read_text(encoding="utf-8")
+    assert [figure for figure in figures if figure not in results] == []
+
+
+def test_the_embedded_run_of_the_readme_is_the_committed_one() -> None:
+    figure = json.loads((ROOT / "metrics/eval_seg.json").read_text(encoding="utf-8"))["mean_iou"]
+    for page in (README, ROOT / "docs/how-to/presets.md"):
+        assert f"{figure:.3f}" in page.read_text(encoding="utf-8"), page
+
+
+def test_rows_of_the_study_are_those_of_its_summary() -> None:
+    rows = STUDY_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     assert len(rows) >= 5, "the table of few labels has another form than this test reads"
     known = summary()
     for masks, updates, *figures in rows:
@@ -74,7 +92,7 @@ def test_rows_of_the_study_are_those_of_its_summary(page: Path) -> None:
 
 
 def test_every_control_of_the_figure_stands_in_the_table() -> None:
-    rows = CONTROL_ROW.findall(PAGES[1].read_text(encoding="utf-8"))
+    rows = CONTROL_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     cells = summary()
     ((run, _),) = Counter(key[:2] for key in cells).most_common(1)
     known = {arm: row for (*others, arm), row in cells.items() if tuple(others) == run}
@@ -84,9 +102,8 @@ def test_every_control_of_the_figure_stands_in_the_table() -> None:
         assert plain(figures) == expected, arm
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_rows_of_models_are_those_of_their_metrics(page: Path) -> None:
-    rows = MODEL_ROW.findall(page.read_text(encoding="utf-8"))
+def test_rows_of_models_are_those_of_their_metrics() -> None:
+    rows = MODEL_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     assert len(rows) >= 5, "the tables of all labels have another form than this test reads"
     kept = set()
     for values in measured():
@@ -102,11 +119,11 @@ def test_every_published_result_stands_beside_ours(result: PublishedResult) -> N
     """As the report has it: two copies of a figure, one for the page and one for people who read Markdown."""
     iou = "" if result.iou is None else " / ".join(f"{value:.3f}" for value in result.iou)
     row = f"| {result.source} | {result.model} | {result.mean_iou:.3f} | {iou} | {result.other} | {result.remark} |"
-    assert row in PAGES[1].read_text(encoding="utf-8").splitlines()
+    assert row in RESULTS.read_text(encoding="utf-8").splitlines()
 
 
 def test_ours_beside_the_published_results_are_those_of_the_metrics() -> None:
-    rows = OUR_ROW.findall(PAGES[1].read_text(encoding="utf-8"))
+    rows = OUR_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     assert len(rows) >= 5, "the table of published results has another form than this test reads"
     kept = set()
     for values in measured():

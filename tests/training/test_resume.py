@@ -197,6 +197,7 @@ def test_a_run_goes_on_only_as_it_was_computed(
             ("runtime__compile", True),
             ("runtime__deterministic", False),
             ("runtime__tf32", True),
+            ("runtime__threads", 7),
         )
     ]
     assert name_of(**cpu, runtime__num_nodes=2) == others[0], "two processes, wherever they are"
