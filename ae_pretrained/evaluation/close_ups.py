@@ -47,9 +47,10 @@ def show_images(
     """
     shown, context = split, split
     if split.is_packed:
+        side = max(params.window, CLOSE_UP)
         inner = [close_up(split, row, CLOSE_UP) for row in rows]
-        outer = [_around(split, window, params.window) for window in inner]
-        shown, context = split.windows(inner, CLOSE_UP), split.windows(outer, params.window)
+        outer = [_around(split, window, side) for window in inner]
+        shown, context = split.windows(inner, CLOSE_UP), split.windows(outer, side)
         rows = range(len(inner))
     maps: list[np.ndarray] = []
     for chosen in batches(np.asarray(rows), 1 if split.is_packed else len(rows)):
@@ -87,6 +88,5 @@ def _around(split: Split, window: Window, side: int) -> Window:
     """A larger window with the same middle, or as near as the image allows, that holds a smaller one."""
     assert isinstance(split.images, PackedArray)
     width, height = split.images.sizes[window.row].tolist()
-    side = max(side, CLOSE_UP)
     y, x = placed_around(window.y + CLOSE_UP // 2, window.x + CLOSE_UP // 2, side, height, width)
     return Window(window.row, y, x, content(y, x, side, side, height, width))

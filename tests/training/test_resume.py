@@ -18,6 +18,7 @@ from ae_pretrained.training.checkpoints import CheckpointFolder, fingerprint
 from tests.conftest import ROOT
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune, run_pretrain
+from tests.whole import WHOLE, prepare_whole, write_whole
 
 CHILD = """
 import sys, time
@@ -117,6 +118,24 @@ def test_killed_run_ends_with_the_same_bytes(
     for name in (weights, curve):
         assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not (killed / "checkpoints").exists(), "nothing is left after success"
+
+
+@pytest.mark.parametrize(
+    ("stage", "weights", "curve"),
+    [
+        pytest.param(
+            "run_pretrain", "autoencoder.safetensors", "train_ae.csv", id="pretrain", marks=pytest.mark.long
+        ),
+        pytest.param("run_finetune", "segmenter.safetensors", "train_seg.csv", id="finetune"),
+    ],
+)
+def test_crops_of_whole_images_go_on_with_the_same_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str, weights: str, curve: str
+) -> None:
+    write_whole(tmp_path / "own", 24)
+    changes = {**WHOLE, **CHANGES, "train_ae__loss__latent": 0.0, "train_seg__foreground_crops": 0.5}
+    processed = prepare_whole(tmp_path / "own", tmp_path, tiny_params(**changes))
+    test_killed_run_ends_with_the_same_bytes(processed, tmp_path, capsys, stage, weights, curve, changes)
 
 
 def interrupted(processed: Path, out: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
