@@ -9,13 +9,18 @@ from torch import Tensor, nn
 
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.timm_networks import TimmEncoder
 from ae_pretrained.models.unet import UNet
 
 
 def explained_layers(model: UNet) -> dict[str, nn.Module]:
     """The layers that Grad-CAM is shown for, by what they are called: the deepest and the last."""
     encoder, decoder = model.encoder, model.decoder
-    bottleneck = encoder.stages[-1] if isinstance(encoder, Encoder) else encoder.blocks[-1]
+    bottleneck: nn.Module
+    if isinstance(encoder, TimmEncoder):
+        bottleneck = model.decoder.stages[0]  # timm's networks end in modules of many kinds
+    else:
+        bottleneck = encoder.stages[-1] if isinstance(encoder, Encoder) else encoder.blocks[-1]
     last = decoder.stages[-1] if decoder.last is None else decoder.last
     return {"bottleneck": bottleneck, "last decoder stage": last}
 

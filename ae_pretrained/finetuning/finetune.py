@@ -17,6 +17,7 @@ from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import numerics
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.timm_networks import split_name
 from ae_pretrained.models.transfer import build_segmenter
 from ae_pretrained.models.weights import SegmenterInfo, save_model
 from ae_pretrained.params.data_params import DataParams
@@ -61,6 +62,9 @@ def finetune(
     files = [processed / name for name in (IMAGES, MASKS, INDEX)]
     if params.init == "autoencoder":
         files.append(autoencoder)
+    file = split_name(model.encoder)[1]
+    if params.init == "imagenet" and file is not None:
+        files.append(file)
     run = fingerprint(
         {
             "train_seg": params.model_dump(),

@@ -14,8 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.losses.frozen_network_loss import FrozenNetworkLoss, enlarge_small, frozen_efficientnet
+from ae_pretrained.losses.frozen_network_loss import (
+    FrozenNetworkLoss,
+    enlarge_small,
+    frozen,
+    frozen_efficientnet,
+)
 from ae_pretrained.models.imagenet import lite_strides, smallest_side
+from ae_pretrained.models.timm_networks import TimmTeacher
 
 _STAGES = 2  # the deepest stages of the encoder that are asked; shallower ones hold edges, which pixels teach
 _BATCH = (0, 2, 3)  # axes over which a channel's features are standardised
@@ -23,19 +29,22 @@ _SMALLEST_SPREAD = 1e-6
 
 
 class LatentPerceptualLoss(FrozenNetworkLoss):
-    """Share of the variance of ImageNet features that a linear map of the encoder's deep features leaves unexplained.
+    """Share of the variance of a teacher's features that a linear map of the encoder's deep ones leaves unexplained.
 
-    The encoder's two deepest stages are compared with EfficientNet-Lite0's maps of the same strides, whose channels
-    are standardised over the batch. 1 is chance, 0 a perfect prediction. The linear maps are trained along; the
-    ImageNet network is frozen and no submodule.
+    The encoder's two deepest stages are compared with the teacher's maps of the same strides, or both with the patch
+    tokens of a ViT, brought to the size of the stage's map; their channels are standardised over the batch. 1 is
+    chance, 0 a perfect prediction. The linear maps are trained along; the teacher is frozen and no submodule.
 
     Args:
         channels: channels of every stage of the encoder, shallow to deep.
         strides: their strides.
-        size: shorter side in px to which smaller images are enlarged before the ImageNet network sees them.
+        size: shorter side in px to which smaller images are enlarged before EfficientNet-Lite0 sees them; side at
+            which a teacher of timm sees them, 0 for its own.
+        teacher: ``efficientnet_lite0``, or a name of :class:`~ae_pretrained.models.timm_networks.TimmTeacher`.
 
     Raises:
-        PipelineError: when no stage of the encoder has a stride of the ImageNet network.
+        PipelineError: when no stage of the encoder has a stride of the teacher, or the teacher's weights cannot be
+            had.
 
     Example:
         >>> import torch
@@ -46,21 +55,33 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
         >>> loss(encoder(images), images).backward()
     """
 
-    def __init__(self, channels: Sequence[int], strides: Sequence[int], size: int = 0) -> None:
-        known = lite_strides()
-        stages = [stage for stage, stride in enumerate(strides) if stride in known][-_STAGES:]
+    def __init__(
+        self,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        size: int = 0,
+        teacher: str = "efficientnet_lite0",
+    ) -> None:
+        named = None if teacher == "efficientnet_lite0" else TimmTeacher(teacher, size)
+        known = lite_strides() if named is None else named.strides
+        if len(known) == 1:  # a ViT
+            stages = list(range(len(strides)))[-_STAGES:]
+            levels = [0] * len(stages)
+        else:
+            stages = [stage for stage, stride in enumerate(strides) if stride in known][-_STAGES:]
+            levels = [known.index(strides[stage]) for stage in stages]
         if not stages:
             raise PipelineError(
-                f"train_ae.loss.latent: the encoder's strides {list(strides)} have none of ImageNet's {list(known)}; "
-                "give model.features more stages or set the weight to 0"
+                f"train_ae.loss.latent: the encoder's strides {list(strides)} have none of the teacher's "
+                f"{list(known)}; give model.features more stages or set the weight to 0"
             )
-        levels = [known.index(strides[stage]) for stage in stages]
-        teacher = frozen_efficientnet(levels[-1] + 1)
-        super().__init__(teacher)
+        network = frozen_efficientnet(levels[-1] + 1) if named is None else frozen(named)
+        super().__init__(network)
         self.stages, self.levels = stages, levels
-        self.side = max(size, smallest_side(levels[-1] + 1))
+        # A teacher of timm brings images to its size itself.
+        self.side = max(size, smallest_side(levels[-1] + 1)) if named is None else 0
         self.maps = nn.ModuleList(
-            nn.Conv2d(channels[stage], teacher.channels[level], 1)
+            nn.Conv2d(channels[stage], network.channels[level], 1)
             for stage, level in zip(stages, levels, strict=True)
         )
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.decoder import Decoder
-from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.encoders import build_encoder
 from ae_pretrained.models.layers import make_head
 
 Skips = Literal["full", "none"] | int
@@ -37,7 +37,7 @@ class Autoencoder(nn.Module):
     skips are all open.
 
     Args:
-        config: the architecture; its encoder is ``convolutional``. None for ``ModelConfig()``.
+        config: the architecture; None for ``ModelConfig()``.
         skips: ``full``, ``none``, or how many of the top levels (highest resolutions) are dropped.
 
     Raises:
@@ -56,7 +56,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         config = config or ModelConfig()
         self.config, self.skips = config, skips
-        self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)
+        self.encoder = build_encoder(config)
         self.decoder = Decoder(
             self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
         )

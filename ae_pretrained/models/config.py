@@ -9,7 +9,6 @@ from typing import Any, Literal
 from ae_pretrained.errors import PipelineError
 
 Norm = Literal["instance", "batch", "group"]
-EncoderKind = Literal["convolutional", "efficientnet_lite0"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class ModelConfig:
         encoder_dropout: spatial dropout per encoder stage, or one rate for all.
         decoder_dropout: spatial dropout per decoder stage, deepest first, one fewer than encoder stages; or one rate.
         norm: normalisation layer.
-        encoder: which encoder; ``features`` and ``encoder_dropout`` are those of ``convolutional``.
+        encoder: ``convolutional``, to which ``features`` and ``encoder_dropout`` belong, ``efficientnet_lite0``,
+            ``timm/NAME``, or ``timm/NAME@FILE`` where the pretrained weights come from a local file.
 
     Raises:
         PipelineError: when there are fewer than two stages, or dropout rates for another number of stages.
@@ -35,7 +35,7 @@ class ModelConfig:
     encoder_dropout: float | tuple[float, ...] = 0.0
     decoder_dropout: float | tuple[float, ...] = 0.0
     norm: Norm = "instance"
-    encoder: EncoderKind = "convolutional"
+    encoder: str = "convolutional"
 
     def __post_init__(self) -> None:
         stages = len(self.features)
@@ -51,8 +51,13 @@ class ModelConfig:
             object.__setattr__(self, key, rates)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for the header of a weights file."""
-        return asdict(self)
+        """Plain values for the header of a weights file, without the file that the encoder once started from."""
+        return {**asdict(self), "encoder": self.architecture}
+
+    @property
+    def architecture(self) -> str:
+        """The encoder's name, without a file of weights."""
+        return self.encoder.partition("@")[0]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:

@@ -11,7 +11,6 @@ from torch import nn
 from ae_pretrained.errors import check_choice
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
-from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import WeightsError, load_strictly, read_config, read_weights
 
@@ -30,9 +29,10 @@ def build_segmenter(
 
     Args:
         init: ``scratch``; ``autoencoder``; ``random_frozen``, which starts like ``scratch`` (freezing it is
-            the training's matter); ``imagenet``, an EfficientNet-Lite0 encoder with its published weights.
+            the training's matter); ``imagenet``, the encoder with its published weights, and in place of a
+            ``convolutional`` one, of which none are published, EfficientNet-Lite0.
         transfer: what ``autoencoder`` carries over: the encoder, or the decoder too. The head is always new.
-        config: the architecture, None for ``ModelConfig()``; ``imagenet`` replaces its encoder.
+        config: the architecture, None for ``ModelConfig()``.
         num_classes: channels of the logits.
         autoencoder: weights file of the pretrained autoencoder.
 
@@ -52,10 +52,9 @@ def build_segmenter(
     check_choice("transfer", transfer, get_args(Transfer))
     config = config or ModelConfig()
     if init == "imagenet":
-        model = UNet(dataclasses.replace(config, encoder="efficientnet_lite0"), num_classes)
-        assert isinstance(model.encoder, EfficientNetLiteEncoder)
-        model.encoder.load_imagenet_weights()
-        return model
+        if config.encoder == "convolutional":
+            config = dataclasses.replace(config, encoder="efficientnet_lite0")
+        return UNet(config, num_classes, pretrained=True)
     model = UNet(config, num_classes)
     if init == "autoencoder":
         if autoencoder is None:
@@ -67,7 +66,7 @@ def build_segmenter(
 def _carry_over(model: UNet, path: Path, transfer: Transfer) -> None:
     tensors, header = read_weights(path, "autoencoder")
     found = read_config(header, path)
-    for key in ("features", "norm", "encoder"):
+    for key in ("features", "norm", "architecture"):
         there, here = getattr(found, key), getattr(model.config, key)
         if there != here:
             raise WeightsError(

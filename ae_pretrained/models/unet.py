@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.decoder import Decoder
-from ae_pretrained.models.encoder import Encoder
-from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
+from ae_pretrained.models.encoders import AnyEncoder, build_encoder
 from ae_pretrained.models.layers import make_head
 
 
@@ -17,6 +16,7 @@ class UNet(nn.Module):
     Args:
         config: the architecture. None for ``ModelConfig()``.
         num_classes: channels of the logits, the background included.
+        pretrained: the encoder starts with the weights that are published with it.
 
     Example:
         >>> import torch
@@ -25,16 +25,15 @@ class UNet(nn.Module):
         torch.Size([1, 4, 64, 48])
     """
 
-    encoder: Encoder | EfficientNetLiteEncoder
+    encoder: AnyEncoder
 
-    def __init__(self, config: ModelConfig | None = None, num_classes: int = 3) -> None:
+    def __init__(
+        self, config: ModelConfig | None = None, num_classes: int = 3, pretrained: bool = False
+    ) -> None:
         super().__init__()
         config = config or ModelConfig()
         self.config, self.num_classes = config, num_classes
-        if config.encoder == "convolutional":
-            self.encoder = Encoder(config.features, config.encoder_dropout, config.norm)
-        else:
-            self.encoder = EfficientNetLiteEncoder()
+        self.encoder = build_encoder(config, pretrained)
         self.decoder = Decoder(
             self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
         )

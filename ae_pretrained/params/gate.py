@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
@@ -16,7 +18,17 @@ _PASSED = "The parameters have been checked against the schema.\n"
 _LISTED = 12  # changed keys that an error lists
 
 
-def check_params(path: Path, *, passed: Path) -> Params:
+class Networks(Protocol):
+    """Builds what is named ``timm/NAME``, which this folder cannot import; raises PipelineError."""
+
+    def encoder_strides(self, name: str, side: int, pretrained: bool) -> Sequence[int]:
+        """Strides of an encoder that takes images of ``side`` px, with its weights where they are needed."""
+
+    def check_teacher(self, name: str, size: int) -> object:
+        """A teacher with its weights, which sees images at ``size`` px."""
+
+
+def check_params(path: Path, *, passed: Path, networks: Networks | None = None) -> Params:
     """Check a params file before any stage starts work.
 
     ``dvc exp run -S`` writes its values into the file before the first stage runs and leaves them there when a stage
@@ -26,6 +38,8 @@ def check_params(path: Path, *, passed: Path) -> Params:
     Args:
         path: the params file.
         passed: a file of constant content written on success: what the first real stage depends on.
+        networks: builds the networks of timm that are named, so that a wrong name, weights that cannot be had and
+            strides that do not fit are known now; None leaves them unchecked.
 
     Raises:
         ParamsError: naming every key at fault, what was found and what is allowed, or the logger whose package is
@@ -35,10 +49,29 @@ def check_params(path: Path, *, passed: Path) -> Params:
         params = load_params(path)
         _check_root(params)
         check_logger(params.runtime.logger)
+        if networks is not None:
+            _check_networks(params, networks)
     except PipelineError as error:
         raise ParamsError(f"{error}\nNothing has run. {_way_back(path)}") from None
     write_text(passed, _PASSED)
     return params
+
+
+def _check_networks(params: Params, networks: Networks) -> None:
+    name, side, loss = params.model.encoder, params.data.image_size, params.train_ae.loss
+    if loss.latent > 0 and loss.teacher != "efficientnet_lite0":
+        networks.check_teacher(loss.teacher, loss.teacher_size)
+    if name == "convolutional":
+        return
+    halved = [key for key in ("train_ae", "train_seg") if getattr(params, key).half_size > 0]
+    least = side // 2 if halved else side
+    strides = networks.encoder_strides(name, least, params.train_seg.init == "imagenet")
+    skips = params.train_ae.skips
+    if isinstance(skips, int) and skips >= len(strides):
+        raise ParamsError(
+            f"train_ae.skips: {skips} levels cannot be dropped, {name} has {len(strides) - 1} skip connections; use "
+            "'none' to drop all"
+        )
 
 
 def _check_root(params: Params) -> None:

@@ -35,6 +35,18 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Params:
+        if self.train_ae.corruption.mask_block > self.data.image_size:
+            raise ValueError(
+                f"train_ae.corruption.mask_block: {self.train_ae.corruption.mask_block} px is larger than "
+                f"data.image_size, {self.data.image_size} px"
+            )
+        if self.model.encoder != "convolutional":  # its strides are known where it is built: params/gate.py
+            if self.data.resize == "crop":
+                raise ValueError(
+                    f"model.encoder: {self.model.encoder!r} may look at a whole image at once, so that a window and "
+                    "the whole differ; data.resize: crop needs convolutional"
+                )
+            return self
         stages = len(self.model.features)
         if self.data.resize == "crop":
             self._check_crops(2 ** (stages - 1))
@@ -54,11 +66,6 @@ class Params(Section):
             raise ValueError(
                 f"train_ae.skips: {self.train_ae.skips} levels cannot be dropped, {stages} stages have "
                 f"{stages - 1} skip connections; use 'none' to drop all"
-            )
-        if self.train_ae.corruption.mask_block > self.data.image_size:
-            raise ValueError(
-                f"train_ae.corruption.mask_block: {self.train_ae.corruption.mask_block} px is larger than "
-                f"data.image_size, {self.data.image_size} px"
             )
         return self
 

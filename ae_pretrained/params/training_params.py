@@ -80,7 +80,16 @@ class ReconstructionLossParams(Section):
     ssim: NonNegative = Field(description="Weight of 1 - SSIM (11x11 Gaussian window, sigma 1.5).")
     latent: NonNegative = Field(
         description="Weight of the latent perceptual loss: the encoder's two deepest stages must predict the "
-        "features of `efficientnet_lite0`. It brings in what was learnt from ImageNet's labels."
+        "features of `teacher`. It brings in what that learnt from other images, and of `efficientnet_lite0` from "
+        "ImageNet's labels."
+    )
+    teacher: Annotated[str, Field(pattern=r"^(efficientnet_lite0|timm/[\w.]+(@.+)?)$")] = Field(
+        description="Of `latent`: `efficientnet_lite0` comes inside a package; `timm/NAME` is a pretrained network "
+        "of the package timm, `timm/NAME@FILE` with the weights of a local file (docs/encoders.md)."
+    )
+    teacher_size: CountOrZero = Field(
+        description="Side in pixels at which a teacher of timm sees images (0: its own); `efficientnet_lite0` goes "
+        "by `perceptual_size`."
     )
     perceptual_network: Literal["efficientnet_lite0", "vgg16"] = Field(
         description="ImageNet features: `efficientnet_lite0` comes inside a package; `vgg16` is downloaded."
@@ -99,6 +108,10 @@ class ReconstructionLossParams(Section):
 
     @model_validator(mode="after")
     def _check(self) -> ReconstructionLossParams:
+        if self.teacher_size > 0 and self.teacher == "efficientnet_lite0":
+            raise ValueError(
+                "teacher_size: is for a teacher of timm; efficientnet_lite0 goes by perceptual_size"
+            )
         if self.mse + self.perceptual + self.ssim == 0:
             raise ValueError("mse, perceptual, ssim: at least one weight must be above 0")
         return self
@@ -153,7 +166,7 @@ class TrainSegParams(TrainingParams):
 
     init: Literal["scratch", "autoencoder", "random_frozen", "imagenet"] = Field(
         description="Where the encoder comes from. `random_frozen` is a control: random and never trained. "
-        "`imagenet` is an EfficientNet-Lite0, as a reference for what outside data buy."
+        "`imagenet` is `model.encoder` with its pretrained weights; in place of `convolutional`, EfficientNet-Lite0."
     )
     transfer: Literal["encoder", "encoder_decoder"] = Field(
         description="What `autoencoder` carries over: the encoder, or the decoder too (all but the head)."

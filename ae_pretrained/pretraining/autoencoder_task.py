@@ -41,12 +41,16 @@ class AutoencoderTask(TrainingTask):
         super().__init__(network, params, seed, self._parameter_groups, "train_ae")
         self.augment, self.crop = Augmentation(**params.augmentation.model_dump()), crop
         self.corruption = params.corruption.model_dump()
-        self.loss = ReconstructionLoss(**params.loss.model_dump(exclude={"latent"}))
+        self.loss = ReconstructionLoss(
+            **params.loss.model_dump(exclude={"latent", "teacher", "teacher_size"})
+        )
         self.latent: LatentPerceptualLoss | None = None
         self.latent_weight = params.loss.latent
         if params.loss.latent > 0:
             encoder = network.encoder
-            self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, params.loss.perceptual_size)
+            lite = params.loss.teacher == "efficientnet_lite0"
+            size = params.loss.perceptual_size if lite else params.loss.teacher_size
+            self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, size, params.loss.teacher)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         groups = parameter_groups(self.network, self.params.lr, 1.0, self.params.weight_decay)

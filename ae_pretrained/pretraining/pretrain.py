@@ -16,6 +16,7 @@ from ae_pretrained.files import write_json
 from ae_pretrained.hardware import numerics
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.timm_networks import split_name
 from ae_pretrained.models.weights import save_model
 from ae_pretrained.params.model_params import ModelParams, RuntimeParams
 from ae_pretrained.params.training_params import TrainAEParams
@@ -62,6 +63,7 @@ def pretrain(
         checkpoints: folder for the state of an unfinished run.
     """
     train, val = open_split(processed, "train", "unlabelled"), open_split(processed, "val")
+    teacher = split_name(params.loss.teacher)[1] if params.loss.latent > 0 else None
     run = fingerprint(
         {
             "train_ae": params.model_dump(),
@@ -71,7 +73,7 @@ def pretrain(
             "seed": seed,
         },
         Path(ae_pretrained.__file__).parent,
-        [processed / IMAGES, processed / INDEX],
+        [processed / IMAGES, processed / INDEX, *([teacher] if teacher is not None else [])],
     )
     torch.manual_seed(seed)
     network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)

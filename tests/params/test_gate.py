@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import ParamsError, load_params
 from ae_pretrained.params.editing import set_values
 from ae_pretrained.params.gate import check_params
@@ -143,3 +144,33 @@ def test_a_logger_that_is_not_installed_is_named_before_any_work(
     assert "Nothing has run." in said
     run_the_command(said)
     check_params(Path("params.yaml"), passed=PASSED)
+
+
+class _Networks:
+    """Stands in for timm: an encoder of five levels, and a teacher that cannot be had."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def encoder_strides(self, name: str, side: int, pretrained: bool) -> list[int]:
+        self.asked.append((name, side, pretrained))
+        return [2, 4, 8, 16, 32]
+
+    def check_teacher(self, name: str, size: int) -> None:
+        raise PipelineError(f"{name} at {size}: no network")
+
+
+def test_named_networks_are_built_before_anything_runs(project: Path) -> None:
+    networks = _Networks()
+    check_params(Path("params.yaml"), passed=PASSED, networks=networks)
+    assert networks.asked == []
+    PASSED.unlink()
+    override(model__encoder="timm/resnet18", train_seg__init="imagenet", train_seg__half_size=0.5)
+    check_params(Path("params.yaml"), passed=PASSED, networks=networks)
+    assert networks.asked == [("timm/resnet18", 32, True)]
+    override(train_ae__skips=5)
+    with pytest.raises(ParamsError, match=r"train_ae\.skips: 5 .* timm/resnet18 has 4 skip connections"):
+        check_params(Path("params.yaml"), passed=PASSED, networks=networks)
+    override(train_ae__loss__teacher="timm/vit", train_ae__loss__teacher_size=224)
+    with pytest.raises(ParamsError, match="timm/vit at 224: no network\nNothing has run"):
+        check_params(Path("params.yaml"), passed=PASSED, networks=networks)
