@@ -32,6 +32,7 @@ ADDED: dict[str, Any] = {
     "data.exif": "apply",
     "data.sixteen_bits": "full",
     "data.scale": 1.0,
+    "data.val_blocks": 0,
     "eval_seg.overlap": 0.25,
     "eval_seg.window": 512,
     "robustness.batch_size": 64,
@@ -41,6 +42,7 @@ ADDED: dict[str, Any] = {
     "runtime.tf32": False,
     "runtime.threads": 0,
     "train_ae.half_size": 0.0,
+    "train_ae.keep": "best",
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.perceptual_levels": 3,
     "train_ae.loss.perceptual_size": 0,
@@ -62,6 +64,7 @@ def schema_keys() -> Iterator[str]:
 
 _KEYS = tuple(schema_keys())
 
+    "train_seg.keep": "best",
 
 def _keys_of(section: str) -> dict[str, str]:
     """Keys directly in a section (the empty text is the whole file): name to dotted name."""

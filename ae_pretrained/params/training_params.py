@@ -62,6 +62,10 @@ class TrainingParams(Section):
     )
     gradient_clip: NonNegative = Field(description="Largest norm of the gradient (0: no clipping).")
     ema_decay: OpenFraction = Field(
+    keep: Literal["best", "last"] = Field(
+        description="Weights that are kept: `best`, of the epoch that is best on val, or `last`, of the last epoch, "
+        "for which nothing is chosen on val; needs `patience: 0`."
+    )
         description="Decay of the exponential moving average of the weights, which is what is kept (0: none)."
     )
     augmentation: AugmentationParams
@@ -70,6 +74,15 @@ class TrainingParams(Section):
     def half_size_epochs(self) -> int:
         """Epochs at the start that are trained at half the size; always fewer than all."""
         return int(self.half_size * self.epochs)
+
+    @model_validator(mode="after")
+    def _check_keep(self) -> TrainingParams:
+        if self.keep == "last" and self.patience > 0:
+            raise ValueError(
+                f"keep: 'last' is for a run whose length is fixed beforehand, but patience: {self.patience} ends it "
+                "by its scores on val; write patience: 0, or keep: best"
+            )
+        return self
 
 
 class ReconstructionLossParams(Section):
