@@ -44,10 +44,27 @@ ADDED: dict[str, Any] = {
     "train_ae.half_size": 0.0,
     "train_ae.keep": "best",
     "train_ae.loss.latent": 0.0,
+    "train_ae.loss.contrastive": 0.0,
+    "train_ae.loss.dense": 0.0,
+    "train_ae.loss.shuffled": False,
+    "train_ae.loss.temperature": 0.2,
     "train_ae.loss.perceptual_levels": 3,
     "train_ae.loss.perceptual_size": 0,
+    "train_ae.views": {
+        "smallest_area": 0.3,
+        "flip": 0.5,
+        "jitter": 0.8,
+        "brightness": 0.4,
+        "contrast": 0.4,
+        "saturation": 0.4,
+        "hue": 0.1,
+        "grey": 0.2,
+        "blur": 0.5,
+        "places": 4,
+    },
     "train_seg.foreground_crops": 0.33,
     "train_seg.half_size": 0.0,
+    "train_seg.keep": "best",
 }
 
 
@@ -64,7 +81,6 @@ def schema_keys() -> Iterator[str]:
 
 _KEYS = tuple(schema_keys())
 
-    "train_seg.keep": "best",
 
 def _keys_of(section: str) -> dict[str, str]:
     """Keys directly in a section (the empty text is the whole file): name to dotted name."""
