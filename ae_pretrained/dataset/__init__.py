@@ -2,5 +2,6 @@
 
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.corruption import corrupt
+from ae_pretrained.dataset.views import ViewPair, Views
 
-__all__ = ["Augmentation", "corrupt"]
+__all__ = ["Augmentation", "ViewPair", "Views", "corrupt"]

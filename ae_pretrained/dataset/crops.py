@@ -14,6 +14,7 @@ from ae_pretrained.dataset.arrays import PaddingMasks, Split
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import ArrayBatches, Batch, TrainingOrder
 from ae_pretrained.dataset.packed import PackedArray
+from ae_pretrained.dataset.views import Views
 from ae_pretrained.windows.cutting import content, cut, placed_around
 
 
@@ -139,7 +140,7 @@ def training_batches(
     split: Split,
     chosen: np.ndarray,
     side: int,
-    augment: Augmentation,
+    augment: Augmentation | Views,
     *,
     foreground: float = 0.0,
     labelled: bool = True,

@@ -1,5 +1,6 @@
-"""Losses of reconstruction and of segmentation."""
+"""Losses of reconstruction, of contrast and of segmentation."""
 
+from ae_pretrained.losses.contrastive_loss import ContrastiveLoss, DenseContrastiveLoss
 from ae_pretrained.losses.cross_entropy_loss import CrossEntropyLoss, inverse_frequency_weights
 from ae_pretrained.losses.dice_loss import DiceLoss
 from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
@@ -8,7 +9,9 @@ from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss, masked_
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 
 __all__ = [
+    "ContrastiveLoss",
     "CrossEntropyLoss",
+    "DenseContrastiveLoss",
     "DiceLoss",
     "LatentPerceptualLoss",
     "PerceptualLoss",

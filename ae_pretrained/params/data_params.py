@@ -126,6 +126,10 @@ class DataParams(Section):
     val_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="Share of trainval that is held out for validation where the data bring no such split."
     )
+    val_blocks: CountOrZero = Field(
+        description="Images of a breed with neighbouring numbers that go into train or val together, of the official "
+        "Oxford layout: neighbours are often shots of one animal (0: each image by itself)."
+    )
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="Share held out for testing where the data bring no test split (`folder` data and exports)."
     )
@@ -173,6 +177,11 @@ class DataParams(Section):
         if self.group_by != "none" and self.source in _OWN_SPLITS:
             raise ValueError(
                 f"group_by: is of folders and exports, found source {self.source!r}; write group_by: none"
+            )
+        if self.val_blocks and self.source not in ("oxford_iiit_pet", "synthetic"):
+            raise ValueError(
+                f"val_blocks: are of the official Oxford layout, found source {self.source!r}; write val_blocks: 0, "
+                "and keep images together with group_by or groups.csv"
             )
         self._check_mask_values()
         return self

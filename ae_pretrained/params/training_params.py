@@ -17,7 +17,18 @@ from ae_pretrained.params.section import (
 )
 
 
-class AugmentationParams(Section):
+class ColorParams(Section):
+    """Random changes of colour and sharpness."""
+
+    jitter: Fraction = Field(description="Probability of colour jitter.")
+    brightness: Fraction = Field(description="Brightness factor is drawn from [1 - b, 1 + b].")
+    contrast: Fraction = Field(description="Contrast factor is drawn from [1 - c, 1 + c].")
+    saturation: Fraction = Field(description="Saturation factor is drawn from [1 - s, 1 + s].")
+    hue: Annotated[float, Field(ge=0.0, le=0.5)] = Field(description="Hue shift in turns.")
+    blur: Fraction = Field(description="Probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).")
+
+
+class AugmentationParams(ColorParams):
     """Random changes of whole batches, image and mask together; drawn anew every epoch."""
 
     flip: Fraction = Field(description="Probability of a left-right flip.")
@@ -25,12 +36,6 @@ class AugmentationParams(Section):
     rotate: Annotated[float, Field(ge=0.0, le=180.0)] = Field(description="Largest rotation, degrees.")
     scale: OpenFraction = Field(description="Scale is drawn from [1 - s, 1 + s].")
     translate: OpenFraction = Field(description="Largest shift as a share of the side.")
-    jitter: Fraction = Field(description="Probability of colour jitter.")
-    brightness: Fraction = Field(description="Brightness factor is drawn from [1 - b, 1 + b].")
-    contrast: Fraction = Field(description="Contrast factor is drawn from [1 - c, 1 + c].")
-    saturation: Fraction = Field(description="Saturation factor is drawn from [1 - s, 1 + s].")
-    hue: Annotated[float, Field(ge=0.0, le=0.5)] = Field(description="Hue shift in turns.")
-    blur: Fraction = Field(description="Probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).")
     noise: Fraction = Field(description="Probability of Gaussian noise.")
     noise_std: NonNegative = Field(description="Standard deviation of that noise, images in [0, 1].")
     erase: Fraction = Field(description="Probability of coarse dropout: a random box of the image is greyed.")
@@ -57,6 +62,10 @@ class TrainingParams(Section):
     )
     warmup: OpenFraction = Field(description="Share of the run in which the rate rises linearly.")
     patience: CountOrZero = Field(description="Epochs without improvement before stopping (0: never stop).")
+    keep: Literal["best", "last"] = Field(
+        description="Weights that are kept: `best`, of the epoch that is best on val, or `last`, of the last epoch, "
+        "for which nothing is chosen on val; needs `patience: 0`."
+    )
     precision: Literal["auto", "32", "bf16", "16"] = Field(
         description="`auto`: bf16 where the hardware has it (CPUs included), else fp16 on a GPU, else fp32."
     )
@@ -66,6 +75,15 @@ class TrainingParams(Section):
     )
     augmentation: AugmentationParams
 
+    @model_validator(mode="after")
+    def _check_keep(self) -> TrainingParams:
+        if self.keep == "last" and self.patience > 0:
+            raise ValueError(
+                f"keep: 'last' is for a run whose length is fixed beforehand, but patience: {self.patience} ends it "
+                "by its scores on val; write patience: 0, or keep: best"
+            )
+        return self
+
     @property
     def half_size_epochs(self) -> int:
         """Epochs at the start that are trained at half the size; always fewer than all."""
@@ -73,7 +91,7 @@ class TrainingParams(Section):
 
 
 class ReconstructionLossParams(Section):
-    """loss = mse * MSE + perceptual * perceptual + ssim * (1 - SSIM) + latent * latent perceptual."""
+    """A weighted sum: MSE, perceptual, 1 - SSIM, latent perceptual, contrastive, dense contrastive."""
 
     mse: NonNegative = Field(description="Weight of the mean squared error.")
     perceptual: NonNegative = Field(description="Weight of the perceptual loss.")
@@ -90,6 +108,20 @@ class ReconstructionLossParams(Section):
     teacher_size: CountOrZero = Field(
         description="Side in pixels at which a teacher of timm sees images (0: its own); `efficientnet_lite0` goes "
         "by `perceptual_size`."
+    )
+    contrastive: NonNegative = Field(
+        description="Weight of NT-Xent (SimCLR) between two views of every image, on the pooled features of the "
+        "encoder's two deepest stages. Above 0, `views` take the place of `augmentation`, and every other part of "
+        "the loss is of the views, too."
+    )
+    dense: NonNegative = Field(
+        description="Weight of the same loss between the same place in two views, on the maps of these stages; "
+        "negatives are places of other images. Above 0, `views` are drawn, as for `contrastive`."
+    )
+    temperature: Positive = Field(description="Of `contrastive` and `dense`.")
+    shuffled: bool = Field(
+        description="A control: `contrastive` and `dense` pair each image with the next one of the batch, which "
+        "teaches nothing about what is in an image."
     )
     perceptual_network: Literal["efficientnet_lite0", "vgg16"] = Field(
         description="ImageNet features: `efficientnet_lite0` comes inside a package; `vgg16` is downloaded."
@@ -128,6 +160,18 @@ class CorruptionParams(Section):
     mask_block: Count = Field(description="Side of a block, pixels.")
 
 
+class ViewsParams(ColorParams):
+    """Two views of every image, for `loss.contrastive` and `loss.dense`; drawn anew every epoch."""
+
+    smallest_area: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="A view is a crop whose area is drawn from [smallest_area, 1] of the image; of `data.resize: "
+        "crop`, of a window somewhat larger than `data.image_size`."
+    )
+    flip: Fraction = Field(description="Probability of a left-right flip.")
+    grey: Fraction = Field(description="Probability that a view loses its colours.")
+    places: Count = Field(description="Places per image that `loss.dense` compares.")
+
+
 class TrainAEParams(TrainingParams):
     """Pretraining of the autoencoder, without labels."""
 
@@ -137,9 +181,14 @@ class TrainAEParams(TrainingParams):
     )
     loss: ReconstructionLossParams
     corruption: CorruptionParams
+    views: ViewsParams
 
     @model_validator(mode="after")
     def _check(self) -> TrainAEParams:
+        if self.loss.contrastive + self.loss.dense > 0 and self.batch_size < 2:
+            raise ValueError(
+                "batch_size: 1 leaves loss.contrastive and loss.dense no other image to tell apart; use at least 2"
+            )
         if self.loss.on == "corrupted" and self.corruption.kind == "none":
             raise ValueError("loss.on: 'corrupted' needs a corruption.kind other than 'none'")
         return self

@@ -11,6 +11,8 @@ from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
 from ae_pretrained.dataset.corruption import corrupt
+from ae_pretrained.dataset.views import ViewPair, Views
+from ae_pretrained.losses.contrastive_loss import ContrastiveLoss, DenseContrastiveLoss
 from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
 from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss
 from ae_pretrained.metrics.image_quality import psnr, squared_error
@@ -22,7 +24,7 @@ from ae_pretrained.training.training_task import TrainingTask
 
 
 class AutoencoderTask(TrainingTask):
-    """Trains an autoencoder to undo a corruption.
+    """Trains an autoencoder to undo a corruption, and if asked to tell views of one image from those of others.
 
     Batches are (images, padding): in the second, 255 marks pixels that count nowhere.
 
@@ -34,6 +36,7 @@ class AutoencoderTask(TrainingTask):
     """
 
     network: Autoencoder
+    params: TrainAEParams
 
     def __init__(
         self, network: Autoencoder, params: TrainAEParams, seed: int, crop: int | None = None
@@ -42,7 +45,17 @@ class AutoencoderTask(TrainingTask):
         self.augment, self.crop = Augmentation(**params.augmentation.model_dump()), crop
         self.corruption = params.corruption.model_dump()
         self.loss = ReconstructionLoss(
-            **params.loss.model_dump(exclude={"latent", "teacher", "teacher_size"})
+            **params.loss.model_dump(
+                exclude={
+                    "latent",
+                    "teacher",
+                    "teacher_size",
+                    "contrastive",
+                    "dense",
+                    "temperature",
+                    "shuffled",
+                }
+            )
         )
         self.latent: LatentPerceptualLoss | None = None
         self.latent_weight = params.loss.latent
@@ -51,16 +64,46 @@ class AutoencoderTask(TrainingTask):
             lite = params.loss.teacher == "efficientnet_lite0"
             size = params.loss.perceptual_size if lite else params.loss.teacher_size
             self.latent = LatentPerceptualLoss(encoder.channels, encoder.strides, size, params.loss.teacher)
+        self._build_contrast()
+
+    def _build_contrast(self) -> None:
+        """Last of all, so that without it every draw of the other parts is the same."""
+        loss, channels = self.params.loss, self.network.encoder.channels
+        self.views: Views | None = None
+        self.contrastive: ContrastiveLoss | None = None
+        self.dense: DenseContrastiveLoss | None = None
+        if loss.contrastive + loss.dense > 0:
+            self.views = Views(**self.params.views.model_dump())
+        if loss.contrastive > 0:
+            self.contrastive = ContrastiveLoss(channels, loss.temperature, shuffled=loss.shuffled)
+        if loss.dense > 0:
+            self.dense = DenseContrastiveLoss(channels, loss.temperature, shuffled=loss.shuffled)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         groups = parameter_groups(self.network, self.params.lr, 1.0, self.params.weight_decay)
-        if self.latent is not None:
-            maps = {"params": list(self.latent.parameters()), "lr": self.params.lr, "name": "latent"}
-            groups.append({**maps, "weight_decay": self.params.weight_decay})
+        for name in ("latent", "contrastive", "dense"):
+            if (loss := getattr(self, name)) is not None:
+                maps = {"params": list(loss.parameters()), "lr": self.params.lr, "name": name}
+                groups.append({**maps, "weight_decay": self.params.weight_decay})
         return groups
 
+    def _drawn(
+        self, batch: Batch, generator: torch.Generator, size: int | None
+    ) -> tuple[Tensor, Tensor, ViewPair | None]:
+        """Images and padding that are trained on, and the views that they are, if any."""
+        if self.views is None:
+            return *self.augment(*batch, generator, size=size), None
+        pair = self.views(*batch, generator, size=size)
+        return pair.images, pair.masks, pair
+
     def _losses(
-        self, images: Tensor, padding: Tensor, generator: torch.Generator, *, half_size: bool = False
+        self,
+        images: Tensor,
+        padding: Tensor,
+        generator: torch.Generator,
+        pair: ViewPair | None,
+        *,
+        half_size: bool = False,
     ) -> dict[str, Tensor]:
         original = images
         if half_size:
@@ -74,17 +117,40 @@ class AutoencoderTask(TrainingTask):
             # The ImageNet network may look at every pixel there is.
             losses["latent"] = self.latent(features, original, valid)
             losses["total"] = losses["total"] + self.latent_weight * losses["latent"]
+        if pair is not None:
+            self._add_contrast(losses, features, valid, pair)
         return losses
+
+    def _add_contrast(
+        self, losses: dict[str, Tensor], features: list[Tensor], valid: Tensor, pair: ViewPair
+    ) -> None:
+        # In validation, processes may have batches of other sizes, or fewer of them: each looks at its own.
+        gather = self._gather if self.training and self.trainer.world_size > 1 else None
+        if self.contrastive is not None:
+            losses["contrastive"] = self.contrastive(features, valid, gather)
+            losses["total"] = losses["total"] + self.params.loss.contrastive * losses["contrastive"]
+        if self.dense is not None:
+            losses["dense"] = self.dense(features, pair.places, pair.counted, gather)
+            losses["total"] = losses["total"] + self.params.loss.dense * losses["dense"]
+
+    def _gather(self, values: Tensor) -> Tensor:
+        """Of every process, (W, …): all compute the one loss of the whole batch, and its gradient is exact."""
+        gathered = self.all_gather(values, sync_grads=True)
+        assert isinstance(gathered, Tensor)
+        return gathered
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
-        images, padding = self.augment(*batch, generator, size=self.crop)
-        losses = self._losses(images, padding, generator, half_size=self.at_half_size)
+        images, padding, pair = self._drawn(batch, generator, self.crop)
+        losses = self._losses(images, padding, generator, pair, half_size=self.at_half_size)
         return self.report(losses, "train", len(images))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, padding = batch
-        self.report(self._losses(images, padding, self.validation_generator(batch_idx)), "val", len(images))
+        generator = self.validation_generator(batch_idx)
+        drawn = (images, padding, None) if self.views is None else self._drawn(batch, generator, None)
+        seen, hidden, pair = drawn
+        self.report(self._losses(seen, hidden, generator, pair), "val", len(images))
         # The quality that people ask about is that of clean images, whatever the pretext task was.
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         output = self.network(images).float()

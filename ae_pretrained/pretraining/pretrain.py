@@ -80,7 +80,9 @@ def pretrain(
     task = AutoencoderTask(network, params, seed, image_size if train.is_packed else None)
     result = fit(
         task,
-        training_batches(train, np.arange(len(train)), image_size, task.augment, labelled=False),
+        training_batches(
+            train, np.arange(len(train)), image_size, task.views or task.augment, labelled=False
+        ),
         _padded(val.tiles(image_size)),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),

@@ -8,6 +8,7 @@ archive holds some that no list names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,23 +32,50 @@ def find_layout(root: Path) -> Path | None:
     return None
 
 
+def in_blocks(samples: list[Sample], block: int) -> list[Sample]:
+    """The samples with groups of ``block`` neighbours by number among those of a breed that val is drawn from.
+
+    Neighbours in number are often shots of one animal. The official parts are stretches of numbers, so that test has
+    no such siblings in train; a val that is drawn image by image has.
+    """
+    numbers: dict[str, list[tuple[int, str]]] = {}
+    for sample in samples:
+        if sample.split != "trainval":
+            continue
+        breed, _, number = sample.name.rpartition("_")
+        if not number.isdecimal():
+            raise DataError(
+                f"{sample.name}: data.val_blocks needs names that end in a number, such as Abyssinian_12; write "
+                "data.val_blocks: 0"
+            )
+        numbers.setdefault(breed, []).append((int(number), sample.name))
+    group_of = {}
+    for members in numbers.values():
+        members.sort()
+        for place, (_, name) in enumerate(members):
+            group_of[name] = f"block of {members[place - place % block][1]}"
+    return [replace(sample, group=group_of.get(sample.name, "")) for sample in samples]
+
+
 class OxfordSource:
     """Listed images of an official layout.
 
     Args:
         root: folder with ``images/`` and ``annotations/``.
         classes: background, cat, dog.
+        block: images of a breed with neighbouring numbers that stay in one split where val is drawn; 0: each image
+            stands alone.
     """
 
-    def __init__(self, root: Path, classes: list[str]) -> None:
-        self.root, self.classes = root, classes
+    def __init__(self, root: Path, classes: list[str], block: int = 0) -> None:
+        self.root, self.classes, self.block = root, classes, block
 
     def listing(self) -> Listing:
         """Every image of the two split lists, and the files of ``images/`` that they do not name.
 
         Raises:
             DataError: for a list that is absent or cannot be read, names an image twice, or names one that
-                ``list.txt`` does not know.
+                ``list.txt`` does not know; for a name without a number where there are blocks.
         """
         annotations = self.root / "annotations"
         species_of = self._read(annotations / "list.txt")
@@ -84,6 +112,8 @@ class OxfordSource:
                 continue
             if path.suffix != ".jpg" or path.stem not in species_of:
                 findings.append(Finding("", path.name, "not listed", "no list names this file", False))
+        if self.block:
+            samples = in_blocks(samples, self.block)
         return Listing(samples, sorted(findings, key=lambda finding: finding.name))
 
     @staticmethod

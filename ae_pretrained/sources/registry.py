@@ -34,4 +34,4 @@ def open_source(root: Path, params: DataParams) -> Source:
         )
     if params.source == "original_project":
         return OriginalSource(root, params.classes)
-    return OxfordSource(root, params.classes)
+    return OxfordSource(root, params.classes, params.val_blocks)

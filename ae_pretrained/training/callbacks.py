@@ -112,6 +112,10 @@ class BestWeights(L.Callback):
     """Keeps the weights of the epoch with the best validation score, inside the checkpoint itself.
 
     One file then holds the whole state of a run, and a kill between two files cannot tear it apart.
+
+    Args:
+        monitor: the figure.
+        mode: ``min`` or ``max``; with ``last`` the last epoch is kept, whatever the figure.
     """
 
     def __init__(self, monitor: str, mode: str) -> None:
@@ -122,9 +126,10 @@ class BestWeights(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         score = float(trainer.callback_metrics[self.monitor])
-        better = self.score is None or (score < self.score if self.mode == "min" else score > self.score)
-        if not better:
-            return
+        if self.score is not None and self.mode != "last":
+            better = score < self.score if self.mode == "min" else score > self.score
+            if not better:
+                return
         network = pl_module.network
         assert isinstance(network, torch.nn.Module)
         self.score, self.epoch = score, trainer.current_epoch

@@ -39,7 +39,7 @@ class FitResult:
     """The outcome of a run.
 
     Attributes:
-        weights: state dict of the best epoch, on the CPU.
+        weights: state dict of the epoch that is kept, on the CPU: the best one, or with ``keep: last`` the last.
         best_epoch: that epoch, counted from 1.
         best_score: its value of the monitored figure.
         best_row: every figure logged in that epoch.
@@ -143,7 +143,7 @@ def fit(
         runtime: accelerator, devices, loader workers.
         checkpoint: where the state after each epoch is kept; removed on success.
         curve: CSV of the figures of every epoch.
-        monitor: figure that decides which epoch is best, and when to stop.
+        monitor: figure that decides which epoch is best, and when to stop (with ``keep: last`` neither).
         mode: ``min`` or ``max``.
         shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
@@ -161,7 +161,7 @@ def fit(
     computed = numerics(runtime, params.precision)
     if computed["accelerator"] == "cpu" and channels_last_pays(task.network, computed["precision"]):
         task.to(memory_format=torch.channels_last)
-    best = BestWeights(monitor, mode)
+    best = BestWeights(monitor, mode if params.keep == "best" else "last")
     if runtime.compile:
         check_compiler()
     logger = make_logger(runtime.logger, logs, task.section)

@@ -83,7 +83,7 @@ def missing(values: dict[str, Any]) -> list[tuple[str, Any]]:
     try:
         validate_params(values)
     except ParamsError as error:
-        pattern = r"^  ([\w.]+): missing; it came later, and (\S+) is what was done without it$"
+        pattern = r"^  ([\w.]+): missing; it came later, and (.+) is what was done without it$"
         said = re.findall(pattern, str(error), re.MULTILINE)
         return [(key, YAML(typ="safe", pure=True).load(value)) for key, value in said]
     return []
@@ -108,6 +108,32 @@ def test_a_loss_on_corrupted_pixels_needs_a_corruption(values: dict[str, Any]) -
     validate_params(values)
     set_key(values, "train_ae.corruption.kind", "none")
     with pytest.raises(ParamsError, match=r"needs a corruption\.kind"):
+        validate_params(values)
+
+
+@pytest.mark.parametrize("section", ["train_ae", "train_seg"])
+def test_the_last_epoch_is_of_runs_of_fixed_length(values: dict[str, Any], section: str) -> None:
+    set_key(values, f"{section}.keep", "last")
+    with pytest.raises(ParamsError, match=rf"{section}\.keep: 'last' .*patience: 15"):
+        validate_params(values)
+    set_key(values, f"{section}.patience", 0)
+    validate_params(values)
+
+
+@pytest.mark.parametrize("weight", ["contrastive", "dense"])
+def test_contrast_needs_another_image(values: dict[str, Any], weight: str) -> None:
+    set_key(values, "train_ae.batch_size", 1)
+    validate_params(values)
+    set_key(values, f"train_ae.loss.{weight}", 1.0)
+    with pytest.raises(ParamsError, match=r"train_ae\.batch_size: 1 leaves"):
+        validate_params(values)
+
+
+def test_blocks_are_of_the_oxford_layout(values: dict[str, Any]) -> None:
+    set_key(values, "data.val_blocks", 10)
+    validate_params(values)
+    set_key(values, "data.source", "coco")
+    with pytest.raises(ParamsError, match=r"data\.val_blocks: are of the official Oxford layout"):
         validate_params(values)
 
 

@@ -60,6 +60,16 @@ BATCH_NORM = {
     "train_seg__precision": "bf16",
 }
 
+# Heads that are trained and not saved, and the views' draws; the last epoch is kept.
+CONTRAST = {
+    **CHANGES,
+    "train_ae__keep": "last",
+    "train_ae__loss__latent": 0.0,
+    "train_ae__loss__contrastive": 0.5,
+    "train_ae__loss__dense": 0.5,
+    "train_ae__patience": 0,
+}
+
 
 def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, object], epoch: int) -> None:
     """Start a run in a process of its own and kill -9 it within the epoch after the given one."""
@@ -78,6 +88,9 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
     ("stage", "weights", "curve", "changes"),
     [
         pytest.param("run_pretrain", "autoencoder.safetensors", "train_ae.csv", CHANGES, id="pretrain"),
+        pytest.param(
+            "run_pretrain", "autoencoder.safetensors", "train_ae.csv", CONTRAST, id="pretrain, contrastive"
+        ),
         pytest.param(
             "run_finetune",
             "segmenter.safetensors",
