@@ -2,6 +2,6 @@
 
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.corruption import corrupt
-from ae_pretrained.dataset.views import ViewPair, Views
+from ae_pretrained.dataset.views import Views
 
-__all__ = ["Augmentation", "ViewPair", "Views", "corrupt"]
+__all__ = ["Augmentation", "Views", "corrupt"]
