@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 LONGEST_FILE_NAME = 255  # bytes, of all common file systems
 
@@ -34,6 +36,12 @@ def shown(name: str | os.PathLike[str]) -> str:
 def shown_lines(text: str) -> str:
     """A text of several lines that has names in it; its line breaks stay."""
     return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def named(paths: Sequence[Path], most: int = 5) -> str:
+    """The first few of many files by their names, for a message, and how many more there are."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(shown(path.name) for path in paths[:most]) + more
 
 
 def drawn(name: str, longest: int = 40) -> str:

@@ -74,8 +74,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.names import shown
-    from ae_pretrained.prediction.input_files import count_files, find_images, named
+    from ae_pretrained.names import named, shown
+    from ae_pretrained.prediction.input_files import count_files, find_images
     from ae_pretrained.prediction.naming import earlier_results
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter

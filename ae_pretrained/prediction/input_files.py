@@ -8,23 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.names import shown
+from ae_pretrained.names import named
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_facts import DecodeOptions
 from ae_pretrained.sources.image_files import files_below, is_image
 from ae_pretrained.sources.image_reader import decode_image, read_image
 
 
-def read_input_image(
-    source: Path | bytes, name: str, options: DecodeOptions | None = None, *, very_large: bool = False
-) -> np.ndarray:
+def read_input_image(source: Path | bytes, name: str, options: DecodeOptions | None = None) -> np.ndarray:
     """Decode an image and turn it upright as its EXIF says, as ``image_reader.read_image`` does.
 
     Args:
         source: a file, or the bytes of one.
         name: what errors call it, where ``source`` is bytes.
         options: of the model, ``Segmenter.decode``; None: as by default.
-        very_large: see :func:`ae_pretrained.sources.image_reader.read_image`; for a model that sees images whole.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -33,9 +30,7 @@ def read_input_image(
         DataError: naming the image, when it is absent, damaged, no image, or too large.
     """
     options = options or DecodeOptions()
-    if isinstance(source, bytes):
-        return decode_image(source, name, options, very_large=very_large)
-    return read_image(source, options, very_large=very_large)
+    return decode_image(source, name, options) if isinstance(source, bytes) else read_image(source, options)
 
 
 @dataclass(frozen=True)
@@ -83,12 +78,6 @@ def find_images(
     return FoundImages(
         list(images.values()), [path for real, path in passed_over.items() if real not in images]
     )
-
-
-def named(paths: Sequence[Path], most: int = 5) -> str:
-    """The first few of many files, for a message."""
-    more = f" and {len(paths) - most} more" if len(paths) > most else ""
-    return ", ".join(shown(path.name) for path in paths[:most]) + more
 
 
 def _in_folder(folder: Path, leave_out: Path | None, results: Collection[Path]) -> FoundImages:

@@ -14,23 +14,19 @@ import numpy as np
 from tqdm import tqdm
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.files import write_bytes
 from ae_pretrained.names import shown
+from ae_pretrained.prediction.image_results import write_results
 from ae_pretrained.prediction.naming import (
-    MASK,
-    OVERLAY,
     check_no_file_is_replaced,
     check_no_image_is_replaced,
     earlier_results,
     result_names,
 )
-from ae_pretrained.prediction.overlays import mask_png, write_overlay
 from ae_pretrained.prediction.predict_whole import predict_whole_images
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.prediction.streaming import InputImage, stream_images
 from ae_pretrained.preparation.processes import count_processes
-from ae_pretrained.sources.image_reader import count_pages
 
 _WRITERS = 4
 
@@ -179,23 +175,8 @@ def _finish(
     """Mask and overlay of one image, written."""
     if image.pixels is None or probabilities is None:
         return Unreadable(shown(image.path), shown(image.error))
-    height, width = image.pixels.shape[:2]
-    prediction = segmenter.prediction(probabilities, height, width)
-    classes = len(segmenter.classes)
-    mask, overlay = (f"{names[image.position]}{ending}" for ending in (MASK, OVERLAY))
-    write_bytes(folder / mask, mask_png(prediction.mask, classes))
-    write_overlay(folder / overlay, image.pixels, prediction.mask, classes)
-    return Row(
-        shown(image.path),
-        width,
-        height,
-        prediction.class_name,
-        prediction.mean_confidence,
-        prediction.shares,
-        mask,
-        overlay,
-        count_pages(image.path),
-    )
+    prediction = segmenter.prediction(probabilities, *image.pixels.shape[:2])
+    return write_results(image, image.pixels, prediction, folder, names[image.position], segmenter.classes)
 
 
 def _keep(item: Row | Unreadable, result: FolderResult, report: Callable[[Row | Unreadable], None]) -> None:

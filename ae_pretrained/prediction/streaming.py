@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.prediction.input_files import read_input_image
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_facts import DecodeOptions
+from ae_pretrained.sources.image_reader import read_first_page
 
 _BATCH_PIXELS = 48_000_000  # ends a batch of large images early: memory holds two batches
 
@@ -24,17 +24,23 @@ class InputImage:
         position: its place among all.
         pixels: (H, W, 3) uint8 RGB, None where the file cannot be read.
         error: why it cannot be read.
+        pages: pages or frames of the file, of which the first is the image.
     """
 
     position: int
     path: Path
     pixels: np.ndarray | None
     error: str = ""
+    pages: int = 1
 
 
-def _read(position: int, path: Path, options: DecodeOptions | None) -> InputImage:
+def read_input(
+    position: int, path: Path, options: DecodeOptions | None, *, very_large: bool = False
+) -> InputImage:
+    """Decode a file for a model; see :func:`ae_pretrained.sources.image_reader.read_image` for ``very_large``."""
     try:
-        return InputImage(position, path, read_input_image(path, str(path), options))
+        pixels, pages = read_first_page(path, options or DecodeOptions(), very_large=very_large)
+        return InputImage(position, path, pixels, pages=pages)
     except DataError as error:
         return InputImage(position, path, None, str(error))
 
@@ -48,7 +54,7 @@ def _next_batch(
         item = next(pending, None)
         if item is None:
             break
-        batch.append(_read(*item, options))
+        batch.append(read_input(*item, options))
         pixels = batch[-1].pixels
         held += 0 if pixels is None else pixels.shape[0] * pixels.shape[1]
     return batch

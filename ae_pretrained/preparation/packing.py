@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ae_pretrained.constants import ANCHORS, IGNORE_INDEX, IMAGES, MASKS
-from ae_pretrained.names import shown
+from ae_pretrained.names import named
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.processes import count_processes
 from ae_pretrained.preparation.resize import working_size
@@ -23,7 +23,6 @@ from ae_pretrained.windows.cutting import content, cut, placed_around
 
 ANCHORS_PER_CLASS = 32
 _FAR_OFF = 3.0  # a size that differs from the median by this factor is of another camera, or of another scale
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -89,28 +88,26 @@ def size_warnings(samples: Sequence[Sample], sizes: np.ndarray, params: DataPara
     if not len(usable):
         return []
     warnings = []
+    files = [sample.image for sample in samples]
     small = usable[sizes[usable].min(axis=1) < params.image_size]
     if len(small):
+        those = named([files[row] for row in small])
         warnings.append(
             f"{len(small)} of {len(usable)} images are smaller than the crops (data.image_size, {params.image_size} "
-            f"px) and are filled up with their mirror image, which counts nowhere: {_named(samples, small)}"
+            f"px) and are filled up with their mirror image, which counts nowhere: {those}"
         )
     sides = sizes[usable].max(axis=1)
     median = float(np.median(sides))
     far = usable[(sides > _FAR_OFF * median) | (sides * _FAR_OFF < median)]
     if len(far):
+        those = named([files[row] for row in far])
         warnings.append(
             f"{len(far)} of {len(usable)} images are more than {_FAR_OFF:g} times larger or smaller than most "
-            f"(median longer side {median:.0f} px at data.scale): {_named(samples, far)}. If they show the same "
+            f"(median longer side {median:.0f} px at data.scale): {those}. If they show the same "
             "things with more or fewer pixels, bring them to one scale first: data.resize: crop takes sizes as they "
             "are"
         )
     return warnings
-
-
-def _named(samples: Sequence[Sample], rows: np.ndarray) -> str:
-    names = ", ".join(shown(samples[row].image.name) for row in rows[:_NAMED].tolist())
-    return names + (f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
 
 
 def create_packed(folder: Path, packing: Packing, num_classes: int) -> None:

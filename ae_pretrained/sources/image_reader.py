@@ -60,6 +60,14 @@ def read_image(path: Path, options: DecodeOptions = _DEFAULT, *, very_large: boo
     return decode_image(_content(path), path, options, very_large=very_large)
 
 
+def read_first_page(
+    path: Path, options: DecodeOptions = _DEFAULT, *, very_large: bool = False
+) -> tuple[np.ndarray, int]:
+    """As :func:`read_image`, and how many pages or frames the file has, of which the first one was read."""
+    pixels, facts = _decode(_content(path), path, options, very_large)
+    return pixels, facts.pages
+
+
 def read_with_facts(path: Path, options: DecodeOptions = _DEFAULT) -> tuple[np.ndarray, ImageFacts]:
     """As :func:`read_image`, and what became known of the file on the way."""
     pixels, facts = _decode(_content(path), path, options)
@@ -260,18 +268,6 @@ def _decode_other(
     if options.upright:
         return turn(np.asarray(rgb), left), facts
     return turn_back(np.asarray(rgb), orientation if left != orientation else 1), facts
-
-
-def count_pages(path: Path) -> int:
-    """Pages or frames of an image file, of which only the first is ever read; 1 where it cannot be opened."""
-    try:
-        with path.open("rb") as file:
-            if sniff_format(file.read(16)) in ("JPEG", "BMP"):
-                return 1
-        with opened_file(path) as (image, _):
-            return getattr(image, "n_frames", 1) if image.format in _PAGED else 1
-    except (OSError, DataError):
-        return 1
 
 
 def exif_orientation(image: Image.Image) -> int:

@@ -14,8 +14,7 @@ from PIL import Image
 
 from ae_pretrained import Segmenter
 from ae_pretrained.apps.cli import main
-from ae_pretrained.prediction import overlays, streaming
-from ae_pretrained.prediction import predict_files as folder_module
+from ae_pretrained.prediction import naming, overlays, streaming
 from ae_pretrained.prediction.input_files import find_images, read_input_image
 from ae_pretrained.prediction.overlays import tint_image
 from ae_pretrained.sources.mask_reader import read_mask
@@ -309,4 +308,4 @@ def test_help_says_what_is_written(capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main(["predict", "--help"])
     assert "STEM_mask.png" in capsys.readouterr().out
-    assert folder_module.MASK == "_mask.png"
+    assert naming.MASK == "_mask.png"

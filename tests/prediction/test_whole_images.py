@@ -16,7 +16,7 @@ from ae_pretrained import Segmenter
 from ae_pretrained.apps.cli import main
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.weights import load_unet
-from ae_pretrained.prediction import predict_whole, scaling, window_progress
+from ae_pretrained.prediction import scaling, streaming, window_progress
 from ae_pretrained.prediction.enlarge import most_probable
 from ae_pretrained.prediction.scaling import at_scale, resize_bands
 from ae_pretrained.sources.base import DataError
@@ -160,6 +160,15 @@ def test_a_long_image_is_announced(
     assert f"a.png, 300 x 200 px: {count} windows, about 1 min\n" in capsys.readouterr().err
 
 
+def test_pages_are_counted(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [Image.fromarray(random_image(40, 50)) for _ in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    assert predict(model, tmp_path / "out", tmp_path / "scan.tif") == 0
+    assert "of which the first was predicted: scan.tif (3)" in capsys.readouterr().out
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [entry["pages"] for entry in told["predictions"]] == [3]
+
+
 def test_minutes() -> None:
     assert [window_progress._minutes(seconds) for seconds in (61, 1500, 5400)] == ["1 min", "25 min", "1.5 h"]
 
@@ -170,15 +179,15 @@ def test_memory_holds_one_image_at_a_time(
     import weakref
 
     alive: list[weakref.ref[np.ndarray]] = []
-    genuine = predict_whole.read_input_image
+    genuine = streaming.read_first_page
 
-    def read(*arguments: object, **options: object) -> np.ndarray:
+    def read(*arguments: object, **options: object) -> tuple[np.ndarray, int]:
         assert [ref for ref in alive if ref() is not None] == []
-        pixels = genuine(*arguments, **options)  # type: ignore[arg-type]
+        pixels, pages = genuine(*arguments, **options)  # type: ignore[arg-type]
         alive.append(weakref.ref(pixels))
-        return pixels
+        return pixels, pages
 
-    monkeypatch.setattr(predict_whole, "read_input_image", read)
+    monkeypatch.setattr(streaming, "read_first_page", read)
     images = [save_image(tmp_path / f"{name}.png") for name in "abc"]
     assert predict(model, tmp_path / "out", *images) == 0
     assert len(alive) == 3
