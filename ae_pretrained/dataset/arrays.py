@@ -9,18 +9,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from ae_pretrained.constants import ANCHORS, IGNORE_INDEX, IMAGES, INDEX, MASKS, OFFSET
-from ae_pretrained.dataset.packed import ImageArray, PackedArray, Window, WindowArray, tile
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.windows.packed import PackedArray, Window, WindowArray, tile
 
 _AGAIN = "run `dvc repro prepare`"
 
 
 class ArraysError(PipelineError):
     """Prepared arrays are absent, of an earlier version or do not belong together, or hold too few labels."""
+
+
+class ImageArray(Protocol):
+    """What images and masks are read from: an array (N, H, W, …), or something that is indexed like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -200,6 +212,7 @@ class _Index:
             if "split" not in header:
                 raise ValueError(f"{path.name} has no column 'split'")
             place = header.index("split")
+            box = header.index("box") if OFFSET in header else None
             rows: list[int] = []
             columns: dict[str, list[str]] = {name: [] for name in header}
             counts: Counter[str] = Counter()
@@ -211,8 +224,8 @@ class _Index:
                         f"{path.name}, line {reader.line_num}: {len(line)} values, not {len(header)}"
                     )
                 counts[line[place]] += 1
-                if OFFSET in columns:
-                    _, _, width, height = line[header.index("box")].split()
+                if box is not None:
+                    _, _, width, height = line[box].split()
                     num_pixels += int(width) * int(height)
                 if line[place] in splits:
                     rows.append(row)

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ae_pretrained.dataset.arrays import PaddingMasks
-from ae_pretrained.dataset.packed import ImageArray
+from ae_pretrained.dataset.arrays import ImageArray, PaddingMasks
 from ae_pretrained.errors import PipelineError
 
 Batch = tuple[Tensor, Tensor]

@@ -13,9 +13,9 @@ from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.arrays import PaddingMasks, Split
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import ArrayBatches, Batch, TrainingOrder
-from ae_pretrained.dataset.packed import PackedArray
 from ae_pretrained.dataset.views import Views
 from ae_pretrained.windows.cutting import content, cut, placed_around
+from ae_pretrained.windows.packed import PackedArray
 
 
 class Draw(NamedTuple):

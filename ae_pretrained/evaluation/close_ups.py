@@ -9,12 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.arrays import Split
-from ae_pretrained.dataset.packed import PackedArray, Window
 from ae_pretrained.evaluation.inference import Compute, batches, class_probabilities, load_images
 from ae_pretrained.params.evaluation_params import EvalSegParams
-from ae_pretrained.windows.cutting import content, placed_around
+from ae_pretrained.windows.packed import Window, around, close_up
 
 CLOSE_UP = 256  # px
 
@@ -48,7 +46,8 @@ def show_images(
     shown, context = split, split
     if split.is_packed:
         side = max(params.window, CLOSE_UP)
-        inner = [close_up(split, row, CLOSE_UP) for row in rows]
+        assert split.anchors is not None
+        inner = [close_up(row, split.masks[row], split.anchors[row], CLOSE_UP) for row in rows]
         outer = [_around(split, window, side) for window in inner]
         shown, context = split.windows(inner, CLOSE_UP), split.windows(outer, side)
         rows = range(len(inner))
@@ -68,25 +67,7 @@ def show_images(
     )
 
 
-def close_up(split: Split, row: int, side: int) -> Window:
-    """A window around a pixel of the foreground class that an image shows least of, or around its middle."""
-    assert isinstance(split.images, PackedArray)
-    assert split.anchors is not None
-    width, height = split.images.sizes[row].tolist()
-    mask, anchors = split.masks[row], split.anchors[row]
-    counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: len(anchors)]
-    there = [label for label in range(1, len(anchors)) if counts[label] and anchors[label, 0, 0] >= 0]
-    middle = (height // 2, width // 2)
-    if there:
-        y, x = anchors[min(there, key=lambda label: counts[label]), 0].tolist()
-        middle = (y, x)
-    y, x = placed_around(*middle, side, height, width)
-    return Window(row, y, x, content(y, x, side, side, height, width))
-
-
 def _around(split: Split, window: Window, side: int) -> Window:
     """A larger window with the same middle, or as near as the image allows, that holds a smaller one."""
-    assert isinstance(split.images, PackedArray)
-    width, height = split.images.sizes[window.row].tolist()
-    y, x = placed_around(window.y + CLOSE_UP // 2, window.x + CLOSE_UP // 2, side, height, width)
-    return Window(window.row, y, x, content(y, x, side, side, height, width))
+    half = CLOSE_UP // 2
+    return around(window.row, window.y + half, window.x + half, side, *split.masks[window.row].shape)

@@ -19,7 +19,7 @@ from ae_pretrained.preparation.resize import working_size
 from ae_pretrained.preparation.storage import create_array, reorder_rows, squeeze_stretches, write_rows
 from ae_pretrained.sources.base import DataError, Sample
 from ae_pretrained.sources.image_reader import read_size
-from ae_pretrained.windows.cutting import content, cut, placed_around
+from ae_pretrained.windows.packed import PackedArray, WindowArray, close_up
 
 ANCHORS_PER_CLASS = 32
 _FAR_OFF = 3.0  # a size that differs from the median by this factor is of another camera, or of another scale
@@ -160,43 +160,23 @@ def draw_anchors(mask: np.ndarray | None, num_classes: int, name: str, seed: int
     return anchors
 
 
-class PackedReader:
-    """Close-ups of images in arrays that are still in the order of the samples.
+def read_close_ups(
+    folder: Path, packing: Packing, rows: Sequence[int], side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Close-ups from arrays that are still in the order of the samples; see ``windows.packed.close_up``.
 
-    Args:
-        folder: of the arrays.
-        packing: where each image lies.
-        side: of a close-up, px.
+    Returns:
+        (n, side, side, 3) images and (n, side, side) masks, 255 beyond the images.
     """
-
-    def __init__(self, folder: Path, packing: Packing, side: int) -> None:
-        self._images, self._masks, self._anchors = (
-            np.load(folder / file, mmap_mode="r") for file in (IMAGES, MASKS, ANCHORS)
-        )
-        self._packing, self._side = packing, side
-
-    def close_ups(self, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, side, side, 3) images and (n, side, side) masks, of around a pixel of the smallest class that an image
-        shows, or of its middle. Beyond the image masks are 255."""
-        cuts = [self._close_up(row) for row in rows]
-        return np.stack([image for image, _ in cuts]), np.stack([mask for _, mask in cuts])
-
-    def _close_up(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        width, height = self._packing.sizes[row].tolist()
-        start = int(self._packing.offsets[row])
-        image = self._images[start : start + width * height].reshape(height, width, 3)
-        mask = self._masks[start : start + width * height].reshape(height, width)
-        counts = np.bincount(mask.ravel(), minlength=256)[1 : len(self._anchors[row])]
-        shown_classes = np.flatnonzero(counts)
-        middle = (height // 2, width // 2)
-        if len(shown_classes):
-            label = 1 + shown_classes[counts[shown_classes].argmin()]
-            middle = tuple(self._anchors[row][label][0].tolist())
-        y, x = placed_around(*middle, self._side, height, width)
-        x0, y0, x1, y1 = content(y, x, self._side, self._side, height, width)
-        framed = np.full((self._side, self._side), IGNORE_INDEX, dtype=np.uint8)
-        framed[y0:y1, x0:x1] = cut(mask, y, x, self._side, self._side)[y0:y1, x0:x1]
-        return cut(image, y, x, self._side, self._side), framed
+    images, masks = (
+        PackedArray(np.load(folder / file, mmap_mode="r"), packing.offsets, packing.sizes)
+        for file in (IMAGES, MASKS)
+    )
+    anchors = np.load(folder / ANCHORS, mmap_mode="r")
+    windows = [close_up(row, masks[row], anchors[row], side) for row in rows]
+    return WindowArray(images, windows, side, masks=False)[:], WindowArray(masks, windows, side, masks=True)[
+        :
+    ]
 
 
 def keep_packed(folder: Path, packing: Packing, order: Sequence[int]) -> np.ndarray:

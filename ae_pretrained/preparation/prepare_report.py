@@ -28,7 +28,7 @@ from ae_pretrained.names import shown
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, LeftOut, PairRow
 from ae_pretrained.preparation.decode_audit import AuditFinding, suspicious_rows
 from ae_pretrained.preparation.decoding import Outcome
-from ae_pretrained.preparation.packing import PackedReader, Packing
+from ae_pretrained.preparation.packing import Packing, read_close_ups
 from ae_pretrained.preparation.processes import process_pool
 from ae_pretrained.preparation.storage import replace_folder, restore_folder
 from ae_pretrained.sources.base import Sample
@@ -243,7 +243,7 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
 def read_tiles(arrays: Path, rows: Sequence[int], packing: Packing | None) -> tuple[np.ndarray, np.ndarray]:
     """Images and masks of some samples, all of one size, as copies: close-ups of those that are kept whole."""
     if packing is not None:
-        return PackedReader(arrays, packing, TILE).close_ups(rows)
+        return read_close_ups(arrays, packing, rows, TILE)
     images, masks = (np.load(arrays / file, mmap_mode="r")[list(rows)] for file in (IMAGES, MASKS))
     return images, masks
 

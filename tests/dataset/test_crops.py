@@ -11,7 +11,7 @@ from ae_pretrained.dataset.arrays import PaddingMasks, Split, open_split
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import to_float
 from ae_pretrained.dataset.crops import CropBatches, CropOrder, Draw
-from ae_pretrained.dataset.packed import PackedArray
+from ae_pretrained.windows.packed import PackedArray
 from tests.whole import prepare_whole, whole_params, write_whole
 
 

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.windows.cutting import Box, content, cut
-
-
-class ImageArray(Protocol):
-    """What images and masks are read from: an array (N, H, W, …), or something that is indexed like one."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> Any: ...
+from ae_pretrained.windows.cutting import Box, content, cut, placed_around
 
 
 class PackedArray:
@@ -120,3 +108,27 @@ def _starts(size: int, side: int) -> list[tuple[int, int]]:
     count = -(-size // side)
     starts = [min(place * side, size - side) for place in range(count)]
     return [(start, place * side - start) for place, start in enumerate(starts)]
+
+
+def close_up(row: int, mask: np.ndarray, anchors: np.ndarray, side: int) -> Window:
+    """A window around a pixel of the foreground class that an image shows least of, or around its middle.
+
+    Args:
+        row: position of the image.
+        mask: (H, W) uint8 of it.
+        anchors: (C, K, 2) rows and columns of pixels of each foreground class.
+        side: of the window, px.
+    """
+    height, width = mask.shape
+    counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: len(anchors)]
+    there = [label for label in range(1, len(anchors)) if counts[label]]
+    y, x = height // 2, width // 2
+    if there:
+        y, x = anchors[min(there, key=lambda label: counts[label]), 0].tolist()
+    return around(row, y, x, side, height, width)
+
+
+def around(row: int, y: int, x: int, side: int, height: int, width: int) -> Window:
+    """The window around a pixel of an image of ``height`` x ``width`` px, within the image as far as it fits."""
+    top, left = placed_around(y, x, side, height, width)
+    return Window(row, top, left, content(top, left, side, side, height, width))
