@@ -41,6 +41,18 @@ class Packing:
     def num_pixels(self) -> int:
         return int(self.sizes.prod(axis=1).sum())
 
+    def part(self, rows: slice) -> Packing:
+        """That of some of the images."""
+        return Packing(self.sizes[rows], self.offsets[rows])
+
+    def check(self, row: int, sample: Sample, size: Sequence[int]) -> None:
+        """Raise DataError when an image was not decoded to the width and height that its header said."""
+        if tuple(size) != tuple(self.sizes[row].tolist()):
+            raise DataError(
+                f"{sample.image}: decoded to {tuple(size)} px at data.scale, but its header says "
+                f"{tuple(self.sizes[row].tolist())}; save it anew"
+            )
+
 
 def plan_packing(samples: Sequence[Sample], params: DataParams) -> Packing:
     """Read the sizes of all images from their headers, and lay them out one after the other."""
@@ -127,8 +139,9 @@ def write_packed(
 ) -> None:
     """Write one image (h, w, 3), its mask (h, w) and its anchors into the arrays; no mask is 255 all over."""
     write_rows(folder / IMAGES, offset, image.reshape(-1, 3))
-    filled = np.full(image.shape[:2], IGNORE_INDEX, dtype=np.uint8) if mask is None else mask
-    write_rows(folder / MASKS, offset, filled.reshape(-1))
+    if mask is None:
+        mask = np.full(image.shape[:2], IGNORE_INDEX, dtype=np.uint8)
+    write_rows(folder / MASKS, offset, mask.reshape(-1))
     write_rows(folder / ANCHORS, row, anchors[None])
 
 
