@@ -20,6 +20,12 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
         raise PipelineError(f"{name}: found {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
+def check_probability(name: str, value: float) -> None:
+    """Raise PipelineError, naming the argument, for a value that is not in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise PipelineError(f"{name}: found {value}, expected a probability from 0 to 1")
+
+
 _MENDABLE = {
     errno.EACCES: "you may not write there",
     errno.EPERM: "you may not write there",

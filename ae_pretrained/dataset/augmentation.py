@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.errors import PipelineError
+from ae_pretrained.errors import check_probability
 
 # The luma weights and colour axes of YIQ: a turn in its IQ plane changes the hue and keeps the luma.
 _RGB_TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
@@ -76,10 +76,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name in ("flip", "affine", "jitter", "blur", "noise", "erase"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise PipelineError(
-                    f"{name}: found {getattr(self, name)}, expected a probability from 0 to 1"
-                )
+            check_probability(name, getattr(self, name))
 
     def margin(self, side: int) -> int:
         """Pixels beyond a square of ``side`` px, on each side, that rotation, scale and shift may bring into it.

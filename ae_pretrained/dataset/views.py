@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.augmentation import Augmentation
-from ae_pretrained.errors import PipelineError
+from ae_pretrained.errors import PipelineError, check_probability
 
 _LUMA = (0.299, 0.587, 0.114)
 _LONGEST = 4 / 3  # ratio of the sides of a crop, either way
@@ -77,10 +77,7 @@ class Views:
 
     def __post_init__(self) -> None:
         for name in ("flip", "jitter", "grey", "blur"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise PipelineError(
-                    f"{name}: found {getattr(self, name)}, expected a probability from 0 to 1"
-                )
+            check_probability(name, getattr(self, name))
         if not 0 < self.smallest_area <= 1 or self.places < 1:
             raise PipelineError(
                 f"smallest_area, places: found {self.smallest_area} and {self.places}, expected a share above 0 and "

@@ -58,6 +58,7 @@ def finetune(
     """
     train, val = open_split(processed, "train"), open_split(processed, "val")
     chosen = train.labelled(data.label_fraction)
+    crop = data.image_size if train.is_packed else None
     num_classes = len(data.classes)
     files = [processed / name for name in (IMAGES, MASKS, INDEX)]
     if params.init == "autoencoder":
@@ -71,7 +72,7 @@ def finetune(
             "model": model.model_dump(),
             "numerics": numerics(runtime, params.precision),
             "classes": data.classes,
-            "crop": data.image_size if train.is_packed else None,
+            "crop": crop,
             "chosen": chosen.tolist(),
             "seed": seed,
         },
@@ -87,9 +88,7 @@ def finetune(
     balance = class_balancing_weights(train.masks, chosen, num_classes) if params.balanced_sampler else None
     freeze = -1 if params.init == "random_frozen" else params.freeze_epochs
     foreground = [(f"val_dice_{name}", f"{name} Dice") for name in data.classes[1:]]
-    task = SegmentationTask(
-        network, params, seed, data.classes, frequencies, data.image_size if train.is_packed else None
-    )
+    task = SegmentationTask(network, params, seed, data.classes, frequencies, crop)
     batches = training_batches(
         train, chosen, data.image_size, task.augment, foreground=params.foreground_crops
     )

@@ -15,6 +15,24 @@ class ImageSizeError(PipelineError):
     """An image is too small for the depth of a network."""
 
 
+def check_image_size(x: Tensor, stride: int, network: str) -> None:
+    """Refuse images of which an encoder would leave a single row or column, which a norm cannot use.
+
+    Args:
+        x: (N, 3, H, W).
+        stride: of the deepest feature map, px.
+        network: what the encoder is called, and the parameter that names it.
+
+    Raises:
+        ImageSizeError: naming the size and the smallest that will do.
+    """
+    height, width = x.shape[-2:]
+    if min(height, width) <= stride:
+        raise ImageSizeError(
+            f"images of {width} x {height} px are too small for {network}: both sides must be above {stride} px"
+        )
+
+
 class Encoder(nn.Module):
     """Stages of two convolutions; every stage after the first halves the size.
 
@@ -68,12 +86,7 @@ class Encoder(nn.Module):
         Raises:
             ImageSizeError: when the deepest map would be a single row or column, which a norm cannot use.
         """
-        height, width = x.shape[-2:]
-        if min(height, width) <= self.strides[-1]:
-            raise ImageSizeError(
-                f"images of {width} x {height} px are too small for {len(self.channels)} stages (model.features): "
-                f"both sides must be above {self.strides[-1]} px"
-            )
+        check_image_size(x, self.strides[-1], f"{len(self.channels)} stages (model.features)")
         features = []
         for stage in self.stages:
             x = stage(x)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.encoder import ImageSizeError
+from ae_pretrained.models.encoder import check_image_size
 
 _BLOCK_LAYERS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 # The last block of every resolution, its channels and stride.
@@ -62,12 +62,7 @@ class EfficientNetLiteEncoder(nn.Module):
         Raises:
             ImageSizeError: when the deepest map would be a single row or column.
         """
-        height, width = x.shape[-2:]
-        if min(height, width) <= self.strides[-1]:
-            raise ImageSizeError(
-                f"images of {width} x {height} px are too small for the EfficientNet-Lite0 encoder "
-                f"(train_seg.init: imagenet): both sides must be above {self.strides[-1]} px"
-            )
+        check_image_size(x, self.strides[-1], "the EfficientNet-Lite0 encoder (train_seg.init: imagenet)")
         x = self.stem((x - self.mean) / self.std)
         features = []
         for index, block in enumerate(self.blocks):

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.encoder import ImageSizeError
+from ae_pretrained.models.encoder import ImageSizeError, check_image_size
 
 PREFIX = "timm/"
 
@@ -131,12 +131,7 @@ class TimmEncoder(nn.Module):
         Raises:
             ImageSizeError: when the deepest map would be a single row or column.
         """
-        height, width = x.shape[-2:]
-        if min(height, width) <= self.strides[-1]:
-            raise ImageSizeError(
-                f"images of {width} x {height} px are too small for the encoder {self.name} (model.encoder): both "
-                f"sides must be above {self.strides[-1]} px"
-            )
+        check_image_size(x, self.strides[-1], f"the encoder {self.name} (model.encoder)")
         return list(self.network((x - self.mean) / self.std))
 
 

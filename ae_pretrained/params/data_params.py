@@ -73,11 +73,8 @@ SourceName = Literal[
 ]
 
 
-_OWN_SPLITS = (
-    "synthetic",
-    "oxford_iiit_pet",
-    "original_project",
-)  # sources of cats and dogs, in given splits
+# Sources of cats and dogs, in given splits.
+_OWN_SPLITS = ("synthetic", "oxford_iiit_pet", "original_project")
 _NUMBERED = ("folder", "suffix_masks")  # sources whose masks hold numbers without names
 
 

@@ -22,6 +22,17 @@ from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.params.training_params import TrainAEParams
 from ae_pretrained.training.training_task import TrainingTask
 
+# Keys of train_ae.loss that ReconstructionLoss takes; the others are of losses of their own.
+_RECONSTRUCTION = {
+    "mse",
+    "perceptual",
+    "ssim",
+    "perceptual_network",
+    "perceptual_levels",
+    "perceptual_size",
+    "on",
+}
+
 
 class AutoencoderTask(TrainingTask):
     """Trains an autoencoder to undo a corruption, and if asked to tell views of one image from those of others.
@@ -44,19 +55,7 @@ class AutoencoderTask(TrainingTask):
         super().__init__(network, params, seed, self._parameter_groups, "train_ae")
         self.augment, self.crop = Augmentation(**params.augmentation.model_dump()), crop
         self.corruption = params.corruption.model_dump()
-        self.loss = ReconstructionLoss(
-            **params.loss.model_dump(
-                exclude={
-                    "latent",
-                    "teacher",
-                    "teacher_size",
-                    "contrastive",
-                    "dense",
-                    "temperature",
-                    "shuffled",
-                }
-            )
-        )
+        self.loss = ReconstructionLoss(**params.loss.model_dump(include=_RECONSTRUCTION))
         self.latent: LatentPerceptualLoss | None = None
         self.latent_weight = params.loss.latent
         if params.loss.latent > 0:

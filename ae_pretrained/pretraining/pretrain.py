@@ -63,13 +63,14 @@ def pretrain(
         checkpoints: folder for the state of an unfinished run.
     """
     train, val = open_split(processed, "train", "unlabelled"), open_split(processed, "val")
+    crop = image_size if train.is_packed else None
     teacher = split_name(params.loss.teacher)[1] if params.loss.latent > 0 else None
     run = fingerprint(
         {
             "train_ae": params.model_dump(),
             "model": model.model_dump(),
             "numerics": numerics(runtime, params.precision),
-            "crop": image_size if train.is_packed else None,
+            "crop": crop,
             "seed": seed,
         },
         Path(ae_pretrained.__file__).parent,
@@ -77,7 +78,7 @@ def pretrain(
     )
     torch.manual_seed(seed)
     network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)
-    task = AutoencoderTask(network, params, seed, image_size if train.is_packed else None)
+    task = AutoencoderTask(network, params, seed, crop)
     result = fit(
         task,
         training_batches(

@@ -27,13 +27,13 @@ from ae_pretrained.sources.image_facts import (
 )
 from ae_pretrained.sources.image_files import sniff_format
 from ae_pretrained.sources.jpeg_end import end_of_jpeg
-from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_plain, is_plain
+from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_plain, is_plain, png_may_turn
 
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 _PAGED = ("TIFF", "GIF", "PNG", "WEBP", "HEIF")  # formats that hold several images of one kind
-_BITS_PER_SAMPLE = 258  # tag of TIFF
+_IMAGE_WIDTH, _IMAGE_LENGTH, _BITS_PER_SAMPLE = 256, 257, 258  # tags of TIFF
 _PARTLY = 0.2  # share of partly transparent pixels above which alpha is no cut-out with soft edges
 _DEFAULT = DecodeOptions()
 _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hidden colours mean nothing
@@ -117,8 +117,12 @@ def read_size(path: Path, upright: bool = True) -> tuple[int, int]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image = Image.open(file, formats=formats)
-            turned = upright and exif_orientation(image) in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else (image.width, image.height)
+            size = (image.width, image.height)
+            if isinstance(image, TiffImageFile):  # Pillow gives the size of the turned image
+                size = (int(image.tag_v2[_IMAGE_WIDTH]), int(image.tag_v2[_IMAGE_LENGTH]))
+            if not upright or (image.format == "PNG" and not png_may_turn(file)):
+                return size
+            return size[::-1] if exif_orientation(image) in (5, 6, 7, 8) else size
     except DataError:
         raise
     except Exception as error:  # a damaged file can make a decoder raise anything

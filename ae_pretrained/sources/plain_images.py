@@ -6,9 +6,12 @@ array itself, with the same pixels. Smaller images and other kinds stay with Pil
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -17,6 +20,7 @@ from PIL import ExifTags, Image
 LARGE = 50_000_000  # px, from which on the copies matter
 LARGEST = 2**30  # px; OpenCV decodes no more
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_PROFILE = b"Raw profile type exif"
 _limit_lock = threading.Lock()
 
 
@@ -30,19 +34,19 @@ def is_plain(image: Image.Image, content: bytes) -> bool:
     if image.mode not in ("RGB", "L") or "transparency" in image.info or getattr(image, "n_frames", 1) > 1:
         return False
     if image.format == "PNG":
-        return content[24] == 8 and not _may_turn(content)
+        return content[24] == 8 and not png_may_turn(io.BytesIO(content))
     return image.format == "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
-def _may_turn(png: bytes) -> bool:
+def png_may_turn(file: BinaryIO) -> bool:
     """Whether a PNG has EXIF, at any place; Pillow would decode all of it to find out."""
-    place = 8
-    while place < len(png):
-        kind = png[place + 4 : place + 8]
-        profile = kind in _PNG_TEXTS and png[place + 8 : place + 29] == b"Raw profile type exif"
-        if kind == b"eXIf" or profile:
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        kind, length = head[4:], int.from_bytes(head[:4], "big")
+        begin = file.read(min(length, len(_PROFILE))) if kind in _PNG_TEXTS else b""
+        if kind == b"eXIf" or begin == _PROFILE:
             return True
-        place += 12 + int.from_bytes(png[place : place + 4], "big")
+        file.seek(length - len(begin) + 4, os.SEEK_CUR)  # and its checksum
     return False
 
 

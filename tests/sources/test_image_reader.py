@@ -12,7 +12,8 @@ from PIL import Image, ImageFile, ImageOps
 
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
-from ae_pretrained.sources.image_reader import read_image
+from ae_pretrained.sources.image_facts import DecodeOptions
+from ae_pretrained.sources.image_reader import read_image, read_size
 from ae_pretrained.sources.mask_reader import read_mask
 
 
@@ -254,3 +255,22 @@ def test_real_oddities(oxford_sample: Path) -> None:
     assert found.std() > 20
     with pytest.raises(DataError, match=r"Abyssinian_100.mat: not a readable image"):
         read_image(oxford_sample / "images/Abyssinian_100.mat")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_size_is_known_from_the_header(tmp_path: Path, ending: str, orientation: int) -> None:
+    image = Image.new("RGB", (70, 40), (90, 80, 70))
+    exif = image.getexif()
+    if orientation > 1:
+        exif[0x0112] = orientation
+    image.save(tmp_path / f"a{ending}", exif=exif)
+    for upright in (True, False):
+        height, width = read_image(tmp_path / f"a{ending}", DecodeOptions(upright=upright)).shape[:2]
+        assert read_size(tmp_path / f"a{ending}", upright) == (width, height)
+
+
+def test_a_png_is_not_decoded_for_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (70, 40)).save(tmp_path / "a.png")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert read_size(tmp_path / "a.png") == (70, 40)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import LeftOut, PairRow, SplitAssignment, left_out_by_source
@@ -18,7 +17,7 @@ from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample, Source
 from ae_pretrained.sources.folder import FolderSource
-from ae_pretrained.sources.image_reader import allowed_formats, read_image
+from ae_pretrained.sources.image_reader import read_image, read_size
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.registry import open_source
 
@@ -104,11 +103,8 @@ def header_sizes(samples: Sequence[Sample]) -> np.ndarray:
     sizes = []
     for sample in samples:
         try:
-            with sample.image.open("rb") as file:
-                formats = allowed_formats(sample.image, file.read(16))
-            with Image.open(sample.image, formats=formats) as image:
-                sizes.append(image.size)
-        except (OSError, DataError, Image.DecompressionBombError):
+            sizes.append(read_size(sample.image, upright=False))
+        except DataError:
             continue  # reported when the images are decoded
     if not sizes:
         try:

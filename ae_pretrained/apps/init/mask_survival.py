@@ -9,14 +9,13 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.processes import count_processes
-from ae_pretrained.preparation.resize import content_box
+from ae_pretrained.preparation.resize import content_box, working_size
 from ae_pretrained.sources.base import DataError, Sample, Source
-from ae_pretrained.sources.image_reader import IMAGE_FORMATS
+from ae_pretrained.sources.image_reader import read_size
 
 # Masks that are looked at: at most so many, and no more of them after so many pixels, but a few in any case.
 _MOST, _PIXELS, _FEWEST = 300, 150_000_000, 20
@@ -40,7 +39,7 @@ class WorkingSize:
     def content(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of what an image becomes, px."""
         if self.how == "crop":
-            return max(1, round(width * self.scale)), max(1, round(height * self.scale))
+            return working_size(width, height, self.scale)
         x0, y0, x1, y1 = content_box(width, height, self.side, self.how)
         return x1 - x0, y1 - y0
 
@@ -134,9 +133,6 @@ def mask_survival(
 def _size_of(sample: Sample, params: DataParams) -> tuple[int, int]:
     """Width and height of the mask that belongs to an image, from the image's header; 0, 0 where it has none."""
     try:
-        with Image.open(sample.image, formats=IMAGE_FORMATS) as image:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            turned = params.exif == "apply" and orientation in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else image.size
-    except (OSError, Image.DecompressionBombError):
+        return read_size(sample.image, upright=params.exif == "apply")
+    except DataError:
         return (0, 0)

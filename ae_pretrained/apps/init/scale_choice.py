@@ -20,10 +20,8 @@ from ae_pretrained.sources.base import Sample, Source
 ENOUGH = 0.9  # IoU that the worst class has to keep
 _SQUARES = (64, 128, 256)  # px
 _SCALES = (0.125, 0.18, 0.25, 0.35, 0.5, 0.75, 1.0)
-_CROP, _MULTIPLE = (
-    256,
-    32,
-)  # px: side of the crops where images are large enough, and what it is a multiple of
+_CROP = 256  # px, side of the crops where images are large enough
+_MULTIPLE = 32  # px, of which it is a multiple
 _SHOWN_CLASSES = 6  # up to which the table has a column for each
 _BYTES = 4  # of a pixel in the arrays: three colours and the mask
 # Of one core without bf16 (an AMD EPYC with AVX2, 2026, other work beside): forward and backward of the networks of a
