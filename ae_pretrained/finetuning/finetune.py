@@ -83,8 +83,8 @@ def finetune(
     network = build_segmenter(
         params.init, params.transfer, ModelConfig(**model.model_dump()), num_classes, autoencoder
     )
-    static = params.loss.class_weights == "static"
-    frequencies = class_frequencies(train.masks, chosen, num_classes) if static else None
+    counted = params.loss.class_weights in ("static", "square_root")
+    frequencies = class_frequencies(train.masks, chosen, num_classes) if counted else None
     balance = class_balancing_weights(train.masks, chosen, num_classes) if params.balanced_sampler else None
     freeze = -1 if params.init == "random_frozen" else params.freeze_epochs
     foreground = [(f"val_dice_{name}", f"{name} Dice") for name in data.classes[1:]]

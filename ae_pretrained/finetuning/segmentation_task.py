@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from ae_pretrained.metrics.confusion import (
 )
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.params.training_params import TrainSegParams
+from ae_pretrained.params.training_params import ClassWeighting, TrainSegParams
 from ae_pretrained.training.training_task import TrainingTask
 
 
@@ -33,7 +32,7 @@ class SegmentationTask(TrainingTask):
         params: the section of params.yaml.
         seed: the run's seed.
         classes: names, background first.
-        class_frequencies: (C,) shares of the pixels, for ``static`` class weights.
+        class_frequencies: (C,) shares of the pixels, for ``static`` and ``square_root`` class weights.
         crop: side of the square in the middle of the images of a batch that is trained on; None for all of it.
     """
 
@@ -101,10 +100,10 @@ class SegmentationTask(TrainingTask):
         self.log_dict({key: torch.tensor(np.nan_to_num(value)) for key, value in values.items()})
 
 
-def _class_weights(kind: Literal["dynamic", "static", "none"], frequencies: Tensor | None) -> ClassWeights:
-    """The class weights of the loss: ``static`` ones come from the pixels of the training masks."""
-    if kind != "static":
+def _class_weights(kind: ClassWeighting, frequencies: Tensor | None) -> ClassWeights:
+    """The class weights of the loss; all but ``dynamic`` ones come from the pixels of the training masks."""
+    if kind == "dynamic" or kind == "none":
         return kind
     if frequencies is None:
-        raise ValueError("static class weights need the class frequencies of the train set")
-    return inverse_frequency_weights(frequencies)
+        raise ValueError(f"{kind} class weights need the class frequencies of the train set")
+    return inverse_frequency_weights(frequencies.sqrt() if kind == "square_root" else frequencies)

@@ -16,6 +16,8 @@ from ae_pretrained.params.section import (
     Section,
 )
 
+ClassWeighting = Literal["dynamic", "static", "square_root", "none"]
+
 
 class ColorParams(Section):
     """Random changes of colour and sharpness."""
@@ -199,8 +201,8 @@ class SegmentationLossParams(Section):
 
     dice: NonNegative = Field(description="Weight of the soft Dice loss.")
     cross_entropy: NonNegative = Field(description="Weight of the cross-entropy.")
-    class_weights: Literal["dynamic", "static", "none"] = Field(
-        description="Cross-entropy weights by inverse pixel frequency: per batch, over train, or none."
+    class_weights: ClassWeighting = Field(
+        description="Cross-entropy weights by inverse pixel frequency: per batch, over train, square root, or none."
     )
 
     @model_validator(mode="after")

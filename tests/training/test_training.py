@@ -80,13 +80,14 @@ def test_kept_weights_have_the_score_that_is_reported(
     assert found == pytest.approx(val_scores(processed, weights), abs=1e-6)
 
 
-def test_static_class_weights_come_from_the_training_masks(processed: Path) -> None:
-    params = tiny_params(train_seg__loss__class_weights="static").train_seg
+@pytest.mark.parametrize(("kind", "power"), [("static", 1.0), ("square_root", 0.5)])
+def test_class_weights_come_from_the_training_masks(kind: str, power: float) -> None:
+    params = tiny_params(train_seg__loss__class_weights=kind).train_seg
     frequencies = torch.tensor([0.7, 0.1, 0.2])
     network = UNet(ModelConfig((4, 8)), 3)
     task = SegmentationTask(network, params, 0, ["a", "b", "c"], frequencies)
     logits, mask = torch.randn(2, 3, 6, 5), torch.randint(0, 3, (2, 6, 5))
-    expected = torch.nn.functional.cross_entropy(logits, mask, weight=1 / frequencies)
+    expected = torch.nn.functional.cross_entropy(logits, mask, weight=frequencies**-power)
     torch.testing.assert_close(task.loss(logits, mask)["cross_entropy"], expected)
     with pytest.raises(ValueError, match="class frequencies"):
         SegmentationTask(network, params, 0, ["a", "b", "c"], None)
