@@ -298,3 +298,17 @@ def test_a_click_enlarges_and_escape_closes(page: Path, tmp_path: Path) -> None:
         tab.evaluate("document.querySelector('#viewer .close').click()")
         assert not tab.evaluate("document.getElementById('viewer').open")
         assert tab.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"image_size": 96}, "<code>synthetic</code>, 96 px,"),
+        ({"image_size": 256, "resize": "crop"}, "whole images, trained on crops of 256 px,"),
+        ({"resize": "crop", "scale": 0.5}, "whole images at 0.5 of their size, trained on crops of 64 px,"),
+    ],
+)
+def test_the_head_says_how_large_the_images_were(
+    results: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    assert said in " ".join(build(results, tmp_path / "report.html", **changes).split())
