@@ -43,3 +43,9 @@ def unwritable(error: OSError) -> str | None:
         f"{error.filename or 'a file'}: cannot be written or read, {_MENDABLE[error.errno]}. Free some space, or "
         "work in a folder of your own (a copy or clone); what is finished stays"
     )
+
+
+def shortened(error: Exception) -> str:
+    """What another library said, on one line of at most 300 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]} …"

@@ -11,7 +11,7 @@ class TimmNetworks:
     """Builds networks of timm; PyTorch is imported only where one is named."""
 
     def encoder_strides(self, name: str, side: int, pretrained: bool) -> Sequence[int]:
-        from ae_pretrained.models.timm_networks import encoder_strides
+        from ae_pretrained.models.encoders import encoder_strides
 
         return encoder_strides(name, side, pretrained)
 

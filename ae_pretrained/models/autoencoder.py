@@ -39,6 +39,7 @@ class Autoencoder(nn.Module):
     Args:
         config: the architecture; None for ``ModelConfig()``.
         skips: ``full``, ``none``, or how many of the top levels (highest resolutions) are dropped.
+        pretrained: the encoder starts with the weights that are published with it.
 
     Raises:
         PipelineError: when there are fewer skip connections than ``skips`` drops.
@@ -52,11 +53,13 @@ class Autoencoder(nn.Module):
         [16, 32, 64, 128, 256, 256]
     """
 
-    def __init__(self, config: ModelConfig | None = None, skips: Skips = "full") -> None:
+    def __init__(
+        self, config: ModelConfig | None = None, skips: Skips = "full", pretrained: bool = False
+    ) -> None:
         super().__init__()
         config = config or ModelConfig()
         self.config, self.skips = config, skips
-        self.encoder = build_encoder(config)
+        self.encoder = build_encoder(config, pretrained)
         self.decoder = Decoder(
             self.encoder.channels, self.encoder.strides, config.decoder_dropout, config.norm
         )

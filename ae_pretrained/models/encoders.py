@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ae_pretrained.errors import PipelineError
+import torch
+
+from ae_pretrained.errors import PipelineError, shortened
 from ae_pretrained.models.config import ModelConfig
-from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.encoder import Encoder, ImageSizeError
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
 from ae_pretrained.models.timm_networks import PREFIX, TimmEncoder
 
@@ -38,3 +40,29 @@ def build_encoder(config: ModelConfig, pretrained: bool = False) -> AnyEncoder:
         f"encoder: found {config.encoder!r} {'with' if pretrained else 'without'} pretrained weights, expected "
         "'convolutional' (without), 'efficientnet_lite0' or 'timm/NAME'"
     )
+
+
+@torch.no_grad()
+def encoder_strides(name: str, side: int, pretrained: bool) -> tuple[int, ...]:
+    """Build an encoder and run it on one image: its strides, when it can be used.
+
+    Args:
+        name: ``efficientnet_lite0``, ``timm/NAME`` or ``timm/NAME@FILE``.
+        side: of the square image, px.
+        pretrained: its weights are needed too.
+
+    Raises:
+        PipelineError: saying why not.
+    """
+    encoder = build_encoder(ModelConfig(encoder=name), pretrained).eval()
+    try:
+        maps = encoder(torch.zeros(1, 3, side, side))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        if isinstance(error, ImageSizeError):
+            raise
+        raise PipelineError(
+            f"{name}: cannot take images of {side} px ({shortened(error)}); choose another network"
+        ) from None
+    if [found.shape[1] for found in maps] != list(encoder.channels):
+        raise PipelineError(f"{name}: its maps are not (N, C, H, W); choose another network")
+    return encoder.strides

@@ -62,7 +62,7 @@ class EfficientNetLiteEncoder(nn.Module):
         Raises:
             ImageSizeError: when the deepest map would be a single row or column.
         """
-        check_image_size(x, self.strides[-1], "the EfficientNet-Lite0 encoder (train_seg.init: imagenet)")
+        check_image_size(x, self.strides[-1], "the EfficientNet-Lite0 encoder")
         x = self.stem((x - self.mean) / self.std)
         features = []
         for index, block in enumerate(self.blocks):

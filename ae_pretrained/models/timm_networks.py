@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ae_pretrained.errors import PipelineError
-from ae_pretrained.models.encoder import ImageSizeError, check_image_size
+from ae_pretrained.errors import PipelineError, shortened
+from ae_pretrained.models.encoder import check_image_size
 
 PREFIX = "timm/"
 
@@ -76,20 +76,15 @@ def _build(name: str, pretrained: bool, **options: Any) -> nn.Module:
         if file is not None:
             raise PipelineError(
                 f"{file}: cannot be used as the weights of {PREFIX}{network}, as timm publishes or saves them, its "
-                f"head included ({_shortened(error)})"
+                f"head included ({shortened(error)})"
             ) from None
         megabytes = 4e-6 * sum(weight.numel() for weight in timm.create_model(network).parameters())
         where = f"https://huggingface.co/{entry.hf_hub_id}" if entry.hf_hub_id else entry.url
         raise PipelineError(
             f"{PREFIX}{network}: its weights, about {megabytes:.0f} MB, are not in the cache and could not be "
-            f"downloaded from {where or 'anywhere: none are published'} ({_shortened(error)}); on a machine with a "
+            f"downloaded from {where or 'anywhere: none are published'} ({shortened(error)}); on a machine with a "
             f"network download model.safetensors from there, and name it here: {PREFIX}{network}@model.safetensors"
         ) from None
-
-
-def _shortened(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]} …"
 
 
 class TimmEncoder(nn.Module):
@@ -188,29 +183,3 @@ class TimmTeacher(nn.Module):
 def _add_statistics(module: nn.Module, entry: dict[str, Any]) -> None:
     for key in ("mean", "std"):
         module.register_buffer(key, torch.tensor(entry[key]).view(1, 3, 1, 1), persistent=False)
-
-
-@torch.no_grad()
-def encoder_strides(name: str, side: int, pretrained: bool) -> tuple[int, ...]:
-    """Build an encoder and run it on one image: its strides, when it can be used.
-
-    Args:
-        name: ``timm/NAME`` or ``timm/NAME@FILE``.
-        side: of the square image, px.
-        pretrained: its weights are needed too.
-
-    Raises:
-        PipelineError: saying why not.
-    """
-    encoder = TimmEncoder(name, pretrained).eval()
-    try:
-        maps = encoder(torch.zeros(1, 3, side, side))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        if isinstance(error, ImageSizeError):
-            raise
-        raise PipelineError(
-            f"{encoder.name}: cannot take images of {side} px ({_shortened(error)}); choose another network"
-        ) from None
-    if [found.shape[1] for found in maps] != list(encoder.channels):
-        raise PipelineError(f"{encoder.name}: its maps are not (N, C, H, W); choose another network")
-    return encoder.strides

@@ -19,7 +19,7 @@ _LISTED = 12  # changed keys that an error lists
 
 
 class Networks(Protocol):
-    """Builds what is named ``timm/NAME``, which this folder cannot import; raises PipelineError."""
+    """Builds the networks that are named, which this folder cannot import; raises PipelineError."""
 
     def encoder_strides(self, name: str, side: int, pretrained: bool) -> Sequence[int]:
         """Strides of an encoder that takes images of ``side`` px, with its weights where they are needed."""
@@ -38,8 +38,8 @@ def check_params(path: Path, *, passed: Path, networks: Networks | None = None) 
     Args:
         path: the params file.
         passed: a file of constant content written on success: what the first real stage depends on.
-        networks: builds the networks of timm that are named, so that a wrong name, weights that cannot be had and
-            strides that do not fit are known now; None leaves them unchecked.
+        networks: builds the encoders and teachers that are named, so that a wrong name, weights that cannot be had
+            and strides that do not fit are known now; None leaves them unchecked.
 
     Raises:
         ParamsError: naming every key at fault, what was found and what is allowed, or the logger whose package is
@@ -65,7 +65,8 @@ def _check_networks(params: Params, networks: Networks) -> None:
         return
     halved = [key for key in ("train_ae", "train_seg") if getattr(params, key).half_size > 0]
     least = side // 2 if halved else side
-    strides = networks.encoder_strides(name, least, params.train_seg.init == "imagenet")
+    pretrained = "imagenet" in (params.train_ae.init, params.train_seg.init)
+    strides = networks.encoder_strides(name, least, pretrained)
     skips = params.train_ae.skips
     if isinstance(skips, int) and skips >= len(strides):
         raise ParamsError(

@@ -18,10 +18,11 @@ from ae_pretrained.params.section import (
 class ModelParams(Section):
     """The network that the autoencoder and the U-Net share."""
 
-    encoder: Annotated[str, Field(pattern=r"^(convolutional|timm/[\w.]+(@.+)?)$")] = Field(
-        description="`convolutional`, shaped by the keys below, or `timm/NAME`: a network of the package timm, whose "
-        "weights `train_seg.init: imagenet` takes from the cache of the Hugging Face hub, or `timm/NAME@FILE` from a "
-        "local file. `features` and `encoder_dropout` are of `convolutional` alone (docs/encoders.md)."
+    encoder: Annotated[str, Field(pattern=r"^(convolutional|efficientnet_lite0|timm/[\w.]+(@.+)?)$")] = Field(
+        description="`convolutional`, shaped by the keys below; `efficientnet_lite0`; or `timm/NAME`, a network of "
+        "the package timm, whose weights for `init: imagenet` come from the cache of the Hugging Face hub, or with "
+        "`timm/NAME@FILE` from a local file. `features` and `encoder_dropout` are of `convolutional` alone "
+        "(docs/encoders.md)."
     )
     features: list[Count] = Field(
         min_length=2, description="Channels per encoder stage; each stage after the first halves the size."

@@ -43,6 +43,7 @@ ADDED: dict[str, Any] = {
     "runtime.tf32": False,
     "runtime.threads": 0,
     "train_ae.half_size": 0.0,
+    "train_ae.init": "scratch",
     "train_ae.keep": "best",
     "train_ae.loss.latent": 0.0,
     "train_ae.loss.teacher": "efficientnet_lite0",

@@ -40,12 +40,19 @@ class Params(Section):
                 f"train_ae.corruption.mask_block: {self.train_ae.corruption.mask_block} px is larger than "
                 f"data.image_size, {self.data.image_size} px"
             )
+        if self.train_ae.init == "imagenet" and self.model.encoder == "convolutional":
+            raise ValueError(
+                "train_ae.init: 'imagenet' goes on from the published weights of an encoder, and model.encoder: "
+                "'convolutional' has none; use model.encoder: efficientnet_lite0 (or timm/NAME), or init: scratch"
+            )
         if self.model.encoder != "convolutional":  # its strides are known where it is built: params/gate.py
             if self.data.resize == "crop":
-                raise ValueError(
-                    f"model.encoder: {self.model.encoder!r} may look at a whole image at once, so that a window and "
-                    "the whole differ; data.resize: crop needs convolutional"
-                )
+                if self.model.encoder != "efficientnet_lite0":
+                    raise ValueError(
+                        f"model.encoder: {self.model.encoder!r} may look at a whole image at once, so that a window "
+                        "and the whole differ; data.resize: crop needs convolutional or efficientnet_lite0"
+                    )
+                self._check_crops(IMAGENET_STRIDE)
             return self
         stages = len(self.model.features)
         if self.data.resize == "crop":

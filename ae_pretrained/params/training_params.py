@@ -177,6 +177,9 @@ class ViewsParams(ColorParams):
 class TrainAEParams(TrainingParams):
     """Pretraining of the autoencoder, without labels."""
 
+    init: Literal["scratch", "imagenet"] = Field(
+        description="`imagenet` goes on from the pretrained weights of `model.encoder`; `convolutional` has none."
+    )
     skips: Literal["full", "none"] | Annotated[int, Field(ge=1)] = Field(
         description="Skip connections while pretraining: `full`, `none`, or how many of the top levels (the "
         "highest resolutions) are dropped."

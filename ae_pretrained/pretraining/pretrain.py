@@ -64,7 +64,9 @@ def pretrain(
     """
     train, val = open_split(processed, "train", "unlabelled"), open_split(processed, "val")
     crop = image_size if train.is_packed else None
-    teacher = split_name(params.loss.teacher)[1] if params.loss.latent > 0 else None
+    named = [params.loss.teacher] if params.loss.latent > 0 else []
+    named += [model.encoder] if params.init == "imagenet" else []
+    files = [file for name in named if (file := split_name(name)[1]) is not None]
     run = fingerprint(
         {
             "train_ae": params.model_dump(),
@@ -74,10 +76,10 @@ def pretrain(
             "seed": seed,
         },
         Path(ae_pretrained.__file__).parent,
-        [processed / IMAGES, processed / INDEX, *([teacher] if teacher is not None else [])],
+        [processed / IMAGES, processed / INDEX, *files],
     )
     torch.manual_seed(seed)
-    network = Autoencoder(ModelConfig(**model.model_dump()), params.skips)
+    network = Autoencoder(ModelConfig(**model.model_dump()), params.skips, params.init == "imagenet")
     task = AutoencoderTask(network, params, seed, crop)
     result = fit(
         task,

@@ -12,6 +12,8 @@ from PIL import Image
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.encoder import ImageSizeError
+from ae_pretrained.models.encoders import encoder_strides
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
 from ae_pretrained.models.transfer import build_segmenter
 from ae_pretrained.models.weights import SegmenterInfo, load_unet, save_model
@@ -103,3 +105,9 @@ def test_published_weights_of_another_network_are_refused(
     with pytest.raises(PipelineError, match=r"other.pth: 2 of \d+ weights .* the first is stem.0.weight"):
         encoder.load_imagenet_weights()
     assert torch.equal(encoder.stem[0].weight, before)
+
+
+def test_its_strides_by_name() -> None:
+    assert encoder_strides("efficientnet_lite0", 64, pretrained=True) == (2, 4, 8, 16, 32)
+    with pytest.raises(ImageSizeError, match=r"32 x 32 px .*EfficientNet-Lite0 encoder: .*above 32 px"):
+        encoder_strides("efficientnet_lite0", 32, pretrained=False)

@@ -20,7 +20,8 @@ from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder, ImageSizeError
-from ae_pretrained.models.timm_networks import TimmEncoder, TimmTeacher, encoder_strides
+from ae_pretrained.models.encoders import encoder_strides
+from ae_pretrained.models.timm_networks import TimmEncoder, TimmTeacher
 from ae_pretrained.models.transfer import build_segmenter, freeze_encoder, parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import SegmenterInfo, WeightsError, save_model

@@ -129,6 +129,27 @@ def test_contrast_needs_another_image(values: dict[str, Any], weight: str) -> No
         validate_params(values)
 
 
+def test_pretraining_goes_on_from_an_encoder_with_weights(values: dict[str, Any]) -> None:
+    set_key(values, "train_ae.init", "imagenet")
+    with pytest.raises(ParamsError, match=r"train_ae\.init: 'imagenet' .*model\.encoder: efficientnet_lite0"):
+        validate_params(values)
+    set_key(values, "model.encoder", "efficientnet_lite0")
+    validate_params(values)
+
+
+def test_encoders_of_crops(values: dict[str, Any]) -> None:
+    for key, value in {"data.resize": "crop", "data.image_size": 256, "model.norm": "batch"}.items():
+        set_key(values, key, value)
+    set_key(values, "model.encoder", "timm/resnet18")
+    with pytest.raises(ParamsError, match=r"timm/resnet18.* needs convolutional or efficientnet_lite0"):
+        validate_params(values)
+    set_key(values, "model.encoder", "efficientnet_lite0")
+    validate_params(values)
+    set_key(values, "data.image_size", 240)
+    with pytest.raises(ParamsError, match=r"data\.image_size: 240 px is no multiple of 32"):
+        validate_params(values)
+
+
 def test_blocks_are_of_the_oxford_layout(values: dict[str, Any]) -> None:
     set_key(values, "data.val_blocks", 10)
     validate_params(values)
