@@ -20,10 +20,9 @@ from ae_pretrained.dataset.batches import (
     ArrayBatches,
     Batch,
     EvaluationOrder,
-    TrainingOrder,
     make_loader,
 )
-from ae_pretrained.dataset.crops import CropBatches, CropOrder
+from ae_pretrained.dataset.unlabelled import BothOrders, TrainingData, WithUnlabelled, order_of
 from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
@@ -32,6 +31,8 @@ from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
+
+_SEEDS = 2**31  # params.seed is less: the unlabelled images have an order of their own
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class BatchLoaders(L.LightningDataModule):
 
     def __init__(
         self,
-        train: ArrayBatches | CropBatches,
+        train: TrainingData,
         val: ArrayBatches,
         *,
         batch_size: int,
@@ -103,17 +104,28 @@ class BatchLoaders(L.LightningDataModule):
         assert self.trainer is not None
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        kind = CropOrder if isinstance(self.train, CropBatches) else TrainingOrder
-        order = kind(
-            len(self.train),
+    def train_dataloader(self) -> DataLoader[Any]:
+        data = self.train
+        labelled = data.labelled if isinstance(data, WithUnlabelled) else data
+        order = order_of(labelled)(
+            len(labelled),
             self.batch_size,
             updates_per_epoch=self.updates_per_epoch,
             seed=self.seed,
             weights=self.weights,
             **self._processes(),
         )
-        return make_loader(self.train, order, self.workers)
+        if not isinstance(data, WithUnlabelled):
+            return make_loader(data, order, self.workers)
+        unlabelled = order_of(data.unlabelled)(
+            len(data.unlabelled),
+            data.batch_size,
+            updates_per_epoch=len(order),
+            seed=self.seed + _SEEDS,
+            weights=None,
+            **self._processes(),
+        )
+        return make_loader(data, BothOrders(order, unlabelled), self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
@@ -122,7 +134,7 @@ class BatchLoaders(L.LightningDataModule):
 
 def fit(
     task: TrainingTask,
-    train: ArrayBatches | CropBatches,
+    train: TrainingData,
     val: ArrayBatches,
     *,
     runtime: RuntimeParams,
