@@ -201,6 +201,6 @@ def read_drafts(folder: Path) -> Drafts | None:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: is not as it was written ({type(error).__name__}: {error}); take it from the original folder of "
-            "the drafts, or remove it: masks are then read without a comparison"
+            f"{path}: is not as it was written ({type(error).__name__}: {error}); restore it from the folder of the "
+            "drafts, or remove it: masks are then read without a comparison"
         ) from None

@@ -1,8 +1,8 @@
 """Masks that were added to a data set after it was made, for any source: ``masks/NAME.png`` and ``classes.txt``.
 
-``NAME`` is the name of a sample. The values are lines of ``classes.txt``, from 0 on, so that classes are known by their
-names whatever becomes of their order; 255 is ignored. What was added is trained on, and never drawn for val or test:
-images that somebody chose are no fair sample. Only where the data's own lists put an image into val or test it is there.
+``NAME`` is the name of a sample. The values are lines of ``classes.txt``, from 0 on, so that classes are known by
+their names whatever becomes of their order; 255 is ignored. What was added is trained on, and never drawn for val or
+test: images that somebody chose are no fair sample. Only the data's own lists can put one there.
 """
 
 from __future__ import annotations

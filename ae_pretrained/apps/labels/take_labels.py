@@ -189,7 +189,7 @@ def _take(
             draft = _kept_draft(drafts, item.stem, mask.shape, params.classes, taken)
     stored = _as_stored(mask, sample, params)
     if added.path_of(sample.name).is_file():
-        before = added.read(sample, *stored.shape, classes=params.classes)
+        before = added.read(sample, stored.shape[0], stored.shape[1], params.classes)
         if np.array_equal(before, stored):
             taken.unchanged.append(sample.name)
             return None
@@ -199,7 +199,10 @@ def _take(
                 "--replace"
             )
     if digest == mask_digest(mask, params.classes) and not (item.checked or accept_untouched):
-        taken.untouched.append(f"{item.file}: is the draft as it was written")
+        taken.untouched.append(f"{item.file}: {item.image} is the draft as it was written")
+        return None
+    if item.empty and draft is None and not accept_untouched:
+        taken.untouched.append(f"{item.file}: {item.image} has no shape, and no draft had any")
         return None
     changed, iou = _compare(draft, mask, taken)
     (taken.replaced if added.path_of(sample.name).is_file() else taken.added).append(sample.name)
@@ -222,7 +225,7 @@ def _png_classes(item: Corrected, drafts: Drafts | None) -> list[str]:
     if drafts is not None:
         return drafts.classes
     raise DataError(
-        f"{item.file}: what do its values mean? Write a classes.txt beside masks/, with a class in each line, from 0 on"
+        f"{item.file}: what do its values mean? Write classes.txt beside masks/, a class in each line, from 0 on"
     )
 
 
@@ -275,8 +278,7 @@ def _compare(draft: np.ndarray | None, mask: np.ndarray, taken: TakenLabels) -> 
     confusion = np.bincount(pairs, minlength=count**2).reshape(count, count)
     taken.confusion = taken.confusion + confusion
     taken.compared += 1
-    with np.errstate(invalid="ignore"):
-        iou = class_iou(confusion)
+    iou = class_iou(confusion)
     return float((draft != mask).mean()), float(np.nanmean(iou)) if known.any() else float("nan")
 
 
@@ -295,6 +297,6 @@ def _read_table(path: Path) -> dict[str, Sequence[object]]:
         lines = list(csv.reader(file))
     if not lines or tuple(lines[0]) != _HEADER or any(len(line) != len(_HEADER) for line in lines):
         raise PipelineError(
-            f"{path}: expected the columns {', '.join(_HEADER)}; bring it back from Git, or remove it"
+            f"{path}: expected the columns {', '.join(_HEADER)}; restore it from Git, or remove it"
         )
     return {line[0]: line for line in lines[1:]}
