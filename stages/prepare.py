@@ -16,6 +16,7 @@ def main() -> None:
         params.seed,
         metrics_file=Path("metrics/prepare.json"),
         plots=Path("plots/prepare"),
+        labels=Path("data/labels"),
     )
 
 

@@ -43,7 +43,7 @@ LAYERS = (
     grimp.Layer("prediction", "evaluation", "pretraining", "finetuning", "report", independent=True),
     grimp.Layer("training"),
     grimp.Layer("models", "losses", "metrics", independent=False),
-    grimp.Layer("dataset", "preparation", "sources", "synthetic", independent=False),
+    grimp.Layer("annotations", "dataset", "preparation", "sources", "synthetic", independent=False),
     grimp.Layer("params", "figures", "pretrained", "windows", independent=True),
     grimp.Layer(*sorted(path.stem for path in (ROOT / LIBRARY).glob("[!_]*.py")), independent=False),
 )

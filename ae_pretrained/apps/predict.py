@@ -63,6 +63,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="do not average with the prediction for the mirror image: twice as fast, a little worse",
     )
     parser.add_argument(
+        "--format",
+        choices=("labelme", "cvat", "coco"),
+        help="write the masks for an annotation tool too: NAME.json an image, annotations.xml, annotations.json",
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        help="of --format labelme: how far outlines may move for fewer corners, px (default: 0.5)",
+    )
+    parser.add_argument(
         "--overwrite",
         action="store_true",
         help="replace files of the same names in --out, even if no earlier run of predict wrote them",
@@ -73,17 +83,31 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from ae_pretrained.annotations.digests import file_digest
+    from ae_pretrained.annotations.writers import EPSILON, AnnotationWriter
+    from ae_pretrained.errors import PipelineError
     from ae_pretrained.memory import keep_freed_memory
     from ae_pretrained.names import named, shown
     from ae_pretrained.prediction.input_files import count_files, find_images
     from ae_pretrained.prediction.naming import earlier_results
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter
+    from ae_pretrained.prediction.shipped import shipped_model
 
     keep_freed_memory()
     out = arguments.out
+    if arguments.epsilon is not None and (arguments.format != "labelme" or not 0 <= arguments.epsilon <= 20):
+        raise PipelineError(
+            f"--epsilon {arguments.epsilon:g}: expected 0 to 20 px, with --format labelme; found --format "
+            f"{arguments.format or 'left out'}"
+        )
     found = find_images(arguments.images, out, [out / name for name in earlier_results(out)])
     segmenter = Segmenter.load(arguments.model, arguments.device)
+    annotations = None
+    if arguments.format is not None:
+        model = file_digest(arguments.model or shipped_model("segmenter"))
+        epsilon = EPSILON if arguments.epsilon is None else arguments.epsilon
+        annotations = AnnotationWriter(arguments.format, out, segmenter.classes, model, epsilon)
     result = predict_into(
         segmenter,
         found.images,
@@ -93,6 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
         window=arguments.window,
         overlap=arguments.overlap,
         overwrite=arguments.overwrite,
+        annotations=annotations,
         passed_over=found.passed_over,
         report=_printer(found.images, segmenter.classes),
         announce=lambda line: tqdm.write(line, file=sys.stderr),

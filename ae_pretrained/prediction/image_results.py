@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.files import write_bytes
 from ae_pretrained.names import shown
 from ae_pretrained.prediction.naming import MASK, OVERLAY
@@ -23,8 +24,9 @@ def write_results(
     folder: Path,
     name: str,
     classes: Sequence[str],
+    annotations: AnnotationWriter | None = None,
 ) -> Row:
-    """Write ``NAME_mask.png`` and ``NAME_overlay.png`` into a folder.
+    """Write ``NAME_mask.png`` and ``NAME_overlay.png`` into a folder, and what an annotation tool reads.
 
     Args:
         image: the file.
@@ -33,6 +35,7 @@ def write_results(
         folder: of the results.
         name: of the results, without their endings.
         classes: names by class id.
+        annotations: takes in the mask too.
 
     Raises:
         OSError: when a file cannot be written.
@@ -51,4 +54,5 @@ def write_results(
         mask,
         overlay,
         image.pages,
+        "" if annotations is None else annotations.add(image.position, image.path, name, found.mask),
     )

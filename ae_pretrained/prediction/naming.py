@@ -69,24 +69,28 @@ def earlier_results(folder: Path) -> set[str]:
     try:
         told = json.loads((folder / TABLES[0]).read_text(encoding="utf-8"))
         written = [entry[key] for entry in told["predictions"] for key in ("mask", "overlay")]
+        written += [entry["annotation"] for entry in told["predictions"] if "annotation" in entry]
         names = {str(name) for name in (*written, *told.get("earlier_results", ()), *TABLES)}
         return {name for name in names if Path(name).name == name}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
 
 
-def check_no_file_is_replaced(names: Sequence[str], folder: Path, earlier: Collection[str]) -> None:
+def check_no_file_is_replaced(
+    names: Sequence[str], folder: Path, earlier: Collection[str], annotations: Collection[str] = ()
+) -> None:
     """Refuse to replace files that are not results of an earlier run.
 
     Args:
         names: of the results (:func:`result_names`).
         folder: where they go.
         earlier: names of files that may be replaced (:func:`earlier_results`).
+        annotations: names of files for an annotation tool.
 
     Raises:
         PipelineError: naming the files, and the two ways on.
     """
-    wanted = [*(f"{name}{ending}" for name in names for ending in (MASK, OVERLAY)), *TABLES]
+    wanted = [*(f"{name}{ending}" for name in names for ending in (MASK, OVERLAY)), *annotations, *TABLES]
     lost = [file for file in wanted if file not in earlier and os.path.lexists(folder / file)]
     if lost:
         more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""

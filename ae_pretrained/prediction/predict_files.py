@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import shown
 from ae_pretrained.prediction.image_results import write_results
 from ae_pretrained.prediction.naming import (
+    TABLES,
     check_no_file_is_replaced,
     check_no_image_is_replaced,
     earlier_results,
@@ -54,6 +57,7 @@ def predict_into(
     window: int | None = None,
     overlap: float | None = None,
     overwrite: bool = False,
+    annotations: AnnotationWriter | None = None,
     passed_over: Sequence[Path] = (),
     report: Callable[[Row | Unreadable], None] = lambda _: None,
     announce: Callable[[str], None] = lambda _: None,
@@ -71,6 +75,7 @@ def predict_into(
         flip_averaging: average with the prediction for the mirror image.
         window, overlap: see :meth:`ae_pretrained.prediction.segmenter.Segmenter.windows`.
         overwrite: replace files that no earlier run wrote, too; never one of the images.
+        annotations: writes the masks for an annotation tool too, into the same folder.
         passed_over: files that were found and are no images, to be listed.
         report: called for each image, in order, once its files are written.
         announce: called with a line on an image that will take long.
@@ -86,8 +91,9 @@ def predict_into(
     names = result_names(images)
     check_no_image_is_replaced(images, names, folder)
     earlier = earlier_results(folder)
+    extra = [] if annotations is None else _annotation_names(annotations, images, names)
     if not overwrite:
-        check_no_file_is_replaced(names, folder, earlier)
+        check_no_file_is_replaced(names, folder, earlier, extra)
     result = FolderResult()
     try:
         _check_writable(folder)
@@ -102,9 +108,12 @@ def predict_into(
                 window=window,
                 overlap=overlap,
                 announce=announce,
+                annotations=annotations,
             )
         else:
-            items = _predict_resized(segmenter, images, names, folder, batch_size, flip_averaging)
+            items = _predict_resized(
+                segmenter, images, names, folder, batch_size, flip_averaging, annotations
+            )
         with (
             tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
             closing(items),
@@ -114,6 +123,8 @@ def predict_into(
                 bar.update()
         if not result.rows:
             raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
+        if annotations is not None:
+            annotations.finish()
         write_tables(
             folder,
             result.rows,
@@ -131,6 +142,26 @@ def predict_into(
     return result
 
 
+def _annotation_names(
+    annotations: AnnotationWriter, images: Sequence[Path], names: Sequence[str]
+) -> list[str]:
+    """The files for the annotation tool; PipelineError where two of them, or one and a table, have one name."""
+    found = sorted({annotations.file_name(name) for name in names})
+    if annotations.kind != "labelme" and len(known := Counter(image.name for image in images)) < len(images):
+        twice = next(name for name, count in known.items() if count > 1)
+        raise PipelineError(
+            f"{twice}: {known[twice]} images are called so, and {annotations.kind} knows images by their name; "
+            "rename them, or predict folder by folder"
+        )
+    for image, name in zip(images, names, strict=True):
+        if annotations.file_name(name).casefold() in TABLES:
+            raise PipelineError(
+                f"{image}: its file for {annotations.kind} would be {annotations.file_name(name)}, which is the "
+                "table of the results; rename the image"
+            )
+    return found
+
+
 def _check_writable(folder: Path) -> None:
     """Find out before the first image, not after the last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,9 +176,10 @@ def _predict_resized(
     folder: Path,
     batch_size: int,
     flip_averaging: bool,
+    annotations: AnnotationWriter | None,
 ) -> Generator[Row | Unreadable, None, None]:
     """Batch by batch: the next one is decoded and the last one written while the network is at work."""
-    finish = partial(_finish, segmenter, names, folder)
+    finish = partial(_finish, segmenter, names, folder, annotations)
     with (
         closing(stream_images(images, batch_size, segmenter.decode)) as batches,
         ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
@@ -169,6 +201,7 @@ def _finish(
     segmenter: Segmenter,
     names: Sequence[str],
     folder: Path,
+    annotations: AnnotationWriter | None,
     image: InputImage,
     probabilities: np.ndarray | None,
 ) -> Row | Unreadable:
@@ -176,7 +209,8 @@ def _finish(
     if image.pixels is None or probabilities is None:
         return Unreadable(shown(image.path), shown(image.error))
     prediction = segmenter.prediction(probabilities, *image.pixels.shape[:2])
-    return write_results(image, image.pixels, prediction, folder, names[image.position], segmenter.classes)
+    name = names[image.position]
+    return write_results(image, image.pixels, prediction, folder, name, segmenter.classes, annotations)
 
 
 def _keep(item: Row | Unreadable, result: FolderResult, report: Callable[[Row | Unreadable], None]) -> None:

@@ -24,6 +24,7 @@ class Row:
         shares: share of the pixels by class.
         mask, overlay: the result files, relative to their folder.
         pages: pages or frames of the file, of which the first is the image.
+        annotation: file for an annotation tool that describes it, relative to the folder; empty without one.
     """
 
     file: str
@@ -35,6 +36,7 @@ class Row:
     mask: str
     overlay: str
     pages: int = 1
+    annotation: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def write_tables(
         earlier: names of result files of earlier runs; those that are still there stay listed, so that a later run
             knows them.
     """
-    written = {name for row in rows for name in (row.mask, row.overlay)} | set(TABLES)
+    written = {name for row in rows for name in (row.mask, row.overlay, row.annotation)} | set(TABLES)
     left = sorted(name for name in set(earlier) - written if (folder / name).is_file())
     write_json(
         folder / TABLES[0],
@@ -90,4 +92,7 @@ def write_tables(
 
 def _entry(row: Row) -> dict[str, Any]:
     """A row of the JSON file; ``class`` cannot be the name of an attribute."""
-    return {("class" if key == "class_name" else key): value for key, value in vars(row).items()}
+    entry = {("class" if key == "class_name" else key): value for key, value in vars(row).items()}
+    if not row.annotation:
+        del entry["annotation"]
+    return entry

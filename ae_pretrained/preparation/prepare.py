@@ -26,6 +26,7 @@ from ae_pretrained.preparation.storage import (
     require_space,
     restore_folder,
 )
+from ae_pretrained.sources.added_masks import with_added_masks
 from ae_pretrained.sources.base import DataError, Sample
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
@@ -35,7 +36,16 @@ COLUMNS = ("name", "split", "group", "class", "breed", "width", "height", "box",
 _ARRAY_ORDER = ("train", "unlabelled", "val", "test")
 
 
-def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file: Path, plots: Path) -> None:
+def prepare(
+    raw: Path,
+    out: Path,
+    params: DataParams,
+    seed: int,
+    *,
+    metrics_file: Path,
+    plots: Path,
+    labels: Path | None = None,
+) -> None:
     """Clean, split and resize a data set into memory-mapped arrays.
 
     Writes ``out/images.npy`` (N, S, S, 3) uint8 RGB, ``out/masks.npy`` (N, S, S) uint8, 255 all over where an image
@@ -55,6 +65,7 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
         seed: seed of the splits and of the order of the labels.
         metrics_file: JSON file; replaced.
         plots: folder; replaced.
+        labels: folder of masks that were added to the data (``sources.added_masks``), if any.
 
     Raises:
         DataError: naming the file, for unusable data (unless ``params.on_error`` is ``skip``), for a split that
@@ -66,7 +77,7 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
         # What a killed run has left is in the way.
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        _prepare(resolve_raw(raw), temporary, params, seed, metrics_file, plots)
+        _prepare(resolve_raw(raw), temporary, params, seed, metrics_file, plots, labels)
         replace_folder(temporary, out)
     except OSError as error:
         raise DataError(
@@ -78,9 +89,15 @@ def prepare(raw: Path, out: Path, params: DataParams, seed: int, *, metrics_file
 
 
 def _prepare(
-    root: Path, temporary: Path, params: DataParams, seed: int, metrics_file: Path, plots: Path
+    root: Path,
+    temporary: Path,
+    params: DataParams,
+    seed: int,
+    metrics_file: Path,
+    plots: Path,
+    labels: Path | None,
 ) -> None:
-    source = open_source(root, params)
+    source = with_added_masks(open_source(root, params), labels, params.classes)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
     packing = plan_packing(listing.samples, params) if params.resize == "crop" else None

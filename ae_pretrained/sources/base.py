@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -63,10 +63,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds: the images in a fixed order, and what is none."""
+    """What a source holds: the images in a fixed order, and what is none.
+
+    Attributes:
+        held_out: images of val and test that have no mask: nothing can be measured on them, so they are no samples.
+    """
 
     samples: list[Sample]
     findings: list[Finding]
+    held_out: list[Sample] = field(default_factory=list)
 
 
 class Source(Protocol):

@@ -63,7 +63,7 @@ class FolderSource:
         }
         any_case = {stem.lower(): path.name for stem, path in masks.items()}
         named_doubtful = {_paired_name(stem) for stem in doubtful}
-        samples = []
+        samples, held_out = [], []
         for stem, path in images.items():
             if stem in doubtful or _paired_name(stem) in named_doubtful:
                 continue
@@ -81,6 +81,7 @@ class FolderSource:
                 detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}{beside}; {where}"
                 findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
                 if not trainable:
+                    held_out.append(Sample(stem, path, None, split, group=groups.get(stem, "")))
                     continue
                 split = "unlabelled"
             samples.append(Sample(stem, path, mask, split, group=groups.get(stem, "")))
@@ -92,7 +93,9 @@ class FolderSource:
         samples += self._unlabelled(findings)
         if not samples and not any(finding.fault for finding in findings):
             raise DataError(f"{self.root / 'images'}: holds no image")
-        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+        return Listing(
+            samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)), held_out
+        )
 
     def _unlabelled(self, findings: list[Finding]) -> list[Sample]:
         folder = self.root / "unlabelled"

@@ -3,10 +3,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from ae_pretrained.apps.cli import main
 from ae_pretrained.prediction import naming, overlays, streaming
 from ae_pretrained.prediction.input_files import find_images, read_input_image
 from ae_pretrained.prediction.overlays import tint_image
+from ae_pretrained.sources.formats.detection import open_export
 from ae_pretrained.sources.mask_reader import read_mask
-from tests.prediction.small import enormous_png, save_image, save_small
+from tests.prediction.small import CLASSES, enormous_png, random_image, save_image, save_small
 
 Capture = pytest.CaptureFixture[str]
 
@@ -309,3 +311,49 @@ def test_help_says_what_is_written(capsys: Capture) -> None:
         main(["predict", "--help"])
     assert "STEM_mask.png" in capsys.readouterr().out
     assert naming.MASK == "_mask.png"
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
+def test_files_for_annotation_tools_are_in_pixels_of_the_upright_image(
+    resize: Literal["stretch", "pad", "crop"], tmp_path: Path
+) -> None:
+    model = save_small(tmp_path / "segmenter.safetensors", resize, scale=0.5 if resize == "crop" else 1.0)
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(random_image(50, 80)).save(images / "turned.jpg", exif=exif)
+    save_image(images / "plain.png", 60, 90)
+    for kind in ("labelme", "cvat", "coco"):
+        assert predict(model, out / kind, images, more=("--format", kind)) == 0
+        assert predict(model, out / kind, images, more=("--format", kind)) == 0  # over its own results
+        masks = {name: read_mask(out / kind / f"{name}_mask.png") for name in ("turned", "plain")}
+        assert masks["turned"].shape == (80, 50)
+        for path in images.iterdir():
+            shutil.copy(path, out / kind)
+        source = open_export({"cvat": "cvat_xml"}.get(kind, kind), out / kind, CLASSES)
+        samples = {sample.name: sample for sample in source.listing().samples if sample.mask is not None}
+        assert samples.keys() == masks.keys()
+        for name, mask in masks.items():
+            found = source.mask_of(samples[name], *mask.shape)
+            assert np.mean(found == mask) > (0.99 if kind == "labelme" else 0.9999999)
+        for path in images.iterdir():
+            (out / kind / path.name).unlink()
+
+
+def test_annotation_files_replace_nothing_of_somebody_else(
+    model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    image = save_image(tmp_path / "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.json").write_text("mine")
+    assert predict(model, tmp_path / "out", image, more=("--format", "labelme")) == 1
+    assert "would replace a.json" in capsys.readouterr().err
+    table = save_image(tmp_path / "predictions.png")
+    assert predict(model, tmp_path / "out2", table, more=("--format", "labelme")) == 1
+    assert "which is the table of the results" in capsys.readouterr().err
+    twins = [save_image(tmp_path / folder / "b.png") for folder in ("one", "two")]
+    assert predict(model, tmp_path / "out3", *twins, more=("--format", "cvat")) == 1
+    assert "2 images are called so" in capsys.readouterr().err
+    assert predict(model, tmp_path / "out4", image, more=("--epsilon", "1")) == 1
+    assert "with --format labelme" in capsys.readouterr().err

@@ -17,6 +17,7 @@ _FILES = {
     ".dvc/.gitignore": "dvc_gitignore",
     ".dvc/plots/by_corruption.json": "by_corruption.json",
     "dvc.yaml": "dvc.yaml",
+    "data/labels/README.md": "labels.md",
 }
 
 

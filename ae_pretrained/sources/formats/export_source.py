@@ -241,6 +241,7 @@ class ExportSource(ABC):
                 )
         hints = self._split_hints({entry.split for entry in labelled})
         samples: list[Sample] = []
+        held_out: list[Sample] = []
         names = unique_names(entry.image for entry in entries)
         folders = {entry.image: group_of_folder(entry.image) for entry in entries}
         if self.group_by == "none":
@@ -263,9 +264,12 @@ class ExportSource(ABC):
             elif entry.split in ("val", "test"):
                 detail = f"{path}: has no annotation, and {entry.split} images are not trained on"
                 findings.append(Finding(entry.split, name, "not annotated", detail, False))
+                held_out.append(Sample(name, path, None, hints.get(entry.split, "test"), group=group))
             else:
                 samples.append(Sample(name, path, None, "unlabelled", group=group))
-        return Listing(samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)))
+        return Listing(
+            samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)), held_out
+        )
 
     def _split_hints(self, found: set[str | None]) -> dict[str | None, SplitHint]:
         """What the splits of the export are in the pipeline: what they leave open is drawn from train.

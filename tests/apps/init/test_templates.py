@@ -47,7 +47,9 @@ def test_a_project_depends_on_nothing_that_it_has_not() -> None:
     theirs = stages(read_template("dvc.yaml"))
     outs = {out if isinstance(out, str) else next(iter(out)) for s in theirs.values()
             for kind in ("outs", "metrics", "plots") for out in s.get(kind, [])}  # fmt: skip
-    known = outs | project_files().keys() | {"params.yaml", "${data.root}"}
+    files = project_files().keys()
+    folders = {Path(file).parent.as_posix() for file in files}
+    known = outs | files | folders | {"params.yaml", "${data.root}"}
     for name, stage in theirs.items():
         assert set(stage.get("deps", [])) <= known, name
 

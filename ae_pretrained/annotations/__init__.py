@@ -1,0 +1,1 @@
+"""Masks as annotation tools read them: labelme, CVAT, COCO. The way back is in ``sources.formats``."""

@@ -1,0 +1,1 @@
+"""Corrected masks back into a project."""
