@@ -128,7 +128,7 @@ class EvaluationOrder(Sampler[list[int]]):
             yield self.positions[start : start + self.batch_size]
 
 
-def make_loader(dataset: Dataset[Any], order: Sampler[Any], workers: int) -> DataLoader[Any]:
+def make_loader(dataset: Dataset[Batch], order: Sampler[Any], workers: int) -> DataLoader[Batch]:
     """A loader whose every item is a whole batch."""
     return DataLoader(
         dataset,

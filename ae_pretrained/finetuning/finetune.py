@@ -11,11 +11,8 @@ import torch
 import ae_pretrained
 from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import open_split
-from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.dataset.crops import CropBatches, training_batches
-from ae_pretrained.dataset.unlabelled import TrainingData, WithUnlabelled, without_mask
-from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import numerics
@@ -97,13 +94,10 @@ def finetune(
     )
     if balance is not None and isinstance(batches, CropBatches):
         balance = balance[np.searchsorted(chosen, batches.rows)]
-    data_of_run: TrainingData = batches
-    if params.unlabelled.use == "mean_teacher":
-        data_of_run = _with_unlabelled(batches, processed, chosen, params, data.image_size, task.augment)
     tiles = val.tiles(data.image_size)
     result = fit(
         task,
-        data_of_run,
+        batches,
         ArrayBatches(tiles.images, tiles.masks, np.arange(len(tiles))),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
@@ -127,29 +121,3 @@ def finetune(
     info = SegmenterInfo(tuple(data.classes), data.image_size, data.resize, **decoding)
     save_model(network, weights, info)
     write_json(metrics, result.metrics(network, len(chosen)))
-
-
-def _with_unlabelled(
-    labelled: ArrayBatches | CropBatches,
-    processed: Path,
-    chosen: np.ndarray,
-    params: TrainSegParams,
-    image_size: int,
-    augment: Augmentation,
-) -> WithUnlabelled:
-    """The labelled batches with batches of all other training images beside them, whose masks are not read.
-
-    Raises:
-        PipelineError: when there is no other image, or not a batch of them.
-    """
-    images = open_split(processed, "train", "unlabelled")
-    others, size = without_mask(images, chosen), params.unlabelled.batch_size
-    if len(others) < size:
-        raise PipelineError(
-            f"train_seg.unlabelled.batch_size: {size} is more than the {len(others)} images without a mask that "
-            "there are (those of train beyond data.label_fraction, and those that nobody labelled); "
-            + (f"use at most {len(others)}" if len(others) else "use train_seg.unlabelled.use=none")
-        )
-    return WithUnlabelled(
-        labelled, training_batches(images, others, image_size, augment, labelled=False), size
-    )

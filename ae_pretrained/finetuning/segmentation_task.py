@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
-from ae_pretrained.dataset.cutmix import draw_boxes, paste
-from ae_pretrained.dataset.unlabelled import BothBatches
 from ae_pretrained.losses.cross_entropy_loss import ClassWeights, inverse_frequency_weights
-from ae_pretrained.losses.pseudo_label_loss import PseudoLabelLoss
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.metrics.confusion import (
     confusion_per_image,
@@ -27,12 +21,11 @@ from ae_pretrained.metrics.confusion import (
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.training_params import ClassWeighting, TrainSegParams
-from ae_pretrained.training.callbacks import MovingAverage
 from ae_pretrained.training.training_task import TrainingTask
 
 
 class SegmentationTask(TrainingTask):
-    """Trains a U-Net on (images, class masks), on request on images without masks too; pixels of 255 count nowhere.
+    """Trains a U-Net on (images, class masks); pixels of 255 count nowhere.
 
     Args:
         network: the U-Net.
@@ -44,7 +37,6 @@ class SegmentationTask(TrainingTask):
     """
 
     network: UNet
-    params: TrainSegParams
 
     def __init__(
         self,
@@ -68,52 +60,15 @@ class SegmentationTask(TrainingTask):
         self.augment = Augmentation(**params.augmentation.model_dump())
         weights = _class_weights(params.loss.class_weights, class_frequencies)
         self.loss = SegmentationLoss(params.loss.dice, params.loss.cross_entropy, weights)
-        own = params.unlabelled
-        # The geometry is that of the images that the teacher sees, colours and noise are the student's alone.
-        self.weak = replace(self.augment, jitter=0.0, blur=0.0, noise=0.0, erase=0.0)
-        self.strong = replace(self.augment, flip=0.0, affine=0.0)
-        self.pseudo_labels = PseudoLabelLoss(own.confidence) if own.use == "mean_teacher" else None
         self._confusion: Tensor | None = None  # (C, C) int64, what this process has seen of val in this epoch
 
-    def training_step(self, batch: Batch | BothBatches, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
         crop = self.crop
-        both = [(batch[0], batch[1]), *([(batch[2], batch[3])] if len(batch) == 4 else [])]
         if self.at_half_size:
-            both, crop = [halve(*part) for part in both], crop and crop // 2
-        images, masks = self.augment(*both[0], generator, size=crop)
-        if self.pseudo_labels is None:
-            return self.report(self.loss(self.network(images), masks), "train", len(images))
-        shown, targets, counted = self._unlabelled(*both[1], generator, crop)
-        logits = self.network(torch.cat([images, shown]))
-        losses = self.loss(logits[: len(images)], masks)
-        loss, share = self.pseudo_labels(logits[len(images) :], targets, counted)
-        total = losses["total"] + self._weight * loss
-        return self.report(
-            {**losses, "total": total, "unlabelled": loss, "confident": share}, "train", len(images)
-        )
-
-    def _unlabelled(
-        self, images: Tensor, padding: Tensor, generator: torch.Generator, crop: int | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the student sees of images without masks, the teacher's logits for it, and the pixels that count."""
-        images, padding = self.weak(images, padding, generator, size=crop)
-        (average,) = (c for c in self.trainer.callbacks if isinstance(c, MovingAverage))  # type: ignore[attr-defined]
-        with torch.no_grad():
-            logits = average.network(images)
-        size = (images.shape[-2], images.shape[-1])
-        boxes = draw_boxes(len(images), size, self.params.unlabelled.cutmix, generator, images.device)
-        images, logits, padding = (paste(part, boxes) for part in (images, logits, padding))
-        images, padding = self.strong(images, padding, generator)
-        return images, logits, padding != IGNORE_INDEX
-
-    @property
-    def _weight(self) -> float:
-        """Of the loss of images without masks: rises as exp(-5 (1 - t)^2) (Laine & Aila, arXiv 1610.02242)."""
-        own = self.params.unlabelled
-        updates = own.ramp * int(self.trainer.estimated_stepping_batches)
-        t = min(1.0, self.global_step / updates) if updates > 0 else 1.0
-        return own.weight * math.exp(-5.0 * (1.0 - t) ** 2)
+            batch, crop = halve(*batch), crop and crop // 2
+        images, masks = self.augment(*batch, generator, size=crop)
+        return self.report(self.loss(self.network(images), masks), "train", len(images))
 
     def on_validation_epoch_start(self) -> None:
         self._confusion = torch.zeros(

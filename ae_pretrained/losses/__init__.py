@@ -5,7 +5,6 @@ from ae_pretrained.losses.cross_entropy_loss import CrossEntropyLoss, inverse_fr
 from ae_pretrained.losses.dice_loss import DiceLoss
 from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
 from ae_pretrained.losses.perceptual_loss import PerceptualLoss
-from ae_pretrained.losses.pseudo_label_loss import PseudoLabelLoss
 from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss, masked_mse
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 
@@ -16,7 +15,6 @@ __all__ = [
     "DiceLoss",
     "LatentPerceptualLoss",
     "PerceptualLoss",
-    "PseudoLabelLoss",
     "ReconstructionLoss",
     "SegmentationLoss",
     "inverse_frequency_weights",

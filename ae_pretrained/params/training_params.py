@@ -215,19 +215,6 @@ class SegmentationLossParams(Section):
         return self
 
 
-class UnlabelledParams(Section):
-    """What images without a mask teach the segmenter; of `train`, those beyond `data.label_fraction` too."""
-
-    use: Literal["none", "mean_teacher"] = Field(
-        description="`mean_teacher`: the moving average of the weights (`ema_decay`) labels them as they go."
-    )
-    batch_size: Count = Field(description="Of them per update and device, beside the labelled ones.")
-    weight: NonNegative = Field(description="Weight of their loss, once it has risen.")
-    ramp: Fraction = Field(description="Share of the run in which that weight rises from nothing.")
-    confidence: Fraction = Field(description="Least probability of the average's class for a pixel to count.")
-    cutmix: Fraction = Field(description="Probability that half of an image is pasted over by another one.")
-
-
 class TrainSegParams(TrainingParams):
     """Transfer to segmentation."""
 
@@ -252,13 +239,3 @@ class TrainSegParams(TrainingParams):
         "each class in turn; the others lie anywhere."
     )
     loss: SegmentationLossParams
-    unlabelled: UnlabelledParams
-
-    @model_validator(mode="after")
-    def _check(self) -> TrainSegParams:
-        if self.unlabelled.use == "mean_teacher" and self.ema_decay == 0:
-            raise ValueError(
-                "unlabelled.use: the teacher of 'mean_teacher' is the moving average of the weights, and ema_decay "
-                "is 0; set ema_decay, to 0.99 for a run of some hundred updates"
-            )
-        return self

@@ -101,12 +101,6 @@ class MovingAverage(L.Callback):
         network.load_state_dict(self._trained)
         self._trained = {}
 
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network with the averaged weights, in evaluation mode."""
-        assert self.average is not None
-        return self.average.module.eval()
-
     def state_dict(self) -> dict[str, Any]:
         return {} if self.average is None else {"average": self.average.state_dict()}
 

@@ -20,9 +20,10 @@ from ae_pretrained.dataset.batches import (
     ArrayBatches,
     Batch,
     EvaluationOrder,
+    TrainingOrder,
     make_loader,
 )
-from ae_pretrained.dataset.unlabelled import BothOrders, TrainingData, WithUnlabelled, order_of
+from ae_pretrained.dataset.crops import CropBatches, CropOrder
 from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
@@ -31,8 +32,6 @@ from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
-
-_SEEDS = 2**31  # params.seed is less: the unlabelled images have an order of their own
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class BatchLoaders(L.LightningDataModule):
 
     def __init__(
         self,
-        train: TrainingData,
+        train: ArrayBatches | CropBatches,
         val: ArrayBatches,
         *,
         batch_size: int,
@@ -104,28 +103,17 @@ class BatchLoaders(L.LightningDataModule):
         assert self.trainer is not None
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        data = self.train
-        labelled = data.labelled if isinstance(data, WithUnlabelled) else data
-        order = order_of(labelled)(
-            len(labelled),
+    def train_dataloader(self) -> DataLoader[Batch]:
+        kind = CropOrder if isinstance(self.train, CropBatches) else TrainingOrder
+        order = kind(
+            len(self.train),
             self.batch_size,
             updates_per_epoch=self.updates_per_epoch,
             seed=self.seed,
             weights=self.weights,
             **self._processes(),
         )
-        if not isinstance(data, WithUnlabelled):
-            return make_loader(data, order, self.workers)
-        unlabelled = order_of(data.unlabelled)(
-            len(data.unlabelled),
-            data.batch_size,
-            updates_per_epoch=len(order),
-            seed=self.seed + _SEEDS,
-            weights=None,
-            **self._processes(),
-        )
-        return make_loader(data, BothOrders(order, unlabelled), self.workers)
+        return make_loader(self.train, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
@@ -134,7 +122,7 @@ class BatchLoaders(L.LightningDataModule):
 
 def fit(
     task: TrainingTask,
-    train: TrainingData,
+    train: ArrayBatches | CropBatches,
     val: ArrayBatches,
     *,
     runtime: RuntimeParams,

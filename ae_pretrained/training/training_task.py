@@ -70,9 +70,10 @@ class TrainingTask(L.LightningModule):
         """Draws of a validation batch: the same in every epoch, so that epochs can be compared."""
         return self._generator(_VALIDATION, batch)
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, ...]:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 crosses to the device, which is four times less than floats; there it becomes float."""
-        return tuple(to_float(part) if part.ndim == 4 else part for part in batch)
+        images, masks = batch
+        return to_float(images), masks
 
     @property
     def at_half_size(self) -> bool:

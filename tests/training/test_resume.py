@@ -60,15 +60,6 @@ BATCH_NORM = {
     "train_seg__precision": "bf16",
 }
 
-# The order and the draws of images without masks, and the teacher.
-MEAN_TEACHER = {
-    **BATCH_NORM,
-    "data__label_fraction": 0.5,
-    "train_seg__unlabelled__use": "mean_teacher",
-    "train_seg__unlabelled__batch_size": 8,
-    "train_seg__unlabelled__confidence": 0.4,
-}
-
 # Heads that are trained and not saved, and the views' draws; the last epoch is kept.
 CONTRAST = {
     **CHANGES,
@@ -112,8 +103,8 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
             "run_finetune",
             "segmenter.safetensors",
             "train_seg.csv",
-            MEAN_TEACHER,
-            id="finetune, mean teacher, batch norm, bf16",
+            BATCH_NORM,
+            id="finetune, batch norm, bf16",
         ),
     ],
 )
