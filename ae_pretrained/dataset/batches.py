@@ -8,7 +8,7 @@ run take disjoint parts of the same global batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -64,6 +64,7 @@ class TrainingOrder(Sampler[list[int]]):
         seed: seed of the order.
         weights: (length,) relative frequency of each image; None draws without replacement.
         rank, world_size: this process among those of a distributed run.
+        kind: of the images, for the error.
 
     Raises:
         BatchSizeError: when the data do not fill one batch.
@@ -79,12 +80,14 @@ class TrainingOrder(Sampler[list[int]]):
         weights: np.ndarray | None = None,
         rank: int = 0,
         world_size: int = 1,
+        kind: Literal["training", "unlabelled"] = "training",
     ) -> None:
         total = batch_size * world_size
         if length < total:
             devices = f" on each of {world_size} devices" if world_size > 1 else ""
+            key = "batch_size" if kind == "training" else "unlabelled.batch_size"
             raise BatchSizeError(
-                f"batch_size: {batch_size}{devices} is more than the {length} training images there are; "
+                f"{key}: {batch_size}{devices} is more than the {length} {kind} images there are; "
                 f"use at most {length // world_size}"
             )
         self.length, self.total = length, total
@@ -128,7 +131,7 @@ class EvaluationOrder(Sampler[list[int]]):
             yield self.positions[start : start + self.batch_size]
 
 
-def make_loader(dataset: Dataset[Batch], order: Sampler[Any], workers: int) -> DataLoader[Batch]:
+def make_loader(dataset: Dataset[Any], order: Sampler[Any], workers: int) -> DataLoader[Any]:
     """A loader whose every item is a whole batch."""
     return DataLoader(
         dataset,

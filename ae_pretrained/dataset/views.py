@@ -15,10 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.dataset.augmentation import Augmentation
+from ae_pretrained.dataset.colours import Colours
 from ae_pretrained.errors import PipelineError, check_probability
 
-_LUMA = (0.299, 0.587, 0.114)
 _LONGEST = 4 / 3  # ratio of the sides of a crop, either way
 
 
@@ -141,7 +140,10 @@ class Views:
             align_corners=False,
         )
         hidden = hidden.squeeze(1).to(masks.dtype)
-        seen, hidden = self._colours(seen, hidden, generator)
+        colours = Colours(
+            self.jitter, self.brightness, self.contrast, self.saturation, self.hue, self.grey, self.blur
+        )
+        seen, hidden = colours(seen, hidden, generator)
         return ViewPair(seen, hidden, places, counted)
 
     def _crops(
@@ -178,23 +180,3 @@ class Views:
         seen = (place - centre.unsqueeze(2)) / extent.unsqueeze(2)
         turn = torch.stack([mirror, torch.ones_like(mirror)], dim=1).view(2, number, 1, 2)
         return seen * turn, counted
-
-    def _colours(
-        self, images: Tensor, masks: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        change = Augmentation(
-            flip=0.0,
-            affine=0.0,
-            jitter=self.jitter,
-            brightness=self.brightness,
-            contrast=self.contrast,
-            saturation=self.saturation,
-            hue=self.hue,
-            blur=self.blur,
-            noise=0.0,
-        )
-        images, masks = change(images, masks, generator)
-        chosen = torch.rand(len(images), generator=generator, device=images.device) < self.grey
-        luma = torch.tensor(_LUMA, device=images.device).view(1, 3, 1, 1)
-        grey = (images * luma).sum(dim=1, keepdim=True)
-        return torch.where(chosen.view(-1, 1, 1, 1), grey, images), masks

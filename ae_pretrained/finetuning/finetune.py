@@ -10,7 +10,7 @@ import torch
 
 import ae_pretrained
 from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
-from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.dataset.arrays import ArraysError, open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.dataset.crops import CropBatches, training_batches
 from ae_pretrained.files import write_json
@@ -94,6 +94,7 @@ def finetune(
     )
     if balance is not None and isinstance(batches, CropBatches):
         balance = balance[np.searchsorted(chosen, batches.rows)]
+    unlabelled = _unlabelled(processed, chosen, data, task) if task.mean_teacher is not None else None
     tiles = val.tiles(data.image_size)
     result = fit(
         task,
@@ -112,6 +113,8 @@ def finetune(
             *foreground,
         ),
         sampling_weights=balance,
+        unlabelled=unlabelled,
+        unlabelled_batch_size=params.unlabelled_batch_size,
         callbacks=[FreezeEncoder(freeze)],
     )
     if not result.is_main:
@@ -120,4 +123,29 @@ def finetune(
     decoding = json.loads(stated.read_text()) if (stated := processed / DECODING).is_file() else {}
     info = SegmenterInfo(tuple(data.classes), data.image_size, data.resize, **decoding)
     save_model(network, weights, info)
-    write_json(metrics, result.metrics(network, len(chosen)))
+    beside = {} if unlabelled is None else {"num_unlabelled": len(np.unique(_rows_of(unlabelled)))}
+    write_json(metrics, {**result.metrics(network, len(chosen)), **beside})
+
+
+def _unlabelled(
+    processed: Path, chosen: np.ndarray, data: DataParams, task: SegmentationTask
+) -> ArrayBatches | CropBatches:
+    """The images without mask, and those of train whose masks are not to be used; no mask of either is read.
+
+    Raises:
+        ArraysError: when there is none.
+    """
+    images = open_split(processed, "train", "unlabelled")  # train comes first: its positions are the same
+    rows = np.setdiff1d(np.arange(len(images)), chosen)
+    if not len(rows):
+        raise ArraysError(
+            f"train_seg.unlabelled.use: 'mean_teacher' needs images without labels, and found none: "
+            f"data.label_fraction: {data.label_fraction:g} uses the masks of all {len(chosen)} training images, and "
+            f"no image in {processed} is without mask; add images without masks (docs/own-data.md), or set use: none"
+        )
+    assert task.mean_teacher is not None
+    return training_batches(images, rows, data.image_size, task.mean_teacher.weak, labelled=False)
+
+
+def _rows_of(batches: ArrayBatches | CropBatches) -> np.ndarray:
+    return batches.rows if isinstance(batches, CropBatches) else batches.chosen

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
+from ae_pretrained.dataset.mixed import MixedBatch
+from ae_pretrained.finetuning.mean_teacher import MeanTeacher
 from ae_pretrained.losses.cross_entropy_loss import ClassWeights, inverse_frequency_weights
+from ae_pretrained.losses.pseudo_label_loss import pseudo_label_loss
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.metrics.confusion import (
     confusion_per_image,
@@ -21,11 +25,14 @@ from ae_pretrained.metrics.confusion import (
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params.training_params import ClassWeighting, TrainSegParams
+from ae_pretrained.training.callbacks import MovingAverage
 from ae_pretrained.training.training_task import TrainingTask
 
 
 class SegmentationTask(TrainingTask):
     """Trains a U-Net on (images, class masks); pixels of 255 count nowhere.
+
+    With ``unlabelled.use: mean_teacher`` it is trained on MixedBatch, and its unlabelled images have a loss, too.
 
     Args:
         network: the U-Net.
@@ -58,17 +65,46 @@ class SegmentationTask(TrainingTask):
         )
         self.classes, self.crop = list(classes), crop
         self.augment = Augmentation(**params.augmentation.model_dump())
+        self.mean_teacher: MeanTeacher | None = None
+        if params.unlabelled.use == "mean_teacher":
+            self.mean_teacher = MeanTeacher(params.unlabelled, params.augmentation)
         weights = _class_weights(params.loss.class_weights, class_frequencies)
         self.loss = SegmentationLoss(params.loss.dice, params.loss.cross_entropy, weights)
         self._confusion: Tensor | None = None  # (C, C) int64, what this process has seen of val in this epoch
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch | MixedBatch, batch_idx: int) -> Tensor:
         generator = self.training_generator(batch_idx)
-        crop = self.crop
+        crop = self.crop and self.crop // 2 if self.at_half_size else self.crop
+        labelled = (batch[0], batch[1])
         if self.at_half_size:
-            batch, crop = halve(*batch), crop and crop // 2
-        images, masks = self.augment(*batch, generator, size=crop)
-        return self.report(self.loss(self.network(images), masks), "train", len(images))
+            labelled = halve(*labelled)
+        images, masks = self.augment(*labelled, generator, size=crop)
+        if not isinstance(batch, MixedBatch):
+            return self.report(self.loss(self.network(images), masks), "train", len(images))
+        assert self.mean_teacher is not None
+        lesson = self.mean_teacher.lesson(
+            self._teacher(),
+            (batch.unlabelled, batch.padding),
+            generator,
+            size=crop,
+            half_size=self.at_half_size,
+        )
+        # One call of the network: its norm statistics are of both kinds of images, as in FixMatch.
+        logits = self.network(torch.cat([images, lesson.images]))
+        losses = self.loss(logits[: len(images)], masks)
+        losses["unlabelled"] = pseudo_label_loss(logits[len(images) :], lesson.labels, lesson.valid)
+        progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
+        losses["total"] = losses["total"] + self.mean_teacher.weight(progress) * losses["unlabelled"]
+        sure = (lesson.labels != IGNORE_INDEX).sum() / lesson.valid.sum().clamp(min=1)
+        self.log(
+            "train_confident", sure, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True
+        )
+        return self.report(losses, "train", len(images))
+
+    def _teacher(self) -> nn.Module:
+        """The moving average of the network, which is also what is validated and kept."""
+        averages = [callback for callback in self.trainer.callbacks if isinstance(callback, MovingAverage)]  # type: ignore[attr-defined]
+        return averages[0].teacher(self.trainer)
 
     def on_validation_epoch_start(self) -> None:
         self._confusion = torch.zeros(

@@ -69,6 +69,21 @@ ADDED: dict[str, Any] = {
     "train_seg.foreground_crops": 0.33,
     "train_seg.half_size": 0.0,
     "train_seg.keep": "best",
+    "train_seg.unlabelled": {
+        "use": "none",
+        "batch_size": 0,
+        "weight": 1.0,
+        "ramp": 0.2,
+        "confidence": 0.9,
+        "cutmix": 1.0,
+        "jitter": 0.8,
+        "brightness": 0.5,
+        "contrast": 0.5,
+        "saturation": 0.5,
+        "hue": 0.1,
+        "grey": 0.2,
+        "blur": 0.5,
+    },
 }
 
 

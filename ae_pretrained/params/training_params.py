@@ -215,6 +215,30 @@ class SegmentationLossParams(Section):
         return self
 
 
+class UnlabelledParams(ColorParams):
+    """Images without labels beside the labelled ones: those without mask, and those beyond `data.label_fraction`.
+
+    The keys of colour are of what the student sees.
+    """
+
+    use: Literal["none", "mean_teacher"] = Field(
+        description="`mean_teacher`: the moving average of the weights (`ema_decay`) labels these images, and the "
+        "network has to see the same in strongly changed ones. Their masks, where there are any, are not read."
+    )
+    batch_size: CountOrZero = Field(
+        description="Unlabelled images per update and device (0: twice `train_seg.batch_size`)."
+    )
+    weight: Positive = Field(description="Weight of their loss.")
+    ramp: Fraction = Field(description="Share of the run in which this weight rises from nearly 0.")
+    confidence: Fraction = Field(
+        description="Least probability, by the teacher, of a pixel's class that the network has to predict."
+    )
+    cutmix: Fraction = Field(
+        description="Probability that a box, half of an image, comes from another image (CutMix)."
+    )
+    grey: Fraction = Field(description="Probability that an image loses its colours.")
+
+
 class TrainSegParams(TrainingParams):
     """Transfer to segmentation."""
 
@@ -239,3 +263,18 @@ class TrainSegParams(TrainingParams):
         "each class in turn; the others lie anywhere."
     )
     loss: SegmentationLossParams
+    unlabelled: UnlabelledParams
+
+    @model_validator(mode="after")
+    def _check_teacher(self) -> TrainSegParams:
+        if self.unlabelled.use == "mean_teacher" and self.ema_decay == 0:
+            raise ValueError(
+                "unlabelled.use: the teacher of 'mean_teacher' is the moving average of the weights, but ema_decay: "
+                "0.0 keeps none; write ema_decay: 0.99"
+            )
+        return self
+
+    @property
+    def unlabelled_batch_size(self) -> int:
+        """Unlabelled images per update and device."""
+        return self.unlabelled.batch_size or 2 * self.batch_size

@@ -82,6 +82,15 @@ class MovingAverage(L.Callback):
         if self._restored is not None:
             self.average.load_state_dict(self._restored)
 
+    def teacher(self, trainer: L.Trainer) -> torch.nn.Module:
+        """The averaged network, in eval mode, the same in every process."""
+        assert self.average is not None
+        if trainer.world_size > 1:
+            # DDP makes the network's norm statistics those of the first process, before each step; these likewise.
+            for buffer in self.average.module.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        return self.average.module.eval()
+
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         assert self.average is not None
         network = pl_module.network

@@ -24,6 +24,7 @@ from ae_pretrained.dataset.batches import (
     make_loader,
 )
 from ae_pretrained.dataset.crops import CropBatches, CropOrder
+from ae_pretrained.dataset.mixed import MixedBatches, MixedOrder
 from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
@@ -32,6 +33,8 @@ from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
+
+_UNLABELLED = 2**31  # beyond every seed of a run: unlabelled images have an order of their own
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class BatchLoaders(L.LightningDataModule):
         seed: of the order of the training images.
         workers: loader processes.
         weights: (N,) how often each training image is drawn, relative to the others; None for all alike.
+        unlabelled: images that go beside those of training, if any.
+        unlabelled_batch_size: how many of them per batch and process.
     """
 
     def __init__(
@@ -93,17 +98,20 @@ class BatchLoaders(L.LightningDataModule):
         seed: int = 0,
         workers: int = 0,
         weights: np.ndarray | None = None,
+        unlabelled: ArrayBatches | CropBatches | None = None,
+        unlabelled_batch_size: int = 0,
     ) -> None:
         super().__init__()
         self.train, self.val, self.weights = train, val, weights
+        self.unlabelled, self.unlabelled_batch_size = unlabelled, unlabelled_batch_size
         self.batch_size, self.updates_per_epoch = batch_size, updates_per_epoch
         self.seed, self.workers = seed, workers
 
-    def _processes(self) -> dict[str, int]:
+    def _processes(self) -> dict[str, Any]:
         assert self.trainer is not None
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         kind = CropOrder if isinstance(self.train, CropBatches) else TrainingOrder
         order = kind(
             len(self.train),
@@ -113,7 +121,19 @@ class BatchLoaders(L.LightningDataModule):
             weights=self.weights,
             **self._processes(),
         )
-        return make_loader(self.train, order, self.workers)
+        if self.unlabelled is None:
+            return make_loader(self.train, order, self.workers)
+        kind = CropOrder if isinstance(self.unlabelled, CropBatches) else TrainingOrder
+        beside = kind(
+            len(self.unlabelled),
+            self.unlabelled_batch_size,
+            updates_per_epoch=len(order),
+            seed=self.seed + _UNLABELLED,
+            kind="unlabelled",
+            **self._processes(),
+        )
+        mixed = MixedBatches(self.train, self.unlabelled)
+        return make_loader(mixed, MixedOrder(order, beside), self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
@@ -132,6 +152,8 @@ def fit(
     mode: str,
     shown: Sequence[tuple[str, str]],
     sampling_weights: np.ndarray | None = None,
+    unlabelled: ArrayBatches | CropBatches | None = None,
+    unlabelled_batch_size: int = 0,
     callbacks: Sequence[L.Callback] = (),
     logs: Path = Path("logs"),
 ) -> FitResult:
@@ -147,6 +169,8 @@ def fit(
         mode: ``min`` or ``max``.
         shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
+        unlabelled: images that go beside those of training, if any.
+        unlabelled_batch_size: how many of them per batch and process.
         callbacks: further callbacks.
         logs: folder of what ``runtime.logger`` writes.
 
@@ -195,6 +219,8 @@ def fit(
         seed=task.seed,
         workers=runtime.loader_workers,
         weights=sampling_weights,
+        unlabelled=unlabelled,
+        unlabelled_batch_size=unlabelled_batch_size,
     )
     with new_memory_unfilled(), interruptible(trainer):
         trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)

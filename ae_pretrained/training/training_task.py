@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ae_pretrained.dataset.batches import Batch, to_float
+from ae_pretrained.dataset.mixed import MixedBatch
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.training_params import TrainingParams
 from ae_pretrained.training.optimization import make_optimizer, make_scheduler
@@ -70,8 +71,10 @@ class TrainingTask(L.LightningModule):
         """Draws of a validation batch: the same in every epoch, so that epochs can be compared."""
         return self._generator(_VALIDATION, batch)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: Batch | MixedBatch, dataloader_idx: int) -> Batch | MixedBatch:
         """uint8 crosses to the device, which is four times less than floats; there it becomes float."""
+        if isinstance(batch, MixedBatch):
+            return batch._replace(images=to_float(batch.images), unlabelled=to_float(batch.unlabelled))
         images, masks = batch
         return to_float(images), masks
 

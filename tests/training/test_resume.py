@@ -70,6 +70,16 @@ CONTRAST = {
     "train_ae__patience": 0,
 }
 
+# The teacher with its norm statistics, the order and the draws of unlabelled images.
+TEACHER = {
+    **CHANGES,
+    "model__norm": "batch",
+    "data__label_fraction": 0.5,
+    "train_seg__batch_size": 4,
+    "train_seg__unlabelled__use": "mean_teacher",
+    "train_seg__unlabelled__confidence": 0.3,
+}
+
 
 def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, object], epoch: int) -> None:
     """Start a run in a process of its own and kill -9 it within the epoch after the given one."""
@@ -105,6 +115,14 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
             "train_seg.csv",
             BATCH_NORM,
             id="finetune, batch norm, bf16",
+        ),
+        pytest.param(
+            "run_finetune",
+            "segmenter.safetensors",
+            "train_seg.csv",
+            TEACHER,
+            id="finetune, mean teacher",
+            marks=pytest.mark.long,
         ),
     ],
 )
