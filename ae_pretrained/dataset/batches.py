@@ -85,7 +85,7 @@ class TrainingOrder(Sampler[list[int]]):
         total = batch_size * world_size
         if length < total:
             devices = f" on each of {world_size} devices" if world_size > 1 else ""
-            key = "batch_size" if kind == "training" else "unlabelled.batch_size"
+            key = "batch_size" if kind == "training" else "train_seg.unlabelled.batch_size"
             raise BatchSizeError(
                 f"{key}: {batch_size}{devices} is more than the {length} {kind} images there are; "
                 f"use at most {length // world_size}"

@@ -24,7 +24,7 @@ from ae_pretrained.params import ParamsError
 from tests.conftest import ROOT
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune
-from tests.whole import WHOLE, prepare_whole, write_whole
+from tests.whole import WHOLE, prepare_whole, whole_params, write_whole
 
 TEACHER: dict[str, Any] = {
     "model__norm": "batch",
@@ -165,6 +165,19 @@ def test_half_size_and_bf16(processed: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "train_seg.json").read_text())["num_unlabelled"] > 0
 
 
+def test_images_that_nobody_labelled(tmp_path: Path) -> None:
+    params = whole_params(**{key: value for key, value in TEACHER.items() if key != "data__label_fraction"})
+    write_whole(tmp_path / "images")
+    for number, path in enumerate(sorted((tmp_path / "images" / "masks").iterdir())):
+        if number % 4 > 1:  # both classes stay
+            path.unlink()
+    processed = prepare_whole(tmp_path / "images", tmp_path, params)
+    run_finetune(processed, tmp_path / "run", params)
+    found = json.loads((tmp_path / "run" / "train_seg.json").read_text())
+    assert found["num_unlabelled"] == 8
+    assert found["num_images"] + found["num_unlabelled"] < 16, "those of val and test are not among them"
+
+
 def test_refusals(processed: Path, tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"unlabelled\.use: .*moving average.*ema_decay: 0\.0"):
         tiny_params(**{**TEACHER, "train_seg__ema_decay": 0.0})
@@ -172,7 +185,7 @@ def test_refusals(processed: Path, tmp_path: Path) -> None:
         ArraysError, match=r"train_seg\.unlabelled\.use: .*found none: data\.label_fraction: 1"
     ):
         run_finetune(processed, tmp_path, tiny_params(**{**TEACHER, "data__label_fraction": 1.0}))
-    with pytest.raises(BatchSizeError, match=r"unlabelled\.batch_size: 999 .*unlabelled images"):
+    with pytest.raises(BatchSizeError, match=r"train_seg\.unlabelled\.batch_size: 999 .*unlabelled images"):
         run_finetune(processed, tmp_path, tiny_params(**TEACHER, train_seg__unlabelled__batch_size=999))
     assert not (tmp_path / "segmenter.safetensors").exists()
 
