@@ -65,6 +65,7 @@ def _quieten() -> None:
         ".*isinstance.treespec, LeafSpec.*",
         ".*Found .* module.* in eval mode.*",
         ".*find_unused_parameters=True was specified.*",
+        ".*It is recommended to use `self.log.*sync_dist=True.*",  # scores come from the confusion of all processes
         ".*number of training batches .* is smaller than the logging interval.*",
         ".*Detected call of `lr_scheduler.step.*",  # fp16 skips the first steps until its scale fits
     ):
