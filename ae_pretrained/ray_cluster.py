@@ -24,6 +24,8 @@ def ray_cluster(address: str | None = None) -> Iterator[Any]:
         PipelineError: when Ray is not installed, or no cluster answers at the address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+    # Of a cluster that starts here: workers get as much of the machine as this process would, and not what is left.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
     except ImportError:

@@ -33,11 +33,13 @@ class RemoteFile:
     Attributes:
         address: whole, as a user writes it.
         size: bytes.
+        below: its path below the address that was asked for.
         stamp: what tells one content from another: ETag, version or time, as the storage has it.
     """
 
     address: str
     size: int
+    below: str
     stamp: str
 
 
@@ -58,8 +60,12 @@ def files_at(address: str) -> list[RemoteFile]:
         below = PurePosixPath(path[len(prefix) :].lstrip("/") or PurePosixPath(path).name)
         if info.get("type") != "file" or any(part.startswith(".") for part in below.parts):
             continue
+        if ".." in below.parts:
+            raise DataError(f"{address}: {shown(path)} points outside this folder; rename it there")
         stamp = next((str(info[key]) for key in ("ETag", "etag", "LastModified", "mtime") if key in info), "")
-        files.append(RemoteFile(system.unstrip_protocol(path), int(info.get("size") or 0), stamp))
+        files.append(
+            RemoteFile(system.unstrip_protocol(path), int(info.get("size") or 0), below.as_posix(), stamp)
+        )
     if not files:
         raise DataError(f"{address}: nothing is there; expected a file, or a folder with files")
     return files
