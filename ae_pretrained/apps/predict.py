@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
 0; 2 when some images could not be read (the others are done); 1 when nothing was done. Files of the same names in
---out are replaced only if an earlier run of predict wrote them (its predictions.json there says so).
+--out are replaced only if an earlier run of predict wrote them (its predictions.json there says so). After an
+interruption, the same command goes on where it was.
 """
 _WIDEST = 48
 
@@ -89,13 +90,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from ae_pretrained.errors import PipelineError
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.names import named, shown
+    from ae_pretrained.names import is_address, named, shown
     from ae_pretrained.prediction.input_files import count_files
     from ae_pretrained.prediction.listing import find_all
     from ae_pretrained.prediction.naming import earlier_results
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter
-    from ae_pretrained.sources.addresses import is_address
 
     keep_freed_memory()
     if is_address(arguments.out):

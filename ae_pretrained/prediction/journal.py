@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any
 
 from ae_pretrained.files import write_json
+from ae_pretrained.names import is_address
 from ae_pretrained.prediction.prediction_tables import Row
-from ae_pretrained.sources.addresses import is_address
 
 JOURNALS = ".predictions"
 _RUN = "run.json"

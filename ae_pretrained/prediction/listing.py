@@ -6,9 +6,9 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from ae_pretrained.names import shown
+from ae_pretrained.names import is_address, shown
 from ae_pretrained.prediction.input_files import find_images
-from ae_pretrained.sources.addresses import files_at, is_address
+from ae_pretrained.sources.addresses import files_at
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 

@@ -13,7 +13,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.names import shown
+from ae_pretrained.names import is_address, shown
 from ae_pretrained.prediction.journal import Progress, RunJournal, Shard, Task
 from ae_pretrained.prediction.naming import (
     check_no_file_is_replaced,
@@ -24,7 +24,6 @@ from ae_pretrained.prediction.naming import (
 from ae_pretrained.prediction.predict_shard import Found, Manner, predict_shard
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.sources.addresses import is_address
 
 Engine = Literal["local", "ray"]
 _SHARD = {"local": 1024, "ray": 128}  # images; small ones share themselves out evenly among workers

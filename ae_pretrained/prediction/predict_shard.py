@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ae_pretrained.names import shown
+from ae_pretrained.names import is_address, shown
 from ae_pretrained.prediction.journal import Shard, ShardJournal, Task, stamp_of
 from ae_pretrained.prediction.predict_resized import predict_resized_images
 from ae_pretrained.prediction.predict_whole import predict_whole_images
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.sources.addresses import copy_from, is_address
+from ae_pretrained.sources.addresses import copy_from
 from ae_pretrained.sources.base import DataError
 
 _COPIES = 64  # remote images that lie here at once

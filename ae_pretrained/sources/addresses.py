@@ -6,7 +6,6 @@ Google Cloud. Keys and end points are theirs to find, in the environment or in t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,13 +16,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import shown
 from ae_pretrained.sources.base import DataError
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")  # a single letter is a drive of Windows
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address and not a path."""
-    return _ADDRESS.match(text) is not None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ae_pretrained.names import is_address
 from ae_pretrained.params.data_params import DataParams
-from ae_pretrained.sources.addresses import is_address
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import download_oxford
 from ae_pretrained.sources.formats.detection import FORMATS

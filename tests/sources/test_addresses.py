@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ae_pretrained.apps.cli import main
-from ae_pretrained.sources.addresses import copy_from, files_at, is_address
+from ae_pretrained.names import is_address
+from ae_pretrained.sources.addresses import copy_from, files_at
 from ae_pretrained.sources.base import DataError
 from tests.prediction.small import save_image, save_small
 from tests.sources.s3_server import s3_server
