@@ -141,6 +141,10 @@ def predict_into(
             earlier=earlier,
         )
         journal.remove()
+    except PipelineError:
+        if not found:  # such as Ray that is not there: nothing is left behind
+            journal.remove()
+        raise
     except OSError as error:
         place = shown(error.filename) if error.filename else str(folder)
         raise PipelineError(
