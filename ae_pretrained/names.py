@@ -18,6 +18,7 @@ LONGEST_FILE_NAME = 255  # bytes, of all common file systems
 _ODD = "\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff"
 _ODD_CHARACTER = re.compile(f"[{_ODD}]")
 _NOT_IN_FILE_NAMES = re.compile(f'[{_ODD}/\\\\<>:"|?*]')
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")  # a single letter is a drive of Windows
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF  # of surrogates that stand for single bytes
 
 
@@ -65,3 +66,8 @@ def file_stem(name: str, ending: str) -> str:
     text = _NOT_IN_FILE_NAMES.sub("_", name) or "_"
     room = LONGEST_FILE_NAME - len(ending.encode("utf-8"))
     return text.encode("utf-8")[:room].decode("utf-8", errors="ignore")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address of fsspec, such as ``s3://bucket/folder``, and not a path."""
+    return _ADDRESS.match(text) is not None

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Writes STEM_mask.png (class ids, with a palette), STEM_overlay.png, predictions.json and predictions.csv. Exit code:
 0; 2 when some images could not be read (the others are done); 1 when nothing was done. Files of the same names in
---out are replaced only if an earlier run of predict wrote them (its predictions.json there says so).
+--out are replaced only if an earlier run of predict wrote them (its predictions.json there says so). After an
+interruption, the same command goes on where it was.
 """
 _WIDEST = 48
 
@@ -24,19 +25,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("predict", help="segment your own images", epilog=_EPILOG)
     parser.add_argument(
         "images",
-        nargs="+",
-        type=Path,
+        nargs="*",
         metavar="IMAGE",
-        help="image files, and folders of images (with their sub-folders)",
+        help="image files, folders of images (with their sub-folders), and addresses such as s3://bucket/folder",
+    )
+    parser.add_argument(
+        "--listing",
+        type=Path,
+        metavar="FILE",
+        help="text file with the path or address of an image in each line",
     )
     parser.add_argument(
         "--model",
         type=Path,
         help="segmenter.safetensors, or an exported .onnx file (default: the one that comes with the package)",
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path("predictions"), help="folder of the results (default: %(default)s)"
-    )
+    parser.add_argument("--out", default="predictions", help="folder of the results (default: %(default)s)")
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
@@ -77,6 +81,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="replace files of the same names in --out, even if no earlier run of predict wrote them",
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="local: this process; ray: the workers of a Ray cluster (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="of --engine ray: HOST:PORT of the cluster (default: that of RAY_ADDRESS, or one on this machine)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -87,21 +102,30 @@ def _run(arguments: argparse.Namespace) -> int:
     from ae_pretrained.annotations.writers import EPSILON, AnnotationWriter
     from ae_pretrained.errors import PipelineError
     from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.names import named, shown
-    from ae_pretrained.prediction.input_files import count_files, find_images
+    from ae_pretrained.names import is_address, named, shown
+    from ae_pretrained.prediction.input_files import count_files
+    from ae_pretrained.prediction.listing import find_all
     from ae_pretrained.prediction.naming import earlier_results
     from ae_pretrained.prediction.predict_files import predict_into
     from ae_pretrained.prediction.segmenter import Segmenter
     from ae_pretrained.prediction.shipped import shipped_model
 
     keep_freed_memory()
-    out = arguments.out
     if arguments.epsilon is not None and (arguments.format != "labelme" or not 0 <= arguments.epsilon <= 20):
         raise PipelineError(
             f"--epsilon {arguments.epsilon:g}: expected 0 to 20 px, with --format labelme; found --format "
             f"{arguments.format or 'left out'}"
         )
-    found = find_images(arguments.images, out, [out / name for name in earlier_results(out)])
+    if is_address(arguments.out):
+        raise PipelineError(
+            f"--out: found {arguments.out}, expected a folder: results are written to a file system. Copy them from "
+            "there"
+        )
+    out = Path(arguments.out)
+    if not arguments.images and arguments.listing is None:
+        raise PipelineError("predict: no images; name files, folders or addresses, or a --listing")
+    results = [out / name for name in earlier_results(out)]
+    images, others = find_all(arguments.images, arguments.listing, out, results)
     segmenter = Segmenter.load(arguments.model, arguments.device)
     annotations = None
     if arguments.format is not None:
@@ -110,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> int:
         annotations = AnnotationWriter(arguments.format, out, segmenter.classes, model, epsilon)
     result = predict_into(
         segmenter,
-        found.images,
+        images,
         out,
         batch_size=arguments.batch_size,
         flip_averaging=not arguments.no_flip,
@@ -118,15 +142,18 @@ def _run(arguments: argparse.Namespace) -> int:
         overlap=arguments.overlap,
         overwrite=arguments.overwrite,
         annotations=annotations,
-        passed_over=found.passed_over,
-        report=_printer(found.images, segmenter.classes),
+        passed_over=others,
+        engine=arguments.engine,
+        cluster=arguments.cluster,
+        report=_printer(images, segmenter.classes),
         announce=lambda line: tqdm.write(line, file=sys.stderr),
     )
     done, failed = len(result.rows), len(result.unreadable)
     unread = f"; {failed} could not be read" if failed else ""
     print(f"{done} {'image' if done == 1 else 'images'} in {shown(out)}{unread}")
-    if others := found.passed_over:
-        print(f"passed over {count_files(len(others))}, no image by name or content: {named(others)}")
+    if others:
+        names = named([Path(name) for name in others])
+        print(f"passed over {count_files(len(others))}, no image by name or content: {names}")
     if paged := [row for row in result.rows if row.pages > 1]:
         names = ", ".join(f"{Path(row.file).name} ({row.pages})" for row in paged[:5])
         print(
@@ -136,7 +163,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _printer(images: Sequence[Path], classes: Sequence[str]) -> Callable[[Row | Unreadable], None]:
+def _printer(images: Sequence[str], classes: Sequence[str]) -> Callable[[Row | Unreadable], None]:
     """Prints a table, a line at a time, beside the progress bar."""
     from tqdm import tqdm
 

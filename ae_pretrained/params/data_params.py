@@ -88,8 +88,8 @@ class DataParams(Section):
     )
     root: str = Field(
         min_length=1,
-        description="Folder that holds the images of every source but `synthetic`. Tracked by DVC: a "
-        "changed image re-runs the pipeline.",
+        description="Folder that holds the images of every source but `synthetic`, or its address, such as "
+        "`s3://bucket/folder`. Tracked by DVC: a changed image re-runs the pipeline.",
     )
     image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
         description="Side of the square images that the models see, pixels; with `resize: crop`, of the crops that "

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
+from ae_pretrained.names import is_address
 from ae_pretrained.params.editing import changed_keys
 from ae_pretrained.params.logger_packages import check_logger
 from ae_pretrained.params.reading import ParamsError, load_params, parse_params, read_params, validate_params
@@ -78,7 +79,7 @@ def _check_networks(params: Params, networks: Networks) -> None:
 def _check_root(params: Params) -> None:
     root = Path(params.data.root)
     # Also for `synthetic`, which reads nothing from there: DVC looks at the folder all the same.
-    if root.is_dir():
+    if root.is_dir() or is_address(params.data.root):  # of an address, fetch finds out
         return
     found = "a file" if root.exists() else "nothing"
     raise ParamsError(

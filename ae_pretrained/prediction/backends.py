@@ -31,6 +31,7 @@ class LoadedModel:
         decode: how files become pixels: as those of the data did that it was trained on, and always upright.
         scale: of ``crop``: the size at which it sees images, relative to their own.
         stride: of ``crop``: of the deepest features, px; windows are multiples of it.
+        path: the file; None of a model that was built in memory.
     """
 
     logits: Logits
@@ -41,6 +42,7 @@ class LoadedModel:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     scale: float = 1.0
     stride: int = 32
+    path: Path | None = None
 
 
 def load_model(path: Path, device: str) -> LoadedModel:
@@ -96,7 +98,7 @@ def _checked(
             "export it again"
         )
     decode = DecodeOptions(white, alpha)
-    return LoadedModel(logits, tuple(classes), image_size, resize, device, decode, float(scale), stride)
+    return LoadedModel(logits, tuple(classes), image_size, resize, device, decode, float(scale), stride, path)
 
 
 def _is_count(value: Any) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.files import write_bytes
 from ae_pretrained.names import shown
 from ae_pretrained.prediction.naming import MASK, OVERLAY
@@ -24,9 +23,8 @@ def write_results(
     folder: Path,
     name: str,
     classes: Sequence[str],
-    annotations: AnnotationWriter | None = None,
 ) -> Row:
-    """Write ``NAME_mask.png`` and ``NAME_overlay.png`` into a folder, and what an annotation tool reads.
+    """Write ``NAME_mask.png`` and ``NAME_overlay.png`` into a folder.
 
     Args:
         image: the file.
@@ -35,7 +33,6 @@ def write_results(
         folder: of the results.
         name: of the results, without their endings.
         classes: names by class id.
-        annotations: takes in the mask too.
 
     Raises:
         OSError: when a file cannot be written.
@@ -54,5 +51,4 @@ def write_results(
         mask,
         overlay,
         image.pages,
-        "" if annotations is None else annotations.add(image.position, image.path, name, found.mask),
     )

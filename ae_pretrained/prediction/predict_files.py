@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.names import shown
-from ae_pretrained.prediction.image_results import write_results
+from ae_pretrained.names import is_address, shown
+from ae_pretrained.prediction.journal import Progress, RunJournal, Shard, Task
 from ae_pretrained.prediction.naming import (
     TABLES,
     check_no_file_is_replaced,
@@ -25,13 +26,13 @@ from ae_pretrained.prediction.naming import (
     earlier_results,
     result_names,
 )
-from ae_pretrained.prediction.predict_whole import predict_whole_images
+from ae_pretrained.prediction.predict_shard import Found, Manner, predict_shard
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable, write_tables
 from ae_pretrained.prediction.segmenter import Segmenter
-from ae_pretrained.prediction.streaming import InputImage, stream_images
-from ae_pretrained.preparation.processes import count_processes
+from ae_pretrained.sources.plain_images import any_size
 
-_WRITERS = 4
+Engine = Literal["local", "ray"]
+_SHARD = {"local": 1024, "ray": 128}  # images; small ones share themselves out evenly among workers
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class FolderResult:
 
 def predict_into(
     segmenter: Segmenter,
-    images: Sequence[Path],
+    images: Sequence[Path | str],
     folder: Path,
     *,
     batch_size: int = 16,
@@ -58,27 +59,32 @@ def predict_into(
     overlap: float | None = None,
     overwrite: bool = False,
     annotations: AnnotationWriter | None = None,
-    passed_over: Sequence[Path] = (),
+    passed_over: Sequence[Path | str] = (),
+    engine: Engine = "local",
+    cluster: str | None = None,
     report: Callable[[Row | Unreadable], None] = lambda _: None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> FolderResult:
     """Predict images and write ``STEM_mask.png``, ``STEM_overlay.png``, ``predictions.json`` and ``.csv``.
 
     Every file is written whole or not at all, and replaces one of the same name from an earlier run, as the
-    ``predictions.json`` there lists them. Only the rows of the tables grow with the number of images.
+    ``predictions.json`` there lists them. Only the rows of the tables grow with the number of images. The same call
+    after one that was interrupted goes on where that was.
 
     Args:
         segmenter: predicts.
-        images: files; what cannot be read is left out and listed.
-        folder: made where it is absent.
+        images: files, and addresses such as ``s3://bucket/a.jpg``; what cannot be read is left out and listed.
+        folder: made where it is absent; of ``ray``, one that all workers see under this path.
         batch_size: images, or windows of one, that go through the network at once.
         flip_averaging: average with the prediction for the mirror image.
         window, overlap: see :meth:`ae_pretrained.prediction.segmenter.Segmenter.windows`.
         overwrite: replace files that no earlier run wrote, too; never one of the images.
-        annotations: writes the masks for an annotation tool too, into the same folder.
+        annotations: writes the masks for an annotation tool too, into the same folder, once all are there.
         passed_over: files that were found and are no images, to be listed.
-        report: called for each image, in order, once its files are written.
-        announce: called with a line on an image that will take long.
+        engine: ``local``, this process, or ``ray``, the workers of a Ray cluster.
+        cluster: of ``ray``: address of the cluster; None for that of RAY_ADDRESS, or one on this machine.
+        report: called for each image once its files are written.
+        announce: called with a line on an image that will take long, or on a run that goes on.
 
     Raises:
         PipelineError: for an argument out of its range, when no image can be read (nothing is written then), the
@@ -88,43 +94,54 @@ def predict_into(
     if batch_size < 1:
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
     segmenter.windows(window, overlap)
-    names = result_names(images)
-    check_no_image_is_replaced(images, names, folder)
-    earlier = earlier_results(folder)
-    extra = [] if annotations is None else _annotation_names(annotations, images, names)
-    if not overwrite:
+    manner = Manner(batch_size, flip_averaging, window, overlap)
+    texts = [str(image) for image in images]
+    names = result_names([Path(text) for text in texts])
+    local = [(Path(text), name) for text, name in zip(texts, names, strict=True) if not is_address(text)]
+    check_no_image_is_replaced([path for path, _ in local], [name for _, name in local], folder)
+    tasks = [Task(text, name) for text, name in zip(texts, names, strict=True)]
+    journal, plan = RunJournal(folder, _settings(segmenter, manner)), _digest(repr(tasks).encode())
+    earlier = earlier_results(folder) | journal.written()
+    extra = [] if annotations is None else _annotation_names(annotations, tasks)
+    if not overwrite and not (journal.fits and journal.planned(plan)):
         check_no_file_is_replaced(names, folder, earlier, extra)
-    result = FolderResult()
+    found: dict[str, Row | Unreadable] = {}
     try:
         _check_writable(folder)
-        if segmenter.resize == "crop":
-            items = predict_whole_images(
-                segmenter,
-                images,
-                names,
-                folder,
-                batch_size=batch_size,
-                flip_averaging=flip_averaging,
-                window=window,
-                overlap=overlap,
-                announce=announce,
-                annotations=annotations,
-            )
+        if journal.is_there and not journal.fits:
+            announce(f"{shown(folder)}: an interrupted run of another model or other options is begun anew")
+        journal.open(plan)
+        pending = []
+        for task in tasks:
+            if (row := journal.progress.row_of(task)) is None:
+                pending.append(replace(task, tries=journal.progress.tries[task.image]))
+            else:
+                found[task.name] = row
+        if found:
+            announce(f"{len(found)} of {len(tasks)} images were done by an interrupted run")
+        shards = _shards(pending, journal.progress, _SHARD[engine], journal.runs)
+        if engine == "ray":
+            from ae_pretrained.prediction.ray_engine import predict_on_ray
+
+            items = predict_on_ray(segmenter, shards, folder, manner, cluster)
         else:
-            items = _predict_resized(
-                segmenter, images, names, folder, batch_size, flip_averaging, annotations
-            )
+            items = _predict_here(segmenter, shards, folder, manner, announce)
         with (
-            tqdm(total=len(images), desc="predict", unit="image", delay=2, disable=None) as bar,
+            tqdm(
+                total=len(tasks), initial=len(found), desc="predict", unit="image", delay=2, disable=None
+            ) as bar,
             closing(items),
         ):
-            for item in items:
-                _keep(item, result, report)
+            for task, item in items:
+                found[task.name] = item
+                report(item)
                 bar.update()
-        if not result.rows:
-            raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
         if annotations is not None:
-            annotations.finish()
+            found |= _annotated(annotations, tasks, found, folder)
+        result = _in_order(tasks, found)
+        if not result.rows:
+            journal.remove()
+            raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
         write_tables(
             folder,
             result.rows,
@@ -134,6 +151,11 @@ def predict_into(
             passed_over=passed_over,
             earlier=earlier,
         )
+        journal.remove()
+    except PipelineError:
+        if not found:  # such as Ray that is not there: nothing is left behind
+            journal.remove()
+        raise
     except OSError as error:
         place = shown(error.filename) if error.filename else str(folder)
         raise PipelineError(
@@ -142,24 +164,46 @@ def predict_into(
     return result
 
 
-def _annotation_names(
-    annotations: AnnotationWriter, images: Sequence[Path], names: Sequence[str]
-) -> list[str]:
+def _annotation_names(annotations: AnnotationWriter, tasks: Sequence[Task]) -> list[str]:
     """The files for the annotation tool; PipelineError where two of them, or one and a table, have one name."""
-    found = sorted({annotations.file_name(name) for name in names})
-    if annotations.kind != "labelme" and len(known := Counter(image.name for image in images)) < len(images):
+    known = Counter(Path(task.image).name for task in tasks)
+    if annotations.kind != "labelme" and len(known) < len(tasks):
         twice = next(name for name, count in known.items() if count > 1)
         raise PipelineError(
             f"{twice}: {known[twice]} images are called so, and {annotations.kind} knows images by their name; "
             "rename them, or predict folder by folder"
         )
-    for image, name in zip(images, names, strict=True):
-        if annotations.file_name(name).casefold() in TABLES:
+    for task in tasks:
+        if annotations.kind == "labelme" and is_address(task.image):
             raise PipelineError(
-                f"{image}: its file for {annotations.kind} would be {annotations.file_name(name)}, which is the "
-                "table of the results; rename the image"
+                f"{task.image}: labelme opens images of a file system alone; copy the images, and predict the copies"
             )
-    return found
+        if annotations.file_name(task.name).casefold() in TABLES:
+            raise PipelineError(
+                f"{task.image}: its file for {annotations.kind} would be {annotations.file_name(task.name)}, which "
+                "is the table of the results; rename the image"
+            )
+    return sorted({annotations.file_name(task.name) for task in tasks})
+
+
+def _annotated(
+    annotations: AnnotationWriter, tasks: Sequence[Task], found: dict[str, Row | Unreadable], folder: Path
+) -> dict[str, Row | Unreadable]:
+    """The rows with their files for the annotation tool, which are made from the masks as they lie in the folder.
+
+    So it does not matter which engine wrote them, and whether it was this run or one that was interrupted.
+    """
+    rows: dict[str, Row | Unreadable] = {}
+    for number, task in enumerate(tasks):
+        if isinstance(row := found[task.name], Row):
+            with any_size(), Image.open(folder / row.mask) as image:
+                mask = np.asarray(image)
+            rows[task.name] = replace(
+                row, annotation=annotations.add(number, Path(task.image), task.name, mask)
+            )
+    if rows:
+        annotations.finish()
+    return rows
 
 
 def _check_writable(folder: Path) -> None:
@@ -169,53 +213,53 @@ def _check_writable(folder: Path) -> None:
         pass
 
 
-def _predict_resized(
+def _settings(segmenter: Segmenter, manner: Manner) -> dict[str, object]:
+    """What decides a result beside the image: a run goes on with the same alone."""
+    model = None if segmenter.path is None else _digest(segmenter.path.read_bytes())
+    return {
+        "model": model or _digest(str(id(segmenter)).encode()),  # built in memory: this very one
+        "flip_averaging": manner.flip_averaging,
+        "window": manner.window,
+        "overlap": manner.overlap,
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _shards(tasks: Sequence[Task], progress: Progress, size: int, run: int) -> list[Shard]:
+    """Stretches of the images; those among which a process ended are taken one by one."""
+    groups = {
+        careful: [task for task in tasks if (task.image in progress.unfinished) is careful]
+        for careful in (False, True)
+    }
+    stretches = [
+        (tuple(group[start : start + size]), careful)
+        for careful, group in groups.items()
+        for start in range(0, len(group), size)
+    ]
+    return [Shard(f"{run:03}-{n:06}", part, careful) for n, (part, careful) in enumerate(stretches)]
+
+
+def _predict_here(
     segmenter: Segmenter,
-    images: Sequence[Path],
-    names: Sequence[str],
+    shards: Sequence[Shard],
     folder: Path,
-    batch_size: int,
-    flip_averaging: bool,
-    annotations: AnnotationWriter | None,
-) -> Generator[Row | Unreadable, None, None]:
-    """Batch by batch: the next one is decoded and the last one written while the network is at work."""
-    finish = partial(_finish, segmenter, names, folder, annotations)
-    with (
-        closing(stream_images(images, batch_size, segmenter.decode)) as batches,
-        ThreadPoolExecutor(count_processes(_WRITERS, len(images)), thread_name_prefix="write") as pool,
-    ):
-        for batch in batches:
-            yield from pool.map(finish, *_predicted(segmenter, batch, flip_averaging))
+    manner: Manner,
+    announce: Callable[[str], None],
+) -> Generator[Found, None, None]:
+    for shard in shards:
+        with closing(predict_shard(segmenter, shard, folder, manner, announce=announce)) as items:
+            yield from items
 
 
-def _predicted(
-    segmenter: Segmenter, batch: Sequence[InputImage], flip_averaging: bool
-) -> tuple[Sequence[InputImage], list[np.ndarray | None]]:
-    """The images of a batch, and the small probabilities of those that could be read."""
-    readable = [image.pixels for image in batch if image.pixels is not None]
-    maps: Iterator[np.ndarray] = iter(segmenter.probabilities(readable, flip_averaging=flip_averaging))
-    return batch, [None if image.pixels is None else next(maps) for image in batch]
-
-
-def _finish(
-    segmenter: Segmenter,
-    names: Sequence[str],
-    folder: Path,
-    annotations: AnnotationWriter | None,
-    image: InputImage,
-    probabilities: np.ndarray | None,
-) -> Row | Unreadable:
-    """Mask and overlay of one image, written."""
-    if image.pixels is None or probabilities is None:
-        return Unreadable(shown(image.path), shown(image.error))
-    prediction = segmenter.prediction(probabilities, *image.pixels.shape[:2])
-    name = names[image.position]
-    return write_results(image, image.pixels, prediction, folder, name, segmenter.classes, annotations)
-
-
-def _keep(item: Row | Unreadable, result: FolderResult, report: Callable[[Row | Unreadable], None]) -> None:
-    if isinstance(item, Row):
-        result.rows.append(item)
-    else:
-        result.unreadable.append(item)
-    report(item)
+def _in_order(tasks: Sequence[Task], found: dict[str, Row | Unreadable]) -> FolderResult:
+    result = FolderResult()
+    for task in tasks:
+        item = found[task.name]
+        if isinstance(item, Row):
+            result.rows.append(item)
+        else:
+            result.unreadable.append(item)
+    return result

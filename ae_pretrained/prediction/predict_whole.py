@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.names import shown
 from ae_pretrained.prediction.image_results import write_results
 from ae_pretrained.prediction.prediction_tables import Row, Unreadable
@@ -30,7 +29,6 @@ def predict_whole_images(
     window: int | None,
     overlap: float | None,
     announce: Callable[[str], None],
-    annotations: AnnotationWriter | None = None,
 ) -> Generator[Row | Unreadable, None, None]:
     """Predict images and write their masks and overlays; the arguments are those of ``predict_into``."""
 
@@ -48,9 +46,7 @@ def predict_whole_images(
                 found = segmenter.segment(bands, height, width)
         except (SmallImageError, DataError) as error:
             return Unreadable(shown(path), f"{shown(path)}: {error}")
-        return write_results(
-            image, image.pixels, found, folder, names[position], segmenter.classes, annotations
-        )
+        return write_results(image, image.pixels, found, folder, names[position], segmenter.classes)
 
     for position, path in enumerate(images):
         yield predicted(position, path)

@@ -54,7 +54,7 @@ def write_tables(
     classes: Sequence[str],
     flip_averaging: bool,
     *,
-    passed_over: Sequence[Path] = (),
+    passed_over: Sequence[Path | str] = (),
     earlier: Collection[str] = (),
 ) -> None:
     """Write ``predictions.json`` and ``predictions.csv``; shares and confidence to 6 digits.

@@ -41,13 +41,14 @@ class Segmenter:
         decode: how files are to be decoded for it.
         scale: of ``crop``: the size at which it sees images, relative to their own.
         stride: of ``crop``: of the network's deepest features, px.
+        path: the model file; None of a model that was built in memory.
     """
 
     def __init__(self, model: LoadedModel) -> None:
         self._logits = model.logits
         self.classes, self.image_size, self.resize = model.classes, model.image_size, model.resize
         self.device, self.decode = model.device, model.decode
-        self.scale, self.stride = model.scale, model.stride
+        self.scale, self.stride, self.path = model.scale, model.stride, model.path
 
     @classmethod
     def load(cls, path: Path | str | None = None, device: str = "auto") -> Segmenter:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ae_pretrained.names import is_address
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import download_oxford
 from ae_pretrained.sources.formats.detection import FORMATS
+from ae_pretrained.sources.mirror import mirror
 from ae_pretrained.sources.oxford import find_layout
 from ae_pretrained.sources.pointer import write_link
 from ae_pretrained.sources.registry import open_source
@@ -19,7 +21,7 @@ _PLACEHOLDERS = {"README.md", ".gitignore", ".gitkeep", ".DS_Store", "Thumbs.db"
 
 
 def fetch(params: DataParams, seed: int, out: Path) -> None:
-    """Bring the source into ``out``: drawn or downloaded in the official layout, or a pointer to where it lies.
+    """Bring the source into ``out``: drawn, downloaded, copied from an address, or a pointer to where it lies.
 
     Args:
         params: which source, and where.
@@ -31,15 +33,22 @@ def fetch(params: DataParams, seed: int, out: Path) -> None:
             be written.
     """
     # Looked at before anything is removed: a misspelt folder costs nothing that an earlier run has made.
-    root = None if params.source == "synthetic" else _find_root(params)
+    drawn, mirrored = params.source == "synthetic", is_address(params.root)
+    root = None if drawn or mirrored else _find_root(params, Path(params.root))
     try:
+        copied = mirror(params.root, out.with_name(f".{out.name}.mirror")) if mirrored and not drawn else None
+        if copied is not None:
+            _find_root(params, copied)  # raises where it does not hold what the source looks for
         shutil.rmtree(out, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
-        if params.source == "synthetic":
-            drawn = params.synthetic
+        if drawn:
+            scene = params.synthetic
             write_synthetic(
-                out, num_trainval=drawn.num_trainval, num_test=drawn.num_test, size=drawn.size, seed=seed
+                out, num_trainval=scene.num_trainval, num_test=scene.num_test, size=scene.size, seed=seed
             )
+        elif copied is not None:
+            copied.replace(out)
+            print(f"{_count(out, params)} images copied from {params.root}", flush=True)
         elif root is None:
             download_oxford(out)
             print(f"{_count(out, params)} listed images downloaded", flush=True)
@@ -58,9 +67,8 @@ def _count(root: Path, params: DataParams) -> int:
     return len(open_source(root, params).listing().samples)
 
 
-def _find_root(params: DataParams) -> Path | None:
+def _find_root(params: DataParams, root: Path) -> Path | None:
     """The folder that the source can read, or None where the official archives are to be downloaded."""
-    root = Path(params.root)
     if not root.is_dir():
         raise DataError(f"data.root: {root.absolute()} is no folder; point data.root to the images")
     found = sorted(path.name for path in root.iterdir() if path.name not in _PLACEHOLDERS)

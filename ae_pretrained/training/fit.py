@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from ae_pretrained.dataset.mixed import MixedBatches, MixedOrder
 from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
 from ae_pretrained.models.layers import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
+from ae_pretrained.params.training_params import TrainingParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience
 from ae_pretrained.training.checkpoints import CHECKPOINT_NAME, CheckpointFolder
 from ae_pretrained.training.loggers import make_logger
@@ -49,6 +51,9 @@ class FitResult:
         epochs: epochs trained.
         updates: updates made.
         threads: of PyTorch, None on a GPU: with another number the digits are others.
+        processes: devices of all nodes.
+        global_batch: images per update, over all processes.
+        lr: peak learning rate, which no number of processes changes.
         is_main: whether this process is the one that writes results.
     """
 
@@ -59,6 +64,9 @@ class FitResult:
     epochs: int
     updates: int
     threads: int | None
+    processes: int
+    global_batch: int
+    lr: float
     is_main: bool
 
     def metrics(self, network: nn.Module, num_images: int) -> dict[str, Any]:
@@ -68,6 +76,9 @@ class FitResult:
             "epochs": self.epochs,
             "updates": self.updates,
             "threads": self.threads,
+            "processes": self.processes,
+            "global_batch": self.global_batch,
+            "lr": self.lr,
             "num_images": num_images,
             "num_parameters": sum(p.numel() for p in network.parameters()),
             **{key: value for key, value in self.best_row.items() if key.startswith("val_")},
@@ -206,6 +217,8 @@ def fit(
     trainer = make_trainer(runtime, params.precision, params.epochs, [*callbacks, *own])
     if computed["accelerator"] == "cpu" and trainer.is_global_zero and (advice := advice_on_threads()):
         print(f"{task.section}: {advice}", flush=True)
+    if trainer.is_global_zero and computed["processes"] > 1:
+        print(f"{task.section}: {global_batch_in_words(params, computed['processes'])}", flush=True)
     resume = checkpoint.open(main=trainer.is_global_zero)
     if runtime.compile:
         task.network.compile()
@@ -236,7 +249,27 @@ def fit(
         epochs=len(log.rows),
         updates=trainer.global_step,
         threads=computed["threads"],
+        processes=computed["processes"],
+        global_batch=params.batch_size * computed["processes"],
+        lr=params.lr,
         is_main=trainer.is_global_zero,
+    )
+
+
+def global_batch_in_words(params: TrainingParams, processes: int) -> str:
+    """The batch of all processes, and the rates that go with it.
+
+    The rate is never changed behind the user's back: the line says which one keeps the recipe of one process, by the
+    square root of the batch for Adam (Malladi et al., 2022, arXiv:2205.10287) and linearly for SGD (Goyal et al.,
+    2017, arXiv:1706.02677).
+    """
+    batch, rate = params.batch_size, params.lr
+    linear = params.optimizer == "sgd"
+    scaled = rate * (processes if linear else math.sqrt(processes))
+    rule = "in proportion to the batch" if linear else "by the square root of the batch"
+    return (
+        f"{processes} processes x {batch} = {processes * batch} images an update, peak learning rate {rate:g} as "
+        f"set; {scaled:.3g} goes with it as {rate:g} goes with {batch} images ({rule})"
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 
 import lightning as L
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
-from ae_pretrained.errors import PipelineError
 from ae_pretrained.hardware import numerics, use_tf32, use_threads
 from ae_pretrained.params.model_params import RuntimeParams
+from ae_pretrained.training.launch import check_launch
 
 
 def make_trainer(
@@ -25,18 +25,13 @@ def make_trainer(
         callbacks: those of the run.
 
     Raises:
-        PipelineError: when a launcher (torchrun, SLURM) has started several processes for a run of one.
+        PipelineError: when there are fewer devices, or a launcher (torchrun, SLURM) started other processes.
     """
     computed = numerics(runtime, precision)
     use_tf32(runtime.tf32)
     use_threads(runtime.threads)
     _quieten()
-    if computed["processes"] == 1 and (rank := _launched_rank()) > 0:
-        raise PipelineError(
-            f"runtime.devices, runtime.num_nodes: found 1 device, but this is process {rank} of several that "
-            "torchrun or SLURM started, each of which would train the same and write the same files; set them to "
-            "what was started, or start one process"
-        )
+    check_launch(runtime, computed["accelerator"])
     return L.Trainer(
         accelerator=computed["accelerator"],
         devices=runtime.devices,
@@ -53,12 +48,9 @@ def make_trainer(
         use_distributed_sampler=False,
         deterministic=runtime.deterministic,
         benchmark=False,
+        # A run of one process is one, also within a SLURM job of several tasks.
+        plugins=[LightningEnvironment()] if computed["processes"] == 1 else None,
     )
-
-
-def _launched_rank() -> int:
-    """This process among those that a launcher started; 0 without one."""
-    return next((int(os.environ[key]) for key in ("RANK", "SLURM_PROCID") if key in os.environ), 0)
 
 
 def _quieten() -> None:
@@ -73,6 +65,7 @@ def _quieten() -> None:
         ".*isinstance.treespec, LeafSpec.*",
         ".*Found .* module.* in eval mode.*",
         ".*find_unused_parameters=True was specified.*",
+        ".*It is recommended to use `self.log.*sync_dist=True.*",  # scores come from the confusion of all processes
         ".*number of training batches .* is smaller than the logging interval.*",
         ".*Detected call of `lr_scheduler.step.*",  # fp16 skips the first steps until its scale fits
     ):

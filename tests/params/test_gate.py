@@ -91,6 +91,11 @@ def test_the_error_names_the_key_and_the_command_that_puts_it_back(
     check_params(Path("params.yaml"), passed=PASSED)
 
 
+def test_an_address_is_left_to_fetch(project: Path) -> None:
+    override(data__root="s3://bucket/images")
+    assert check_params(Path("params.yaml"), passed=PASSED).data.root == "s3://bucket/images"
+
+
 def test_the_error_says_what_else_the_command_would_undo(project: Path) -> None:
     override(train_seg__lr="abc", data__image_size=128, train_seg__loss__dice=2.0)
     text = refused()

@@ -180,7 +180,7 @@ def test_damaged_records_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arms_start_from_the_task_of_their_name_or_from_ours() -> None:
     grid = read_grid()
     found = {
-        arm: cells.pretexts_of([cell.Cell(arm, 0.5, 4, 0)], grid)
+        arm: pretrain.pretexts_of([cell.Cell(arm, 0.5, 4, 0)], grid)
         for arm in ("scratch", "imagenet", "frozen", "masked")
     }
     assert found == {"scratch": [], "imagenet": [], "frozen": ["ours"], "masked": ["masked"]}
