@@ -196,7 +196,7 @@ def _annotated(
     rows: dict[str, Row | Unreadable] = {}
     for number, task in enumerate(tasks):
         if isinstance(row := found[task.name], Row):
-            with any_size(), Image.open(folder / row.mask) as image:
+            with any_size(), Image.open(folder / row.mask, formats=("PNG",)) as image:
                 mask = np.asarray(image)
             rows[task.name] = replace(
                 row, annotation=annotations.add(number, Path(task.image), task.name, mask)
