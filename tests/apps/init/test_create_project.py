@@ -97,7 +97,7 @@ def test_other_values_are_translated_by_the_stage_and_nothing_is_copied(
     assert said in capsys.readouterr().out
     data = load_params(project / "params.yaml").data
     assert (data.root, data.mask_values, data.ignore_index) == (str(images), expected, ignored)
-    assert not (project / "data").exists()
+    assert [path.name for path in (project / "data").rglob("*.*")] == ["README.md"]
     source = open_source(images, data)
     sample = source.listing().samples[3]
     assert sample.mask is not None
