@@ -40,7 +40,9 @@ def _distance(encoder: torch.nn.Module) -> float:
     published = EfficientNetLiteEncoder()
     published.load_imagenet_weights()
     own = dict(encoder.named_parameters())
-    return max(float((weight - own[name]).detach().abs().max()) for name, weight in published.named_parameters())
+    return max(
+        float((weight - own[name]).detach().abs().max()) for name, weight in published.named_parameters()
+    )
 
 
 def test_both_phases_go_on_from_published_weights(arrays: Path, tmp_path: Path) -> None:
