@@ -63,7 +63,7 @@ def label_sheet(title: str, note: str, images: Sequence[SheetImage]) -> Figure:
         axes.imshow(_fitted(item), interpolation="nearest", aspect="auto")
         axes.set_axis_off()
         y = top + _CELL + 0.11
-        text(left, y, f"{place + 1}  {drawn(item.name, 22)}", fontsize=8.5, fontweight="bold")
+        text(left, y, f"{place + 1}  {drawn(item.name, 16)}", fontsize=8, fontweight="bold")
         for number, line in enumerate(item.lines, start=1):
             text(left, y + number * _LINE, drawn(line, 32), fontsize=8, color=MUTED)
     return figure

@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from ae_pretrained.dataset.arrays import Split, count_images, open_split
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.evaluation.segmenter_measures import check_segmenter
 from ae_pretrained.models.config import ModelConfig
@@ -178,7 +179,13 @@ def _segmenter(path: Path, split: Split, params: Params, strategy: Strategy, not
             notes.append("no segmenter yet: strata are clusters of the embeddings, not predicted classes")
         return None
     model, info = load_unet(path)
-    check_segmenter(split, params.data.classes, info)
+    try:
+        check_segmenter(split, params.data.classes, info)
+    except PipelineError as error:
+        if strategy in ("uncertain", "stratified"):
+            raise
+        notes.append(f"entropies are left out: {error}")
+        return None
     return model
 
 
@@ -192,7 +199,7 @@ def _measure(
 
 def _note_absent_classes(measured: Uncertainty, classes: Sequence[str], notes: list[str]) -> None:
     absent = [
-        name for name, seen in zip(classes, measured.pixels.any(axis=0).tolist(), strict=True) if not seen
+        name for name, seen in zip(classes, measured.pixels.sum(axis=0).tolist(), strict=True) if not seen
     ]
     if absent:
         notes.append(

@@ -44,19 +44,19 @@ def check_frozen(listing: Listing, root: Path, params: DataParams, count: int) -
         return
     why = (
         f"{root}: val and test are drawn from the images with masks (data.val_fraction, data.test_fraction), so that "
-        "new masks would draw them anew, and images that were chosen would be measured: every figure would be biased. "
+        "new masks would draw them anew and chosen images would be measured: the figures would be biased. "
     )
     if params.source not in LISTED_SOURCES:
         raise SelectionError(
             f"{why}data.source={params.source} has no lists that fix them: give the export folders or subsets for "
-            "train, val and test where its format has them, or bring images and masks as a folder (data.source=folder)"
+            "train, val and test where its format has them, or bring images and masks as a folder (source folder)"
         )
     if there := list_files(root):
         raise SelectionError(f"{why}{_lacking(there)}")
     raise SelectionError(
         f"{why}Fix them first: `ae-pretrained label-next {count} --hold-out 0` writes val.txt and test.txt with the "
-        "images that are in val and test now; `--hold-out 0.2` adds images drawn at random, for you to label, until each of "
-        "the two is 0.2 of all images"
+        "images that are in val and test now; `--hold-out 0.2` adds images drawn at random, for you to label, until "
+        "each of the two is 0.2 of all images"
     )
 
 
