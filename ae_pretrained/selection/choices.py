@@ -74,11 +74,11 @@ def write_selection(out: Path, selection: Selection, strategy: str, split: Split
         size = (int(split.column("width")[row]), int(split.column("height")[row]))
         lines = [f"stands for {item.share:.1%}", f"nearest labelled {item.nearest:.2f}"]
         if not isnan(item.entropy):
-            lines.append(f"entropy {item.entropy:.2f}, {item.predicted}")
+            lines.append(f"entropy {item.entropy:.3f}, {item.predicted}")
         sheet.append(SheetImage(split.images[row][y0:y1, x0:x1], size, item.name, lines))
     more = (
         f"; the first {len(shown)} of {len(selection.choices)}" if len(shown) < len(selection.choices) else ""
     )
     counts = f"{selection.num_unlabelled:,} images without a mask, {selection.num_labelled:,} labelled"
-    note = f"of {counts}, by {strategy}{more}"
+    note = f"of {counts}; strategy {strategy}{more}"
     save_png(label_sheet("Images to label next", note, sheet), out / SHEET)

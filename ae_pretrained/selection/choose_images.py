@@ -35,6 +35,8 @@ from ae_pretrained.selection.uncertainty import Uncertainty, measure_uncertainty
 from ae_pretrained.sources.pointer import resolve_raw
 from ae_pretrained.sources.registry import open_source
 
+_CLUSTERS_INSTEAD = "strata are clusters of the embeddings, not predicted classes"
+
 
 def choose_images(
     project: Path,
@@ -103,6 +105,12 @@ def choose_images(
         measured = _measure(segmenter, pool, looked_at, params, compute)
         if strategy == "uncertain":
             _note_absent_classes(measured, params.data.classes, notes)
+    strata = measured.main_class if measured else None
+    if strategy == "stratified" and strata is not None and len(np.unique(strata)) == 1:
+        notes.append(
+            f"the segmenter sees {params.data.classes[strata[0]]} in every image: {_CLUSTERS_INSTEAD}"
+        )
+        strata = None
     chosen = choose(
         strategy,
         embeddings,
@@ -111,7 +119,7 @@ def choose_images(
         count,
         params.seed,
         entropy=measured.entropy if measured else None,
-        main_class=measured.main_class if measured else None,
+        main_class=strata,
     )
     if len(chosen) < count:
         raise SelectionError(
@@ -176,7 +184,7 @@ def _segmenter(path: Path, split: Split, params: Params, strategy: Strategy, not
                 "choose by coverage"
             )
         if strategy == "stratified":
-            notes.append("no segmenter yet: strata are clusters of the embeddings, not predicted classes")
+            notes.append(f"no segmenter yet: {_CLUSTERS_INSTEAD}")
         return None
     model, info = load_unet(path)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ae_pretrained.apps.cli import main
@@ -168,6 +169,34 @@ def test_coverage_goes_on_without_a_segmenter_that_fits(project: Path) -> None:
     selection = run(project, 3)
     assert "entropies are left out: the segmenter was trained for the classes" in selection.notes[0]
     assert all(np.isnan(choice.entropy) for choice in selection.choices)
+
+
+def test_of_very_many_images_a_sample_is_ranked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ae_pretrained.selection.label_pool.MOST_RANKED", 20)
+    selection = run(project, 3)
+    assert selection.notes == [
+        "42 images: a sample of 20, drawn by seed, is ranked; labelled images all count"
+    ]
+    assert selection.num_labelled == 10
+    assert selection.num_unlabelled <= 20
+    assert names(run(project, 3)) == names(selection)
+
+
+def test_strata_without_a_segmenter_that_tells_images_apart(project: Path) -> None:
+    said = "strata are clusters of the embeddings, not predicted classes"
+    assert run(project, 12, strategy="stratified").notes == [f"no segmenter yet: {said}"]
+    params = params_of()
+    torch.manual_seed(0)
+    model = UNet(ModelConfig(**params.model.model_dump()), 3)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.zero_()  # all classes are equally likely everywhere: the first one is taken
+    save_model(model, project / "models/segmenter.safetensors", SegmenterInfo(tuple(CLASSES), 32, "pad"))
+    selection = run(project, 12, strategy="stratified")
+    assert selection.notes == [f"the segmenter sees background in every image: {said}"]
+    assert {round(choice.entropy, 4) for choice in selection.choices} == {1.0}
+    unsure = run(project, 3, strategy="uncertain")
+    assert unsure.notes[0].startswith("the segmenter predicts no pixel of cat, dog")
 
 
 def test_the_command(
