@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ae_pretrained.apps import predict, stage_command
+from ae_pretrained.apps import label_next, predict, stage_command
 from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
@@ -96,6 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     stage_command.add_parser(commands)
     predict.add_parser(commands)
     labels_command.add_parser(commands)
+    label_next.add_parser(commands)
     demo_command.add_parser(commands)
     export_command.add_parser(commands)
     return parser

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 from ae_pretrained.figures.image_grids import (
@@ -12,6 +15,7 @@ from ae_pretrained.figures.image_grids import (
     overlay_mask,
     to_uint8,
 )
+from ae_pretrained.figures.label_sheet import SIDE, SheetImage, label_sheet
 from ae_pretrained.figures.segmentation_sheets import SegmentedImage, error_map
 from ae_pretrained.figures.style import IGNORE_COLOR, class_colors, class_rgb, hex_to_rgb
 
@@ -96,3 +100,26 @@ def test_error_map_tells_the_kinds_of_errors_apart() -> None:
     colors = error_map(SegmentedImage("", image, truth, prediction, np.zeros((3, 1, 6))))[0]
     assert len({tuple(color) for color in colors.tolist()}) == 6
     assert len(set(colors[0].tolist())) == 1  # right background stays grey
+
+
+def test_images_to_label_keep_their_proportions_and_names_do_not_overlap() -> None:
+    images = [
+        SheetImage(np.full((32, 32, 3), 40, np.uint8), size, "a" * 60, ["stands for 10.0%", "nearest 0.5"])
+        for size in ((200, 100), (100, 200), (10, 10), (3000, 1), (50, 50), (50, 50))
+    ]
+    figure = label_sheet("Images to label next", "of 60", images)
+    shapes = [np.argwhere(axes.images[0].get_array()[..., 0] < 255) for axes in figure.axes]
+    sizes = [(np.ptp(dark[:, 1]) + 1, np.ptp(dark[:, 0]) + 1) for dark in shapes]
+    assert sizes == [
+        (SIDE, SIDE // 2),
+        (SIDE // 2, SIDE),
+        (SIDE, SIDE),
+        (SIDE, 1),
+        (SIDE, SIDE),
+        (SIDE, SIDE),
+    ]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in figure.texts]
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+    assert all(box.x1 <= figure.bbox.width for box in boxes)

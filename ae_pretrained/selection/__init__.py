@@ -1,0 +1,1 @@
+"""Which images to label next: embeddings, uncertainty, strategies, and val and test that stay as they are."""
