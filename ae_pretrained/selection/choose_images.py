@@ -7,6 +7,7 @@ from math import nan
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from ae_pretrained.dataset.arrays import Split, count_images, open_split
@@ -39,6 +40,9 @@ from ae_pretrained.sources.registry import open_source
 _CLUSTERS_INSTEAD = "strata are clusters of the embeddings, not predicted classes"
 
 
+@threadpool_limits.wrap(
+    limits=1, user_api="blas"
+)  # small products: threads wait for each other, and sums differ
 def choose_images(
     project: Path,
     params: Params,
