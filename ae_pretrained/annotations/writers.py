@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal, get_args
 from xml.etree.ElementTree import Element
 
@@ -25,7 +24,7 @@ _SINGLE_FILE = {"cvat": "annotations.xml", "coco": "annotations.json"}
 
 
 class AnnotationWriter:
-    """Writes the masks of images for an annotation tool; may be called from several threads.
+    """Writes the masks of images for an annotation tool.
 
     Args:
         kind: ``labelme``, ``cvat`` or ``coco``.
@@ -48,7 +47,6 @@ class AnnotationWriter:
     ) -> None:
         check_choice("format", kind, get_args(AnnotationFormat))
         self.kind, self.folder, self.classes, self.model, self.epsilon = kind, folder, classes, model, epsilon
-        self._lock = Lock()
         self._cvat: dict[int, Element] = {}
         self._coco: dict[int, tuple[str, tuple[int, int], list[dict[str, Any]]]] = {}
 
@@ -74,13 +72,9 @@ class AnnotationWriter:
             text = labelme_text(polygons, size, self.classes, path_from(self.folder, image), self.model)
             write_text(self.folder / self.file_name(name), text)
         elif self.kind == "cvat":
-            element = cvat_image(mask, self.classes, shown(image.name), number)
-            with self._lock:
-                self._cvat[number] = element
+            self._cvat[number] = cvat_image(mask, self.classes, shown(image.name), number)
         else:
-            entry = (shown(image.name), size, coco_regions(mask))
-            with self._lock:
-                self._coco[number] = entry
+            self._coco[number] = (shown(image.name), size, coco_regions(mask))
         return self.file_name(name)
 
     def finish(self) -> None:

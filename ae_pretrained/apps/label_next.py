@@ -52,7 +52,9 @@ def _run(arguments: argparse.Namespace) -> None:
     from ae_pretrained.errors import PipelineError
     from ae_pretrained.evaluation.inference import best_compute
     from ae_pretrained.memory import keep_freed_memory
+    from ae_pretrained.names import shown
     from ae_pretrained.params import load_params
+    from ae_pretrained.prediction.drafts import is_taken, write_drafts
     from ae_pretrained.selection.choose_images import choose_images
 
     keep_freed_memory()
@@ -64,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 f"{segmenter}: no segmenter yet, and --prelabel asks it; run `dvc repro train_seg` first, or draw "
                 "the first masks without drafts"
             )
-        if drafts.exists() and (not drafts.is_dir() or any(drafts.iterdir())):
+        if is_taken(drafts):
             raise PipelineError(
                 f"{drafts}: is not empty; name a new folder with --drafts, nothing is overwritten"
             )
@@ -79,9 +81,6 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     print(format_selection(selection, arguments.out))
     if arguments.prelabel:
-        from ae_pretrained.names import shown
-        from ae_pretrained.prediction.drafts import write_drafts
-
         images = {choice.name: choice.image for choice in selection.choices}
         result = write_drafts(images, drafts, arguments.prelabel, model=segmenter)
         for error in result.unreadable.values():

@@ -53,6 +53,11 @@ class DraftResult:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether drafts would overwrite something: only a folder that is new or empty takes them."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
 def write_drafts(
     images: Mapping[str, Path],
     folder: Path,
@@ -81,7 +86,7 @@ def write_drafts(
     check_choice("format", kind, get_args(DraftFormat))
     if not images:
         raise PipelineError("drafts: no image was named; name at least one")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if is_taken(folder):
         raise PipelineError(
             f"{folder}: is not empty; name a new folder for the drafts, nothing is overwritten"
         )

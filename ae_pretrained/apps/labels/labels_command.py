@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def summary(taken: TakenLabels, dry_run: bool = False) -> str:
     """What came of the files, as text."""
-    from ae_pretrained.apps.labels.take_labels import class_iou
+    from ae_pretrained.metrics.confusion import iou_per_class
     from ae_pretrained.names import shown_lines
 
     would = "would be " if dry_run else ""
@@ -74,7 +74,7 @@ def summary(taken: TakenLabels, dry_run: bool = False) -> str:
         width = max(5, *(len(name) for name in taken.classes))
         lines.append(f"Drafts against corrections, {taken.compared} masks:")
         lines.append(f"  {'class':<{width}}  {'IoU':>6}  {'drafted px':>12}  {'corrected px':>12}")
-        iou, before, after = class_iou(taken.confusion), taken.confusion.sum(1), taken.confusion.sum(0)
+        iou, before, after = iou_per_class(taken.confusion), taken.confusion.sum(1), taken.confusion.sum(0)
         for number, name in enumerate(taken.classes):
             share = "–" if before[number] + after[number] == 0 else f"{iou[number]:.3f}"
             lines.append(f"  {name:<{width}}  {share:>6}  {before[number]:>12}  {after[number]:>12}")

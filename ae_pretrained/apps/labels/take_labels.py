@@ -11,8 +11,10 @@ import numpy as np
 
 from ae_pretrained.annotations.digests import mask_digest
 from ae_pretrained.apps.labels.corrected_files import Corrected, find_corrected
+from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_table
+from ae_pretrained.metrics.confusion import iou_per_class
 from ae_pretrained.names import shown
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.prediction.drafts import Drafts, read_drafts
@@ -273,20 +275,13 @@ def _compare(draft: np.ndarray | None, mask: np.ndarray, taken: TakenLabels) -> 
     if draft is None:
         return float("nan"), float("nan")
     count = len(taken.classes)
-    known = (mask != 255) & (draft != 255)
+    known = (mask != IGNORE_INDEX) & (draft != IGNORE_INDEX)
     pairs = draft[known].astype(np.int64) * count + mask[known]
     confusion = np.bincount(pairs, minlength=count**2).reshape(count, count)
     taken.confusion = taken.confusion + confusion
     taken.compared += 1
-    iou = class_iou(confusion)
+    iou = iou_per_class(confusion)
     return float((draft != mask).mean()), float(np.nanmean(iou)) if known.any() else float("nan")
-
-
-def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """IoU (C,) of draft and correction; NaN of a class in neither."""
-    both = np.diag(confusion)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - both
-    return np.where(union > 0, both / np.maximum(union, 1), np.nan)
 
 
 def _read_table(path: Path) -> dict[str, Sequence[object]]:
