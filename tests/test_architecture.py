@@ -40,7 +40,7 @@ SUPPORT = {
 # From the top: a folder may import what stands below it. Folders of one line: independent of each other, or not.
 LAYERS = (
     grimp.Layer("apps"),
-    grimp.Layer("selection"),
+    grimp.Layer("selection", "study"),
     grimp.Layer("prediction", "evaluation", "pretraining", "finetuning", "report", independent=True),
     grimp.Layer("training"),
     grimp.Layer("models", "losses", "metrics", independent=False),
@@ -78,6 +78,15 @@ def imported_by(script: str) -> set[str]:
     return {dependency_of(module) for module in found} - SUPPORT
 
 
+def script_of(command: str) -> str:
+    """The module that does the work of ``python -m MODULE``, or of ``python -m ae_pretrained study STEP FOLDER``."""
+    module, *words = command.split()[2:]
+    if module != LIBRARY:
+        return module
+    step = {"prepare": "images", "cells": "cells", "summarise": "summarise"}[words[1]]
+    return f"{LIBRARY}.study.{step}"
+
+
 def is_code(dep: str) -> bool:
     """Beside its scripts, a study keeps data and settings."""
     return dep.startswith(f"{LIBRARY}/") or (dep.startswith(("stages/", "studies/")) and dep.endswith(".py"))
@@ -87,7 +96,7 @@ def is_code(dep: str) -> bool:
 def test_a_stage_depends_on_what_its_script_imports(pipeline: str) -> None:
     wrong = []
     for name, stage in stages_of(pipeline).items():
-        imported = imported_by(stage["cmd"].split()[2])  # python -m MODULE
+        imported = imported_by(script_of(stage["cmd"]))
         listed = {str(dep) for dep in stage["deps"]}
         # What a study found is a record, which newer code does not make stale: its stages may list no code at all.
         for in_library in (True, False):

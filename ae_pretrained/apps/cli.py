@@ -12,6 +12,7 @@ from ae_pretrained.apps.demo import demo_command
 from ae_pretrained.apps.export import export_command
 from ae_pretrained.apps.init import init_command
 from ae_pretrained.apps.labels import labels_command
+from ae_pretrained.apps.study import study_command
 from ae_pretrained.errors import PipelineError, unwritable
 from ae_pretrained.names import shown_lines
 
@@ -96,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     stage_command.add_parser(commands)
     predict.add_parser(commands)
     labels_command.add_parser(commands)
+    study_command.add_parser(commands)
     label_next.add_parser(commands)
     demo_command.add_parser(commands)
     export_command.add_parser(commands)

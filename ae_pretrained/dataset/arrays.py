@@ -114,21 +114,32 @@ class Split:
             fraction: share of the train split; at least one image is taken.
 
         Raises:
-            ArraysError: when a class of the split has no image in the share.
+            ArraysError: when no image of the share shows a class that is the main one of an image of the split.
         """
         order = np.array([int(value) for value in self.columns["label_order"]])
         count = max(1, round(fraction * len(order)))
         first: dict[str, int] = {}
         for name, rank in zip(self.columns.get("class", []), order.tolist(), strict=False):
             first[name] = min(rank, first.get(name, rank))
-        missing = sorted(name for name, rank in first.items() if rank >= count)
+        chosen = np.flatnonzero(order < count)
+        missing = sorted(
+            name for name, rank in first.items() if rank >= count and not self._shows(name, chosen)
+        )
         if missing:
-            needed = (max(first.values()) + 1) / len(order)
+            needed = (max(first[name] for name in missing) + 1) / len(order)
             raise ArraysError(
                 f"data.label_fraction: {fraction:g} of {len(order)} training masks are {count}, and none of them "
                 f"shows {', '.join(missing)}; use at least {math.ceil(needed * 1e5) / 1e5:g}"
             )
-        return np.flatnonzero(order < count)
+        return chosen
+
+    def _shows(self, name: str, chosen: np.ndarray) -> bool:
+        """Whether a chosen mask has a pixel of the class that is the main one of another image."""
+        mask = np.asarray(self.masks[self.columns["class"].index(name)])
+        counts = np.bincount(mask.ravel(), minlength=256)
+        counts[[0, IGNORE_INDEX]] = 0
+        value = int(counts.argmax())
+        return bool(counts[value]) and any(bool((self.masks[row] == value).any()) for row in chosen.tolist())
 
 
 class PaddingMasks:

@@ -105,6 +105,18 @@ def test_a_share_without_a_class_says_what_would_be_enough() -> None:
     assert len(split.labelled(1.0)) == 200
 
 
+def test_a_class_that_is_the_main_one_elsewhere_alone_is_no_hindrance() -> None:
+    """Of many classes an image shows several, and some are never the main one but in an image or two."""
+    columns = {"label_order": [str(rank) for rank in range(20)], "class": ["road"] * 19 + ["car"]}
+    masks = np.full((20, 2, 2), 1, np.uint8)
+    masks[19] = [[2, 2], [2, 0]]
+    split = Split(np.zeros((20, 2, 2, 3), np.uint8), masks, columns)
+    with pytest.raises(ArraysError, match="none of them shows car; use at least 1"):
+        split.labelled(0.5)
+    masks[3, 0, 0] = 2
+    assert len(split.labelled(0.5)) == 10
+
+
 def test_arrays_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ArraysError, match=r"images\.npy: no such file; run `dvc repro prepare` first"):
         open_split(tmp_path, "train")

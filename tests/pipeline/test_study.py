@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from studies.label_efficiency.grid import CELLS, FOLDER, GRID
 from tests.pipeline.conftest import Workspace, copy_repository
-from tests.studies.small_study import change, write_small_study
+from tests.study.small_study import STUDY as SMALL
+from tests.study.small_study import change, write_small_study
 
 pytestmark = pytest.mark.long
+FOLDER, CELLS, GRID = SMALL.folder, SMALL.cells, SMALL.grid_file
 STUDY = f"{FOLDER}/dvc.yaml"
 
 
@@ -28,7 +29,7 @@ def study(tmp_path: Path) -> Workspace:
 
 
 def test_the_study_runs_what_is_missing_whatever_the_code(study: Workspace) -> None:
-    """Arms from an autoencoder are run in tests/studies/test_cells.py, in one process."""
+    """Arms from an autoencoder are run in tests/study/test_cells.py, in one process."""
     assert "0 of 1 cells have a record, 1 to run" in study.dvc("repro", STUDY).stdout
     folder = study.path / FOLDER
     assert (folder / "results/label_efficiency.png").stat().st_size > 5_000

@@ -10,11 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from ae_pretrained.params import load_params
-from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, PRETRAINED, cells_of, read_grid
-from studies.label_efficiency.records import missing_cells
-from studies.label_efficiency.summarise import cell_row, read_cell, summarise_groups, write_rows
+from ae_pretrained.study.grid import cells_of
+from ae_pretrained.study.layout import Study
+from ae_pretrained.study.records import missing_cells
+from ae_pretrained.study.summarise import cell_row, read_cell, summarise_groups, write_rows
 from tests.conftest import ROOT
 
+STUDY = Study(Path("studies/label_efficiency"))
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
 
@@ -27,15 +29,14 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def records() -> dict[str, dict[str, Any]]:
-    files = [*(ROOT / CELLS).glob("*.json"), *(ROOT / PRETRAINED).glob("*.json")]
+    files = [*(ROOT / STUDY.cells).glob("*.json"), *(ROOT / STUDY.pretrained).glob("*.json")]
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def test_every_cell_of_the_grid_has_a_record_that_fits(records: dict[str, dict[str, Any]]) -> None:
-    grid = read_grid()
-    cells = cells_of(grid)
+    cells = cells_of(STUDY)
     data = records[cells[0].name]["data"]
-    assert missing_cells(cells, grid, data) == []
+    assert missing_cells(cells, STUDY, data) == []
     for cell in cells:
         record = records[cell.name]
         assert (record["arm"], record["label_fraction"], record["updates"], record["seed"]) == (
@@ -57,20 +58,20 @@ def test_every_record_says_what_made_it_or_that_it_is_unknown(records: dict[str,
 
 
 def test_the_tables_are_those_of_the_records(tmp_path: Path) -> None:
-    grid, classes = read_grid(), load_params(PARAMS).data.classes
-    cells = [read_cell(cell, grid["validate_every"]) for cell in cells_of(grid)]
+    classes = load_params(STUDY.params_file).data.classes
+    cells = [read_cell(cell, STUDY) for cell in cells_of(STUDY)]
     write_rows(tmp_path / "cells.csv", [cell_row(cell, classes) for cell in cells])
     table = summarise_groups(cells, classes)
     write_rows(tmp_path / "summary.csv", table)
     for name in ("cells.csv", "summary.csv"):
-        assert (tmp_path / name).read_bytes() == (ROOT / FOLDER / "results" / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (ROOT / STUDY.folder / "results" / name).read_bytes()
     # results/README.md reports a difference for every arm.
     assert [row for row in table if row["remark"].startswith("not paired")] == []
 
 
 def test_no_code_makes_a_record_stale() -> None:
-    stage = YAML(typ="safe", pure=True).load(FOLDER / "dvc.yaml")["stages"]["cells"]
-    assert stage["deps"] == [f"{FOLDER}/data/processed"]
+    stage = YAML(typ="safe", pure=True).load(STUDY.folder / "dvc.yaml")["stages"]["cells"]
+    assert stage["deps"] == [f"{STUDY.folder}/data/processed"]
     for output in stage["outs"]:
         (settings,) = output.values()
         assert settings == {"cache": False, "persist": True}, (

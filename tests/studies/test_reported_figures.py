@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ae_pretrained.report.published import PUBLISHED, PublishedResult
-from studies.label_efficiency.grid import REFERENCE
+from ae_pretrained.study.grid import REFERENCE
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"

@@ -35,11 +35,13 @@ class EfficiencyCurve:
         title: what the legend says.
         points: (label fraction in (0, 1], mean IoU, lower and upper end of its interval), fractions rising;
             NaN ends where there is no interval.
+        fit: (label fraction, mean IoU) of a learning curve through them; drawn dotted.
     """
 
     arm: str
     title: str
     points: Sequence[tuple[float, float, float, float]]
+    fit: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,11 @@ def _draw_budgets(
             shift = 1.0 + 0.035 * (place - (len(curves) - 1) / 2)
             x = [100 * point[0] * shift for point in curve.points]
             y = [point[1] for point in curve.points]
-            handles[curve.title] = axes.errorbar(x, y, yerr=_bars(curve), **_look(curve.arm, arms))
+            look = _look(curve.arm, arms)
+            handles[curve.title] = axes.errorbar(x, y, yerr=_bars(curve), **look)
+            if curve.fit:
+                places, scores = zip(*curve.fit, strict=True)
+                axes.plot([100 * f for f in places], scores, ":", color=look["color"], linewidth=1.5)
         axes.set_xscale("log")
         axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
         axes.xaxis.set_minor_locator(NullLocator())

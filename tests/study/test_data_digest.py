@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.dataset.arrays import Split
-from studies.label_efficiency.digests import md5_of, split_digest
+from ae_pretrained.study.data_digest import split_digest
+from ae_pretrained.study.records import md5_of
 
 
 def drawn(order: str = "F", **columns: list[str]) -> Split:

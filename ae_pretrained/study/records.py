@@ -1,4 +1,4 @@
-"""Records of the study: what was found, and with which settings, images, code and machine.
+"""Records of a study: what was found, and with which settings, images, code and machine.
 
 Newer code leaves them true. One that does not fit what the grid asks for now is an error: it is neither kept nor made
 anew in silence.
@@ -6,6 +6,7 @@ anew in silence.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections import Counter
@@ -16,15 +17,14 @@ from typing import Any
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import Params
 from ae_pretrained.params.editing import flatten
-from studies.label_efficiency.grid import (
-    CELLS,
-    PRETRAINED,
-    PROCESSED,
+from ae_pretrained.study.grid import (
     Cell,
+    autoencoder_of,
+    autoencoder_params,
+    autoencoders_of,
     cell_params,
-    pretext_of,
-    pretext_params,
 )
+from ae_pretrained.study.layout import Study
 
 _SHOWN = 3  # records that an error names
 
@@ -45,6 +45,11 @@ def cell_settings(params: Params) -> dict[str, Any]:
 def autoencoder_settings(params: Params) -> dict[str, Any]:
     """The parameters that decide an autoencoder of the study, its seed included."""
     return {"seed": params.seed, "model": params.model.model_dump(), "train_ae": params.train_ae.model_dump()}
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file, the digest by which DVC knew the weights of the first cells."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -69,27 +74,32 @@ def read_record(path: Path) -> dict[str, Any]:
     return values
 
 
-def missing_cells(cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, str]) -> list[Cell]:
+def missing_cells(cells: Sequence[Cell], study: Study, data: dict[str, str]) -> list[Cell]:
     """Cells without a record, once every record that is there has been found to be what the grid asks for.
 
     Args:
         cells: those that the grid asks for.
-        grid: the grid.
+        study: the study.
         data: digests of the images that are there now (``digests.data_digest``).
 
     Raises:
         PipelineError: naming records whose settings (or, where cells are to be run, images) are others, what differs
             and what to do.
     """
-    asked = {CELLS / f"{cell.name}.json": cell_settings(cell_params(cell, grid)) for cell in cells}
-    for pretext in sorted(set(filter(None, (pretext_of(cell, grid) for cell in cells)))):
-        asked[PRETRAINED / f"{pretext}.json"] = autoencoder_settings(pretext_params(pretext, grid))
-    missing = [cell for cell in cells if not (CELLS / f"{cell.name}.json").is_file()]
+    of_cells = {record_of(cell, study): cell for cell in cells}
+    asked = {path: cell_settings(cell_params(cell, study)) for path, cell in of_cells.items()}
+    for autoencoder in autoencoders_of(list(cells), study):
+        if autoencoder.file is None:
+            record_file = study.pretrained / f"{autoencoder.name}.json"
+            asked[record_file] = autoencoder_settings(autoencoder_params(autoencoder, study))
+    missing = [cell for cell in cells if not record_of(cell, study).is_file()]
     wrong, unknown, old = [], Counter[str](), 0
     for path, settings in asked.items():
         if path.is_file():
             record = read_record(path)
             found, images = differences(record, settings), image_differences(record, data)
+            if path in of_cells:
+                found += _protocol_differences(record, of_cells[path], study)
             old += bool(images)
             # Records of other images stand as they are; but new cells beside them would compare what cannot be.
             found += images if missing else []
@@ -100,20 +110,44 @@ def missing_cells(cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, s
             )
     if old and not missing:
         print(
-            f"{old} records are of other images than those in {PROCESSED}; none is run anew", file=sys.stderr
+            f"{old} records are of other images than those in {study.processed}; none is run anew",
+            file=sys.stderr,
         )
     for key, count in sorted(unknown.items()):
         print(f"{key}: not compared, {count} records do not state it", file=sys.stderr)
     if wrong:
         more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise PipelineError(
-            "records that are not what grid.yaml, params.yaml and the images ask for now:\n  "
+            f"records that are not what {study.grid_file}, {study.params_file} and the images ask for now:\n  "
             + "\n  ".join(wrong[:_SHOWN])
             + more
             + "\nRemove these files to run them anew (of an autoencoder, those of the cells that start from it too), "
             "or restore what they were made with."
         )
     return missing
+
+
+def record_of(cell: Cell, study: Study) -> Path:
+    """Where the record of a cell is, or will be."""
+    return study.cells / f"{cell.name}.json"
+
+
+def _protocol_differences(record: dict[str, Any], cell: Cell, study: Study) -> list[str]:
+    """What a replicate of its own has, or started from, that is another now."""
+    found = []
+    before, now = bool(record.get("own_masks")), bool(study.grid.get("own_masks"))
+    if before != now:
+        found.append(f"own_masks was {before}, now {now}")
+    started, autoencoder = record.get("autoencoder"), autoencoder_of(cell, study)
+    if started is None or autoencoder is None:
+        return found  # then `init` differs, which the settings say
+    if started.get("seed") != autoencoder.seed:
+        found.append(f"the seed of its autoencoder was {started.get('seed')}, now {autoencoder.seed}")
+    if autoencoder.file is not None and autoencoder.file.is_file():
+        digest = md5_of(autoencoder.file)
+        if started.get("md5") != digest:
+            found.append(f"{autoencoder.file} was another (MD5 {started.get('md5')}, now {digest})")
+    return found
 
 
 def differences(record: dict[str, Any], settings: dict[str, Any]) -> list[str]:

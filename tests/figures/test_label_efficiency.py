@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
+from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, label_efficiency
 from ae_pretrained.figures.style import png_bytes
-from studies.label_efficiency.figure import Controls, EfficiencyCurve, label_efficiency
 
 
 def curve(arm: str, *points: tuple[float, float]) -> EfficiencyCurve:

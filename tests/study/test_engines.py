@@ -12,22 +12,21 @@ from typing import Any
 import pytest
 
 from ae_pretrained.errors import PipelineError
-from studies.label_efficiency import cells, engines, prepare
-from studies.label_efficiency.grid import CELLS, CHECKPOINTS, GRID, PRETRAINED
+from ae_pretrained.study import cells, engines
+from ae_pretrained.study.images import prepare_images
 from tests.processed import tiny_params
 from tests.ray_workers import one_worker_killed, two_workers
-from tests.studies.small_study import change, write_small_study
+from tests.study.small_study import STUDY, change, fresh_study, write_small_study
 
 NODES = [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}]
 
 
-def run(patch: pytest.MonkeyPatch, *words: str) -> None:
-    patch.setattr("sys.argv", ["cells", *words])
-    cells.main()
+def run(engine: engines.Engine = "local") -> None:
+    cells.run_missing(fresh_study(), engine)
 
 
 def records(root: Path) -> dict[str, bytes]:
-    files = [*(root / CELLS).iterdir(), *(root / PRETRAINED).iterdir()]
+    files = [*(root / STUDY.cells).iterdir(), *(root / STUDY.pretrained).iterdir()]
     return {path.name: path.read_bytes() for path in files}
 
 
@@ -36,11 +35,11 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which four cells have been run by the local engine."""
     root = tmp_path_factory.mktemp("study")
     write_small_study(root)
-    change(root / GRID, {"seeds": [0, 1], "runs": ["0.5x16"]})
+    change(root / STUDY.grid_file, {"seeds": [0, 1], "runs": ["0.5x16"]})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        prepare.main()
-        run(patch)
+        prepare_images(fresh_study())
+        run()
     return root
 
 
@@ -72,10 +71,10 @@ def test_records_are_those_of_the_local_engine(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run(monkeypatch, "--engine", "ray")
+    run("ray")
     assert len(re.findall(r"cell \d of 4: \S+ done", capsys.readouterr().out)) == 4
     assert records(empty) == records(local)
-    assert len(list((empty / CELLS).glob("*.json"))) == 4
+    assert len(list((empty / STUDY.cells).glob("*.json"))) == 4
 
 
 @pytest.mark.long
@@ -83,10 +82,10 @@ def test_a_killed_worker_loses_nothing(
     cluster: Any, local: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def under_way() -> bool:
-        return any((empty / CHECKPOINTS).glob("scratch*/*/last.ckpt"))
+        return any((empty / STUDY.checkpoints).glob("scratch*/*/last.ckpt"))
 
     with one_worker_killed("ray::train_cell", under_way) as killed:
-        run(monkeypatch, "--engine", "ray")
+        run("ray")
     assert killed, "a worker was killed in the middle of a cell"
     assert records(empty) == records(local)
 
@@ -95,11 +94,11 @@ def test_a_killed_worker_loses_nothing(
 def test_a_cell_that_fails_stops_no_other(
     cluster: Any, local: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change(empty / GRID, {"arms.scratch": {"train_seg": {"batch_size": 500}}})
+    change(empty / STUDY.grid_file, {"arms.scratch": {"train_seg": {"batch_size": 500}}})
     with pytest.raises(
         PipelineError, match=r"2 of 4 cells failed(.|\n)*scratch-0\.5x16-1: batch_size: 500 is more"
     ):
-        run(monkeypatch, "--engine", "ray")
+        run("ray")
     there = records(empty)
     assert {name for name in there if name.startswith("encoder_decoder")} == {
         f"encoder_decoder-0.5x16-{seed}.{ending}" for seed in (0, 1) for ending in ("json", "csv")
@@ -110,13 +109,12 @@ def test_a_cell_that_fails_stops_no_other(
 def test_listed_commands(
     empty: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for words in (["--list"], ["--engine", "list"]):
-        run(monkeypatch, *words)
-        assert capsys.readouterr().out.splitlines() == [
-            f"python -m studies.label_efficiency.cell {arm} 0.5x16 {seed}"
-            for arm in ("scratch", "encoder_decoder")
-            for seed in (0, 1)
-        ]
+    run("list")
+    assert capsys.readouterr().out.splitlines() == [
+        f"ae-pretrained study cell studies/label_efficiency {arm} 0.5x16 {seed}"
+        for arm in ("scratch", "encoder_decoder")
+        for seed in (0, 1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,4 +145,4 @@ def test_more_than_there_is() -> None:
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(PipelineError, match=r"Ray is not installed; run pip install 'ae-pretrained\[ray\]'"):
-        engines.run_on_ray([], {}, {})
+        engines.run_on_ray([], STUDY, {})

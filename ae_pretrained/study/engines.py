@@ -14,32 +14,31 @@ from typing import Any, Literal
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.ray_cluster import lacks_package, ray_cluster
-from studies.label_efficiency.cell import run_cell
-from studies.label_efficiency.grid import Cell, cell_params, pretext_of, pretext_params
-from studies.label_efficiency.pretrain import pretexts_of, pretrain_missing
+from ae_pretrained.study.autoencoders import pretrain_missing, wanted_autoencoders
+from ae_pretrained.study.cell import run_cell
+from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_of, autoencoder_params, cell_params
+from ae_pretrained.study.layout import Study
 
 Engine = Literal["local", "ray", "list"]
 _RETRIES = 10  # workers that a cell may lose; it goes on from its checkpoint each time
 
 
-def list_cells(cells: Sequence[Cell]) -> None:
+def list_cells(cells: Sequence[Cell], study: Study) -> None:
     """Print one command per cell, for a SLURM array, GNU parallel, xargs."""
     for cell in cells:
-        print(f"python -m studies.label_efficiency.cell {cell.arm} {cell.run} {cell.seed}")
+        print(study.command("cell", cell.arm, cell.run, str(cell.seed)))
 
 
-def run_here(cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, str]) -> None:
+def run_here(cells: Sequence[Cell], study: Study, data: dict[str, str]) -> None:
     """Run cells one after the other in this process, after the autoencoders that they start from."""
-    for name in pretexts_of(list(cells), grid):
-        pretrain_missing(name, grid, data)
+    for autoencoder in wanted_autoencoders(cells, study):
+        pretrain_missing(autoencoder, study, data)
     for number, cell in enumerate(cells, start=1):
         print(f"cell {number} of {len(cells)}: {cell.name}")
-        run_cell(cell, grid, data)
+        run_cell(cell, study, data)
 
 
-def run_on_ray(
-    cells: Sequence[Cell], grid: dict[str, Any], data: dict[str, str], cluster: str | None = None
-) -> None:
+def run_on_ray(cells: Sequence[Cell], study: Study, data: dict[str, str], cluster: str | None = None) -> None:
     """Run cells on a Ray cluster, each once the autoencoder that it starts from is there.
 
     A cell takes ``runtime.threads`` CPUs (0: one), and a GPU with ``runtime.accelerator: gpu``, or ``auto`` where the
@@ -48,7 +47,7 @@ def run_on_ray(
 
     Args:
         cells: to run.
-        grid, data: see :func:`studies.label_efficiency.cell.run_cell`.
+        study, data: see :func:`ae_pretrained.study.cell.run_cell`.
         cluster: address; see :func:`ae_pretrained.ray_cluster.ray_cluster`.
 
     Raises:
@@ -61,13 +60,14 @@ def run_on_ray(
         remote = ray.remote(max_retries=_RETRIES, max_calls=1)
         autoencoder_job, cell_job = remote(train_autoencoder), remote(train_cell)
         place, made, running = Path.cwd(), {}, {}
-        for name in pretexts_of(list(cells), grid):
-            asked = _resources(pretext_params(name, grid).runtime, nodes)
-            made[name] = autoencoder_job.options(**asked).remote(place, name, grid, data)
+        for autoencoder in wanted_autoencoders(cells, study):
+            asked = _resources(autoencoder_params(autoencoder, study).runtime, nodes)
+            made[autoencoder] = autoencoder_job.options(**asked).remote(place, autoencoder, study, data)
         for cell in cells:
-            asked, pretext = _resources(cell_params(cell, grid).runtime, nodes), pretext_of(cell, grid)
-            after = None if pretext is None else made[pretext]
-            running[cell_job.options(**asked).remote(place, cell, grid, data, after)] = cell
+            asked = _resources(cell_params(cell, study).runtime, nodes)
+            start = autoencoder_of(cell, study)
+            after = None if start is None else made.get(start)  # none that the study does not make
+            running[cell_job.options(**asked).remote(place, cell, study, data, after)] = cell
         failed: dict[str, str] = {}
         waiting = list(running)
         while waiting:
@@ -87,16 +87,16 @@ def run_on_ray(
         )
 
 
-def train_autoencoder(place: Path, name: str, grid: dict[str, Any], data: dict[str, str]) -> None:
+def train_autoencoder(place: Path, autoencoder: StudyAutoencoder, study: Study, data: dict[str, str]) -> None:
     """What a worker does for an autoencoder."""
     _go_to(place)
-    pretrain_missing(name, grid, data)
+    pretrain_missing(autoencoder, study, data)
 
 
-def train_cell(place: Path, cell: Cell, grid: dict[str, Any], data: dict[str, str], _after: None) -> None:
+def train_cell(place: Path, cell: Cell, study: Study, data: dict[str, str], _after: None) -> None:
     """What a worker does for a cell, after its autoencoder."""
     _go_to(place)
-    run_cell(cell, grid, data)
+    run_cell(cell, study, data)
 
 
 def _go_to(place: Path) -> None:

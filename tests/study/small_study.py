@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.params.editing import set_values
-from studies.label_efficiency.grid import FOLDER, GRID, PARAMS
+from ae_pretrained.study.layout import Study
 from tests.conftest import ROOT
 from tests.processed import SMALL
 
+STUDY = Study(Path("studies/label_efficiency"))
 _PARAMS: dict[str, Any] = {
     **SMALL,
     "data.source": "synthetic",
@@ -38,8 +39,8 @@ def write_small_study(root: Path) -> None:
     Args:
         root: a folder that takes the place of the repository's root; what the study writes will lie there.
     """
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    for path, values in ((PARAMS, _PARAMS), (GRID, _GRID)):
+    (root / STUDY.folder).mkdir(parents=True, exist_ok=True)
+    for path, values in ((STUDY.folder / "params.yaml", _PARAMS), (STUDY.grid_file, _GRID)):
         (root / path).write_text((ROOT / path).read_text(encoding="utf-8"), encoding="utf-8")
         change(root / path, values)
 
@@ -48,3 +49,8 @@ def change(path: Path, values: dict[str, Any]) -> None:
     """Set dotted keys of a YAML file."""
     keyed = {tuple(key.split(".")): value for key, value in values.items()}
     path.write_text(set_values(path.read_text(encoding="utf-8"), keyed), encoding="utf-8")
+
+
+def fresh_study() -> Study:
+    """The study in the current folder, as its files are now: a Study reads its grid once."""
+    return Study(STUDY.folder)

@@ -1,4 +1,4 @@
-"""What a record says of its inputs: digests of the images and of an autoencoder's weights."""
+"""What a record says of its images: a digest of each split."""
 
 from __future__ import annotations
 
@@ -33,8 +33,3 @@ def split_digest(split: Split, labelled: bool = True) -> str:
     for column in ("box", "label_order"):
         digest.update("\n".join(split.column(column)).encode() + b"\0")
     return digest.hexdigest()
-
-
-def md5_of(path: Path) -> str:
-    """MD5 of a file, the digest by which DVC knew the weights of the first cells."""
-    return hashlib.md5(path.read_bytes()).hexdigest()

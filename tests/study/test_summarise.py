@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies.label_efficiency.summarise import (
+from ae_pretrained.study.summarise import (
     budget_titles,
     controls,
     curves,
@@ -76,7 +76,7 @@ def test_updates_to_the_reference(table: list[dict[str, Any]]) -> None:
 
 
 def test_what_is_drawn(table: list[dict[str, Any]]) -> None:
-    drawn = curves(table, {"ours": "Ours"})
+    drawn = curves(table, {"ours": "Ours"}, {})
     assert [curve.title for curve in drawn["long"]] == ["scratch", "Ours"]
     assert drawn["long"][1].points[0][0] == 0.05
     assert budget_titles(table)["short"] == "Short budget: 100 updates"
@@ -104,7 +104,9 @@ def test_middle_budgets_are_in_the_tables_and_not_drawn() -> None:
         "0.1x200": 200,
         "0.1x300": 300,
     }
-    drawn = {budget: [point[1] for point in lines[0].points] for budget, lines in curves(table, {}).items()}
+    drawn = {
+        budget: [point[1] for point in lines[0].points] for budget, lines in curves(table, {}, {}).items()
+    }
     assert drawn == {"short": [0.1], "long": [0.4]}
     assert list(budget_titles(table)) == ["short", "long"]
 
@@ -117,7 +119,7 @@ def test_arms_of_a_single_share_are_controls_beside_the_others() -> None:
         for fraction, updates in ((0.05, 100), (0.05, 200), (0.05, 400), (0.1, 400))
     ]
     table = summarise_groups([*cells, cell("frozen", 0.05, 200, 0, 0.45)], CLASSES)
-    drawn = curves(table, {})
+    drawn = curves(table, {}, {})
     assert {curve.arm for lines in drawn.values() for curve in lines} == {"scratch", "ours"}
     side_by_side = controls(table, {"frozen": "Frozen"})
     assert side_by_side is not None

@@ -1,75 +1,56 @@
-"""Autoencoders of the study, one per pretext task, on every training image, without labels.
-
-python -m studies.label_efficiency.pretrain [NAME ...]
-
-trains the named ones, or those that missing cells start from; one whose weights are there is not trained anew.
-"""
+"""Autoencoders of a study, on every training image, without labels. One with weights there is not trained anew."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_bytes, write_json
 from ae_pretrained.pretraining.pretrain import pretrain
 from ae_pretrained.provenance import provenance
-from ae_pretrained.stage_runner import run_stage
-from studies.label_efficiency.digests import data_digest, md5_of
-from studies.label_efficiency.grid import (
-    CHECKPOINTS,
-    PRETRAINED,
-    PROCESSED,
-    WEIGHTS,
-    Cell,
-    cells_of,
-    pretext_of,
-    pretext_params,
-    read_grid,
-)
-from studies.label_efficiency.records import (
-    autoencoder_settings,
-    missing_cells,
-    read_record,
-)
+from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_params, autoencoders_of
+from ae_pretrained.study.layout import Study
+from ae_pretrained.study.records import autoencoder_settings, md5_of, read_record
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("pretext", nargs="*")
-    names = parser.parse_args().pretext
-    grid, data = read_grid(), data_digest(PROCESSED)
-    for name in names or pretexts_of(missing_cells(cells_of(grid), grid, data), grid):
-        pretrain_missing(name, grid, data)
+def wanted_autoencoders(
+    cells: Sequence[Cell], study: Study, names: Sequence[str] = ()
+) -> list[StudyAutoencoder]:
+    """The autoencoders of the study that cells start from, or those of them that are named.
+
+    Raises:
+        PipelineError: for a name that no cell asks for.
+    """
+    found = {item.name: item for item in autoencoders_of(list(cells), study) if item.file is None}
+    for name in names:
+        if name not in found:
+            raise PipelineError(
+                f"{name}: no such autoencoder in {study.grid_file}; there are {', '.join(found)}"
+            )
+    return [found[name] for name in names or found]
 
 
-def pretexts_of(cells: list[Cell], grid: dict[str, Any]) -> list[str]:
-    """The autoencoders that cells start from, each once."""
-    return list(dict.fromkeys(name for cell in cells if (name := pretext_of(cell, grid)) is not None))
-
-
-def pretrain_missing(name: str, grid: dict[str, Any], data: dict[str, str]) -> None:
+def pretrain_missing(autoencoder: StudyAutoencoder, study: Study, data: dict[str, str]) -> None:
     """Pretrain one autoencoder unless its weights are there, and record what it was made with.
 
     Args:
-        name: of the pretext task.
-        grid: the grid.
+        autoencoder: which one.
+        study: the study.
         data: digests of the images.
 
     Raises:
         PipelineError: when weights and record do not belong together.
     """
-    weights, record = autoencoder_weights(name), PRETRAINED / f"{name}.json"
+    weights = autoencoder_weights(autoencoder, study)
+    record = study.pretrained / f"{autoencoder.name}.json"
     if weights.is_file():
         print(f"{weights} is there")
         return
-    params = pretext_params(name, grid)
+    params = autoencoder_params(autoencoder, study)
     made_by = provenance(params.seed, params.runtime, params.train_ae.precision)
     if record.is_file():
         print(
@@ -79,16 +60,16 @@ def pretrain_missing(name: str, grid: dict[str, Any], data: dict[str, str]) -> N
     with tempfile.TemporaryDirectory() as folder:
         trained, metrics = Path(folder) / weights.name, Path(folder) / "metrics.json"
         pretrain(
-            PROCESSED,
+            study.processed,
             params=params.train_ae,
             image_size=params.data.image_size,
             model=params.model,
             runtime=params.runtime,
             seed=params.seed,
             weights=trained,
-            curve=PRETRAINED / f"{name}.csv",
+            curve=record.with_suffix(".csv"),
             metrics=metrics,
-            checkpoints=CHECKPOINTS / name,
+            checkpoints=study.checkpoints / autoencoder.name,
         )
         values = {
             **json.loads(metrics.read_text(encoding="utf-8")),
@@ -102,17 +83,22 @@ def pretrain_missing(name: str, grid: dict[str, Any], data: dict[str, str]) -> N
         write_bytes(weights, trained.read_bytes())
 
 
-def autoencoder_weights(name: str) -> Path:
+def autoencoder_weights(autoencoder: StudyAutoencoder, study: Study) -> Path:
     """Where the weights of an autoencoder belong.
 
     Raises:
         PipelineError: when the file there is not the one that its record is about, or still lies where an earlier
             version kept it.
     """
-    weights, record = WEIGHTS / f"{name}.safetensors", PRETRAINED / f"{name}.json"
-    former = PRETRAINED / weights.name
+    if autoencoder.file is not None:
+        return autoencoder.file
+    weights = study.weights / f"{autoencoder.name}.safetensors"
+    record = study.pretrained / f"{autoencoder.name}.json"
+    former = study.pretrained / weights.name
     if former.is_file() and not weights.is_file():
-        raise PipelineError(f"{former}: weights now lie in {WEIGHTS}; move the file there, or remove it")
+        raise PipelineError(
+            f"{former}: weights now lie in {study.weights}; move the file there, or remove it"
+        )
     if weights.is_file():
         recorded = read_record(record).get("weights_md5") if record.is_file() else None
         if recorded != md5_of(weights):
@@ -121,7 +107,3 @@ def autoencoder_weights(name: str) -> Path:
                 "restore the one that belongs to it, or remove both to train it anew"
             )
     return weights
-
-
-if __name__ == "__main__":
-    run_stage(main)

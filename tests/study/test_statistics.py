@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ae_pretrained.errors import PipelineError
-from studies.label_efficiency.statistics import paired_difference, t_interval, updates_to_reach
+from ae_pretrained.study.statistics import paired_difference, t_interval, updates_to_reach
 
 
 def test_interval_agrees_with_scipy() -> None:

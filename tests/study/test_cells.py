@@ -11,11 +11,15 @@ import pytest
 
 from ae_pretrained import provenance
 from ae_pretrained.errors import PipelineError
-from studies.label_efficiency import cell, cells, prepare, pretrain
-from studies.label_efficiency.digests import data_digest, md5_of
-from studies.label_efficiency.grid import CELLS, GRID, PARAMS, PRETRAINED, PROCESSED, WEIGHTS, read_grid
-from tests.studies.small_study import change, write_small_study
+from ae_pretrained.study import autoencoders, cell, cells
+from ae_pretrained.study.data_digest import data_digest
+from ae_pretrained.study.grid import Cell, autoencoders_of
+from ae_pretrained.study.images import prepare_images
+from ae_pretrained.study.records import md5_of
+from tests.study.small_study import STUDY, change, fresh_study, write_small_study
 
+CELLS, PRETRAINED, WEIGHTS = STUDY.cells, STUDY.pretrained, STUDY.weights
+GRID, PARAMS, PROCESSED = STUDY.grid_file, STUDY.folder / "params.yaml", STUDY.data / "processed"
 SCRATCH, OURS = CELLS / "scratch-0.5x4-0.json", CELLS / "encoder_decoder-0.5x4-0.json"
 
 
@@ -26,8 +30,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_small_study(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        prepare.main()
-        run(patch, cells)
+        prepare_images(fresh_study())
+        cells.run_missing(fresh_study())
     return root
 
 
@@ -38,9 +42,12 @@ def study(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
 
 
-def run(patch: pytest.MonkeyPatch, module: Any, *words: str) -> None:
-    patch.setattr("sys.argv", ["study", *words])
-    module.main()
+def run_all() -> None:
+    cells.run_missing(fresh_study())
+
+
+def run_ours() -> None:
+    cells.run_one(fresh_study(), "encoder_decoder", "0.5x4", 0)
 
 
 @pytest.fixture
@@ -49,7 +56,7 @@ def nothing_trains(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("a training was started")
 
     monkeypatch.setattr(cell, "finetune", refuse)
-    monkeypatch.setattr(pretrain, "pretrain", refuse)
+    monkeypatch.setattr(autoencoders, "pretrain", refuse)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def test_newer_code_makes_no_record_stale(
         record["provenance"]["code"] = "0123456789abcdef"
         path.write_text(json.dumps(record), encoding="utf-8")
     shutil.rmtree(WEIGHTS)  # no missing cell starts from one
-    run(monkeypatch, cells)
+    run_all()
     assert "2 of 2 cells have a record, 0 to run" in capsys.readouterr().out
 
 
@@ -90,9 +97,9 @@ def test_a_cell_is_the_same_whatever_ran_before_it(monkeypatch: pytest.MonkeyPat
     """The records of the fixture were made one after the other in one process, the autoencoder before them."""
     first = OURS.read_bytes()
     OURS.unlink()
-    run(monkeypatch, cell, "encoder_decoder", "0.5x4", "0")
+    run_ours()
     assert OURS.read_bytes() == first
-    run(monkeypatch, cell, "encoder_decoder", "0.5x4", "0")  # there: nothing to do
+    run_ours()  # there: nothing to do
 
 
 def test_missing_cells_are_listed_and_run_and_the_others_kept(
@@ -100,9 +107,9 @@ def test_missing_cells_are_listed_and_run_and_the_others_kept(
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in CELLS.iterdir()}
     change(GRID, {"seeds": [0, 1], "compared": ["scratch"]})
-    run(monkeypatch, cells, "--list")
-    assert capsys.readouterr().out == "python -m studies.label_efficiency.cell scratch 0.5x4 1\n"
-    run(monkeypatch, cells)
+    cells.run_missing(fresh_study(), "list")
+    assert capsys.readouterr().out == "ae-pretrained study cell studies/label_efficiency scratch 0.5x4 1\n"
+    run_all()
     assert read(CELLS / "scratch-0.5x4-1.json")["provenance"]["seed"] == 1
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -121,7 +128,7 @@ def test_other_settings_stop_with_what_differs(
 ) -> None:
     change(PARAMS, {key: value})
     with pytest.raises(PipelineError, match=rf"{said}(.|\n)*Remove these files to run them anew"):
-        run(monkeypatch, cells)
+        run_all()
 
 
 @pytest.mark.usefixtures("nothing_trains")
@@ -130,11 +137,11 @@ def test_other_images_stop_new_cells_and_are_said_otherwise(
 ) -> None:
     data = data_digest(PROCESSED)
     monkeypatch.setattr(cells, "data_digest", lambda _: {**data, "val": "0123456789abcdef"})
-    run(monkeypatch, cells)  # records of other images stand as they are
+    run_all()  # records of other images stand as they are
     assert "records are of other images than those in" in capsys.readouterr().err
     change(GRID, {"seeds": [0, 2], "compared": ["scratch"]})
     with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.json: the images of val were others"):
-        run(monkeypatch, cells)
+        run_all()
 
 
 @pytest.mark.usefixtures("nothing_trains")
@@ -144,7 +151,7 @@ def test_a_parameter_that_a_record_does_not_state_is_named(
     record = read(SCRATCH)
     del record["settings"]["train_seg"]["half_size"]
     SCRATCH.write_text(json.dumps(record), encoding="utf-8")
-    run(monkeypatch, cells)
+    run_all()
     assert "train_seg.half_size: not compared, 1 records do not state it" in capsys.readouterr().err
 
 
@@ -154,33 +161,61 @@ def test_weights_and_their_record_belong_together(monkeypatch: pytest.MonkeyPatc
     OURS.unlink()
     weights.write_bytes(content + b"x")
     with pytest.raises(PipelineError, match=r"not the file that .*ours.json is about"):
-        run(monkeypatch, cell, "encoder_decoder", "0.5x4", "0")
+        run_ours()
     weights.rename(PRETRAINED / weights.name)
     with pytest.raises(PipelineError, match="weights now lie in studies/label_efficiency/weights"):
-        run(monkeypatch, cell, "encoder_decoder", "0.5x4", "0")
+        run_ours()
     (PRETRAINED / weights.name).unlink()
-    with pytest.raises(PipelineError, match=r"run `python -m studies.label_efficiency.pretrain ours` first"):
-        run(monkeypatch, cell, "encoder_decoder", "0.5x4", "0")
-    run(monkeypatch, pretrain)  # what the missing cell starts from
+    with pytest.raises(PipelineError, match=r"run `ae-pretrained study pretrain \S+ ours` first"):
+        run_ours()
+    cells.pretrain_for_missing(fresh_study(), [])  # what the missing cell starts from
     assert weights.read_bytes() == content
 
 
 def test_damaged_records_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     SCRATCH.with_suffix(".csv").unlink()
     with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.csv: the curve of .* is missing"):
-        run(monkeypatch, cells)
+        run_all()
     SCRATCH.write_text("{", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.json: no JSON"):
-        run(monkeypatch, cells)
+        run_all()
     SCRATCH.write_text("[]", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.json: expected a JSON object"):
-        run(monkeypatch, cells)
+        run_all()
 
 
 def test_arms_start_from_the_task_of_their_name_or_from_ours() -> None:
-    grid = read_grid()
+    study = fresh_study()
     found = {
-        arm: pretrain.pretexts_of([cell.Cell(arm, 0.5, 4, 0)], grid)
+        arm: [one.name for one in autoencoders_of([Cell(arm, 0.5, 4, 0)], study)]
         for arm in ("scratch", "imagenet", "frozen", "masked")
     }
     assert found == {"scratch": [], "imagenet": [], "frozen": ["ours"], "masked": ["masked"]}
+
+
+def test_every_replicate_has_masks_and_an_autoencoder_of_its_own() -> None:
+    change(GRID, {"seeds": [0, 1], "own_masks": True, "autoencoders": 2})
+    for path in (SCRATCH, OURS):
+        path.unlink()
+    run_all()
+    one, other = (read(CELLS / f"encoder_decoder-0.5x4-{seed}.json") for seed in (0, 1))
+    assert [record["autoencoder"]["seed"] for record in (one, other)] == [0, 1]
+    assert one["autoencoder"]["md5"] != other["autoencoder"]["md5"]
+    assert one["own_masks"]
+    assert read(PRETRAINED / "ours-1.json")["settings"]["seed"] == 1
+    run_all()  # all there
+    change(GRID, {"own_masks": False})
+    with pytest.raises(PipelineError, match=r"scratch-0.5x4-0.json: own_masks was True, now False"):
+        run_all()
+    change(GRID, {"own_masks": True, "autoencoders": 1})
+    with pytest.raises(
+        PipelineError, match=r"decoder-0.5x4-1.json: the seed of its autoencoder was 1, now 0"
+    ):
+        run_all()
+
+
+def test_a_run_of_another_form_is_refused() -> None:
+    with pytest.raises(PipelineError, match=r"run '0.50x4': write it as 0.5x4"):
+        cells.run_one(fresh_study(), "scratch", "0.50x4", 0)
+    with pytest.raises(PipelineError, match=r"nowhere: no such autoencoder in .*grid.yaml; there are ours"):
+        cells.pretrain_for_missing(fresh_study(), ["nowhere"])

@@ -1,4 +1,4 @@
-"""Stage summarise: one CSV of all cells, one of the means and differences, and the figure."""
+"""From the cells of a study to tables, a figure and sentences."""
 
 from __future__ import annotations
 
@@ -10,42 +10,52 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, label_efficiency
 from ae_pretrained.figures.style import save_png
-from ae_pretrained.files import write_json, write_table
+from ae_pretrained.files import write_json, write_table, write_text
 from ae_pretrained.params import load_params
-from ae_pretrained.stage_runner import run_stage
-from studies.label_efficiency.figure import Controls, EfficiencyCurve, label_efficiency
-from studies.label_efficiency.grid import CELLS, FOLDER, PARAMS, REFERENCE, Cell, cells_of, read_grid
-from studies.label_efficiency.pairing import mixture, origin, other_machines, why_not_paired
-from studies.label_efficiency.records import read_record
-from studies.label_efficiency.statistics import Interval, paired_difference, t_interval, updates_to_reach
+from ae_pretrained.study.answer import answer, fitted_curves
+from ae_pretrained.study.comparable import mixture, origin, other_machines, why_not_paired
+from ae_pretrained.study.grid import REFERENCE, Cell, cells_of
+from ae_pretrained.study.layout import Study
+from ae_pretrained.study.learning_curve import LearningCurve
+from ae_pretrained.study.records import read_record, record_of
+from ae_pretrained.study.statistics import Interval, paired_difference, t_interval, updates_to_reach
 
-RESULTS = FOLDER / "results"
 
+def write_results(study: Study) -> None:
+    """Read every cell of the grid, and write the tables, the figure and the answer into ``results/``.
 
-def main() -> None:
-    grid = read_grid()
-    interval = grid["validate_every"]
-    classes = load_params(PARAMS).data.classes
-    cells = [read_cell(cell, interval) for cell in cells_of(grid)]
-    write_rows(RESULTS / "cells.csv", [cell_row(cell, classes) for cell in cells])
+    Raises:
+        PipelineError: for a cell that has not been run.
+    """
+    grid, results = study.grid, study.results
+    classes = load_params(study.params_file).data.classes
+    cells = [read_cell(cell, study) for cell in cells_of(study)]
+    write_rows(results / "cells.csv", [cell_row(cell, classes) for cell in cells])
     table = summarise_groups(cells, classes)
-    write_rows(RESULTS / "summary.csv", table)
-    write_rows(RESULTS / "curves.csv", wide_rows(table, list(grid["arms"])))
-    write_json(RESULTS / "summary.json", nested(table))
+    write_rows(results / "summary.csv", table)
+    write_rows(results / "curves.csv", wide_rows(table, list(grid["arms"])))
+    write_json(results / "summary.json", nested(table))
     titles = grid["titles"]
-    figure = label_efficiency(curves(table, titles), budget_titles(table), controls(table, titles))
-    save_png(figure, RESULTS / "label_efficiency.png")
+    fits = fitted_curves(cells, table)
+    lines = answer(table, fits, titles)
+    write_text(results / "answer.md", "\n".join(f"- {line}" for line in lines) + "\n")
+    figure = label_efficiency(curves(table, titles, fits), budget_titles(table), controls(table, titles))
+    save_png(figure, results / "label_efficiency.png")
+    print("\n".join(lines))
 
 
-def read_cell(cell: Cell, interval: int) -> dict[str, Any]:
+def read_cell(cell: Cell, study: Study) -> dict[str, Any]:
     """What a finished cell left: its figures, and its validation curve under ``curve``."""
-    path = CELLS / f"{cell.name}.json"
+    path = record_of(cell, study)
     if not path.is_file():
         raise PipelineError(
-            f"{path}: this cell of the grid has not been run; `dvc repro {FOLDER}/dvc.yaml` runs what is missing"
+            f"{path}: this cell of the grid has not been run; `dvc repro {study.folder}/dvc.yaml` runs what is "
+            "missing"
         )
     values = read_record(path)
+    interval = study.grid["validate_every"]
     with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     values["curve"] = [(int(row["epoch"]) * interval, float(row["val_mean_iou"])) for row in rows]
@@ -120,7 +130,7 @@ def comparison(
 ) -> dict[str, Any]:
     """Difference to the reference of the same budget, and the updates to its best validation score.
 
-    All NaN where there is no reference, or cells and reference must not be paired (:mod:`.pairing`).
+    All NaN where there is no reference, or cells and reference must not be paired (:mod:`.comparable`).
     """
     names = ("difference", "difference_low", "difference_high", "updates_to_reference")
     if reference is None:
@@ -183,13 +193,32 @@ def nested(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def curves(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> dict[str, list[EfficiencyCurve]]:
-    """What the figure draws as lines: a panel for the short and the long budget, one line per arm."""
+def curves(
+    table: Sequence[dict[str, Any]], titles: dict[str, str], fits: dict[str, LearningCurve]
+) -> dict[str, list[EfficiencyCurve]]:
+    """What the figure draws as lines: a panel for the short and the long budget, one line per arm.
+
+    Fitted curves stand in the panel of the long budget.
+    """
     points: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
+    masks: dict[float, int] = {}
     for row in drawn_rows(table):
         points[row["budget"]][row["arm"]].append(point_of(row))
+        masks[row["label_fraction"]] = row["num_labelled"]
+
+    def fitted(budget: str, arm: str) -> tuple[tuple[float, float], ...]:
+        if budget != "long" or arm not in fits:
+            return ()
+        curve = fits[arm]
+        return tuple(
+            (share, curve(count)) for share, count in sorted(masks.items()) if count >= curve.smallest
+        )
+
     return {
-        budget: [EfficiencyCurve(arm, titles.get(arm, arm), tuple(line)) for arm, line in lines.items()]
+        budget: [
+            EfficiencyCurve(arm, titles.get(arm, arm), tuple(line), fitted(budget, arm))
+            for arm, line in lines.items()
+        ]
         for budget, lines in points.items()
     }
 
@@ -244,7 +273,3 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of the same columns as a CSV."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     write_table(path, columns, [[row.get(column, "") for column in columns] for row in rows])
-
-
-if __name__ == "__main__":
-    run_stage(main)

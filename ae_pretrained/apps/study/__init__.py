@@ -1,0 +1,1 @@
+"""``ae-pretrained study``: does pretraining save labels, with one's own images?"""

@@ -1,0 +1,118 @@
+"""What a study says, in sentences that stand without its tables."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ae_pretrained.study.grid import REFERENCE
+from ae_pretrained.study.learning_curve import (
+    LearningCurve,
+    difference_is_clear,
+    fit_learning_curve,
+    gain_of_more,
+    masks_saved,
+)
+from ae_pretrained.study.statistics import Interval
+
+_MORE = 50  # masks that somebody might draw next
+_FEWEST = 3  # scores that a curve needs
+_REACH = 5  # a curve is fitted from a fifth of the masks on: over several powers of ten the law does not hold
+
+
+def fitted_curves(
+    cells: Sequence[dict[str, Any]], table: Sequence[dict[str, Any]]
+) -> dict[str, LearningCurve]:
+    """A learning curve for every arm that has the long budget of two shares or more near the largest, by arm.
+
+    Args:
+        cells: as read from their records.
+        table: rows of ``summary.csv``.
+    """
+    long = {(row["label_fraction"], row["updates"]) for row in table if row["budget"] == "long"}
+    most = max(fraction for fraction, _ in long)
+    masks, scores = defaultdict(list), defaultdict(list)
+    for cell in cells:
+        near = cell["label_fraction"] * _REACH >= most
+        if near and (cell["label_fraction"], cell["updates"]) in long:
+            masks[cell["arm"]].append(int(cell["num_labelled"]))
+            scores[cell["arm"]].append(float(cell["test"]["mean_iou"]))
+    return {
+        arm: fit_learning_curve(masks[arm], scores[arm])
+        for arm in masks
+        if len(scores[arm]) >= _FEWEST and len(set(masks[arm])) > 1
+    }
+
+
+def answer(
+    table: Sequence[dict[str, Any]], fits: Mapping[str, LearningCurve], titles: Mapping[str, str]
+) -> list[str]:
+    """Sentences: every arm with all masks, what more masks would bring, what each start saves.
+
+    Args:
+        table: rows of ``summary.csv``.
+        fits: learning curves by arm.
+        titles: of the arms, for reading.
+    """
+    lines = _with_all_masks(table, titles)
+    for arm, curve in fits.items():
+        lines.append(_of_more(titles.get(arm, arm), curve))
+    if REFERENCE in fits:
+        reference = fits[REFERENCE]
+        lines += [
+            _saved(titles.get(arm, arm), curve, reference)
+            for arm, curve in fits.items()
+            if arm != REFERENCE and curve.largest == reference.largest
+        ]
+    return lines
+
+
+def _with_all_masks(table: Sequence[dict[str, Any]], titles: Mapping[str, str]) -> list[str]:
+    most = max(row["label_fraction"] for row in table)
+    lines = []
+    for row in table:
+        if row["label_fraction"] != most or row["budget"] != "long":
+            continue
+        line = f"{row['num_labelled']:,} masks, {titles.get(row['arm'], row['arm'])}: mean IoU {row['mean_iou']:.3f}"
+        if row["arm"] != REFERENCE and not math.isnan(row["difference"]):
+            line += f", {_points(Interval(row['difference'], row['difference_low'], row['difference_high']))}"
+            line += f" against {titles.get(REFERENCE, REFERENCE)}"
+        lines.append(f"{line}; {row['seeds']} trainings")
+    return lines
+
+
+def _of_more(title: str, curve: LearningCurve) -> str:
+    more = min(_MORE, curve.largest)
+    gain = gain_of_more(curve, more)
+    if difference_is_clear(gain):
+        return f"{more} more masks, {title}: {_points(gain)}, by a power law through the scores"
+    return (
+        f"{more} more masks, {title}: what they would bring cannot be told from {curve.largest:,} masks "
+        f"({_points(gain)})"
+    )
+
+
+def _saved(title: str, curve: LearningCurve, reference: LearningCurve) -> str:
+    """With no more masks than were measured: what lies below the fewest is not claimed."""
+    saved, now = masks_saved(curve, reference), reference.largest
+    if not difference_is_clear(saved):
+        return f"{title}: whether it saves masks here cannot be told from {now:,} masks"
+    if saved.mean <= 0:
+        return f"{title}: saves no masks here, and needs more than {now:,} for what training from scratch reaches"
+    if saved.mean >= now - curve.smallest:
+        return (
+            f"{title}: saves {now - curve.smallest:,} of {now:,} masks here, or more (fewer were not tried)"
+        )
+    ends = [min(max(end, -now), now - curve.smallest) for end in (saved.low, saved.high)]
+    interval = f"95 % interval {ends[0]:,.0f} to {ends[1]:,.0f}"
+    return f"{title}: saves about {saved.mean:,.0f} of {now:,} masks here ({interval})"
+
+
+def _points(interval: Interval) -> str:
+    """A difference of mean IoU in points."""
+    mean = f"{100 * interval.mean:+.1f} points"
+    if math.isnan(interval.low):
+        return mean
+    return f"{mean} (95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
