@@ -34,10 +34,17 @@ class MixedBatches(Dataset[MixedBatch]):
     Args:
         labelled: images with class masks.
         unlabelled: images with masks of their padding.
+        unlabelled_batch_size: how many of these per batch and process.
     """
 
-    def __init__(self, labelled: ArrayBatches | CropBatches, unlabelled: ArrayBatches | CropBatches) -> None:
+    def __init__(
+        self,
+        labelled: ArrayBatches | CropBatches,
+        unlabelled: ArrayBatches | CropBatches,
+        unlabelled_batch_size: int,
+    ) -> None:
         self.labelled, self.unlabelled = labelled, unlabelled
+        self.unlabelled_batch_size = unlabelled_batch_size
 
     def __getitem__(self, positions: tuple[list[Any], list[Any]]) -> MixedBatch:
         return MixedBatch(*self.labelled[positions[0]], *self.unlabelled[positions[1]])

@@ -7,7 +7,7 @@ A view is a crop of random size and shape, resized, mirrored and recoloured (Sim
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -45,15 +45,11 @@ class Views:
     Attributes:
         smallest_area: the area of a crop is drawn from [smallest_area, 1] of the image.
         flip: probability of a left-right flip.
-        jitter: probability of a change of colours.
-        brightness, contrast, saturation: each factor is drawn from [1 - value, 1 + value].
-        hue: largest turn of the hue, in turns.
-        grey: probability that a view loses its colours.
-        blur: probability of a Gaussian blur (3x3, sigma 0.1 to 1.5).
+        colours: changes of colour and sharpness.
         places: how many places that both views show are drawn per image.
 
     Raises:
-        PipelineError: when a probability is not in [0, 1], the area not in (0, 1], or ``places`` below 1.
+        PipelineError: when ``flip`` is not in [0, 1], the area not in (0, 1], or ``places`` below 1.
 
     Example:
         >>> import torch
@@ -65,18 +61,11 @@ class Views:
 
     smallest_area: float = 0.3
     flip: float = 0.5
-    jitter: float = 0.8
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
-    hue: float = 0.1
-    grey: float = 0.2
-    blur: float = 0.5
+    colours: Colours = field(default_factory=Colours)
     places: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("flip", "jitter", "grey", "blur"):
-            check_probability(name, getattr(self, name))
+        check_probability("flip", self.flip)
         if not 0 < self.smallest_area <= 1 or self.places < 1:
             raise PipelineError(
                 f"smallest_area, places: found {self.smallest_area} and {self.places}, expected a share above 0 and "
@@ -140,10 +129,7 @@ class Views:
             align_corners=False,
         )
         hidden = hidden.squeeze(1).to(masks.dtype)
-        colours = Colours(
-            self.jitter, self.brightness, self.contrast, self.saturation, self.hue, self.grey, self.blur
-        )
-        seen, hidden = colours(seen, hidden, generator)
+        seen, hidden = self.colours(seen, hidden, generator)
         return ViewPair(seen, hidden, places, counted)
 
     def _crops(

@@ -13,6 +13,7 @@ from ae_pretrained.constants import DECODING, IMAGES, INDEX, MASKS
 from ae_pretrained.dataset.arrays import ArraysError, open_split
 from ae_pretrained.dataset.batches import ArrayBatches, class_balancing_weights, class_frequencies
 from ae_pretrained.dataset.crops import CropBatches, training_batches
+from ae_pretrained.dataset.mixed import MixedBatches
 from ae_pretrained.files import write_json
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import numerics
@@ -25,7 +26,7 @@ from ae_pretrained.params.model_params import ModelParams, RuntimeParams
 from ae_pretrained.params.training_params import TrainSegParams
 from ae_pretrained.training.callbacks import FreezeEncoder
 from ae_pretrained.training.checkpoints import CheckpointFolder, fingerprint
-from ae_pretrained.training.fit import fit
+from ae_pretrained.training.fit import TrainingBatches, fit
 
 _MONITOR = "val_mean_foreground_dice"
 
@@ -43,8 +44,9 @@ def finetune(
     curve: Path,
     metrics: Path,
     checkpoints: Path,
+    best_on_val: Path | None = None,
 ) -> None:
-    """Train the U-Net on the labelled share of the training images and keep its best epoch.
+    """Train the U-Net on the labelled share of the training images and keep its best or its last epoch.
 
     Args:
         processed: folder of prepared arrays.
@@ -55,6 +57,8 @@ def finetune(
         curve: CSV of the figures of every epoch to write.
         metrics: JSON of the best epoch's figures to write.
         checkpoints: folder for the state of an unfinished run.
+        best_on_val: with ``keep: last``, a second safetensors file to write, of the epoch that was best on val; its
+            number goes to the metrics as ``best_epoch_on_val``.
     """
     train, val = open_split(processed, "train"), open_split(processed, "val")
     chosen = train.labelled(data.label_fraction)
@@ -94,11 +98,16 @@ def finetune(
     )
     if balance is not None and isinstance(batches, CropBatches):
         balance = balance[np.searchsorted(chosen, batches.rows)]
-    unlabelled = _unlabelled(processed, chosen, data, task) if task.mean_teacher is not None else None
+    images: TrainingBatches = batches
+    num_unlabelled = {}
+    if task.mean_teacher is not None:
+        unlabelled = _unlabelled(processed, chosen, data, task)
+        num_unlabelled = {"num_unlabelled": len(np.unique(_rows_of(unlabelled)))}
+        images = MixedBatches(batches, unlabelled, params.unlabelled_batch_size)
     tiles = val.tiles(data.image_size)
     result = fit(
         task,
-        batches,
+        images,
         ArrayBatches(tiles.images, tiles.masks, np.arange(len(tiles))),
         runtime=runtime,
         checkpoint=CheckpointFolder(checkpoints, run),
@@ -113,9 +122,8 @@ def finetune(
             *foreground,
         ),
         sampling_weights=balance,
-        unlabelled=unlabelled,
-        unlabelled_batch_size=params.unlabelled_batch_size,
         callbacks=[FreezeEncoder(freeze)],
+        best_beside=best_on_val is not None,
     )
     if not result.is_main:
         return
@@ -123,8 +131,12 @@ def finetune(
     decoding = json.loads(stated.read_text()) if (stated := processed / DECODING).is_file() else {}
     info = SegmenterInfo(tuple(data.classes), data.image_size, data.resize, **decoding)
     save_model(network, weights, info)
-    beside = {} if unlabelled is None else {"num_unlabelled": len(np.unique(_rows_of(unlabelled)))}
-    write_json(metrics, {**result.metrics(network, len(chosen)), **beside})
+    figures = {**result.metrics(network, len(chosen)), **num_unlabelled}
+    if best_on_val is not None and result.best_on_val is not None:
+        state, figures["best_epoch_on_val"] = result.best_on_val
+        network.load_state_dict(state)
+        save_model(network, best_on_val, info)
+    write_json(metrics, figures)
 
 
 def _unlabelled(

@@ -10,6 +10,7 @@ from torch import Tensor
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
+from ae_pretrained.dataset.colours import Colours
 from ae_pretrained.dataset.corruption import corrupt
 from ae_pretrained.dataset.views import ViewPair, Views
 from ae_pretrained.losses.contrastive_loss import ContrastiveLoss, DenseContrastiveLoss
@@ -72,7 +73,9 @@ class AutoencoderTask(TrainingTask):
         self.contrastive: ContrastiveLoss | None = None
         self.dense: DenseContrastiveLoss | None = None
         if loss.contrastive + loss.dense > 0:
-            self.views = Views(**self.params.views.model_dump())
+            views = self.params.views.model_dump()
+            colours = Colours(**{name: views.pop(name) for name in Colours.__dataclass_fields__})
+            self.views = Views(**views, colours=colours)
         if loss.contrastive > 0:
             self.contrastive = ContrastiveLoss(channels, loss.temperature, shuffled=loss.shuffled)
         if loss.dense > 0:

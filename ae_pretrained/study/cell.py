@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.errors import PipelineError
@@ -13,6 +14,7 @@ from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summa
 from ae_pretrained.files import write_json, write_metrics
 from ae_pretrained.finetuning.finetune import finetune
 from ae_pretrained.models.weights import load_unet
+from ae_pretrained.params import Params
 from ae_pretrained.provenance import provenance
 from ae_pretrained.study.autoencoders import autoencoder_weights
 from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_of, cell_params
@@ -23,6 +25,8 @@ from ae_pretrained.study.records import cell_settings, md5_of, record_of
 
 def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
     """Train and measure a cell and write ``cells/NAME.csv``, its curve, and at last ``cells/NAME.json``.
+
+    With ``train_seg.keep: last`` the epoch that was best on val is measured too, as ``test_best_on_val``.
 
     An interrupted cell goes on from its last finished epoch if code, settings and images are the same.
 
@@ -40,8 +44,8 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
     made_by = provenance(cell.seed, params.runtime, params.train_seg.precision)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        weights, metrics, test, drawn = (
-            folder / part for part in ("segmenter.safetensors", "metrics.json", "test.json", "drawn")
+        weights, best, metrics, drawn = (
+            folder / part for part in ("segmenter.safetensors", "best.safetensors", "metrics.json", "drawn")
         )
         if own_masks:
             drawn.mkdir()
@@ -58,19 +62,12 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
             curve=study.cells / f"{cell.name}.csv",
             metrics=metrics,
             checkpoints=study.checkpoints / cell.name,
+            best_on_val=best,
         )
         trained = json.loads(metrics.read_text(encoding="utf-8"))
-        model, _ = load_unet(weights)
-        result = measure_segmenter(
-            model,
-            open_split(study.processed, "test"),
-            len(params.data.classes),
-            params.eval_seg,
-            best_compute(params.runtime.accelerator, params.runtime.threads),
-        )
-        # By way of a file of metrics, which refuses what is no number.
-        write_metrics(test, summarise(result, params.data.classes, params.eval_seg, params.seed))
-        measured = json.loads(test.read_text(encoding="utf-8"))
+        measured = {"test": _measure(weights, study, params)}
+        if best.is_file():
+            measured["test_best_on_val"] = _measure(best, study, params)
     write_json(
         record_of(cell, study),
         {
@@ -82,13 +79,30 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
             "num_labelled": trained["num_images"],
             "best_update": trained["best_epoch"] * params.train_seg.updates_per_epoch,
             "val_mean_iou": trained["val_mean_iou"],
-            "test": measured,
+            **measured,
             "settings": cell_settings(params),
             "data": data,
             "autoencoder": None if autoencoder is None else _record_of(autoencoder, start),
             "provenance": made_by,
         },
     )
+
+
+def _measure(weights: Path, study: Study, params: Params) -> dict[str, Any]:
+    """What a segmenter reaches on test."""
+    model, _ = load_unet(weights)
+    result = measure_segmenter(
+        model,
+        open_split(study.processed, "test"),
+        len(params.data.classes),
+        params.eval_seg,
+        best_compute(params.runtime.accelerator, params.runtime.threads),
+    )
+    # By way of a file of metrics, which refuses what is no number.
+    file = weights.with_suffix(".json")
+    write_metrics(file, summarise(result, params.data.classes, params.eval_seg, params.seed))
+    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return values
 
 
 def _weights_of(autoencoder: StudyAutoencoder, cell: Cell, study: Study) -> Path:

@@ -68,6 +68,11 @@ def cell_row(cell: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
     return {
         **{key: cell[key] for key in keys},
         "test_mean_iou": test["mean_iou"],
+        **(
+            {"test_mean_iou_best_on_val": cell["test_best_on_val"]["mean_iou"]}
+            if "test_best_on_val" in cell
+            else {}
+        ),
         **{f"test_iou_{name}": test[name]["iou"] for name in classes if name in test},
         "test_mean_foreground_dice": test["mean_foreground_dice"],
         "test_pixel_accuracy": test["pixel_accuracy"],
@@ -122,7 +127,9 @@ def scores(by_seed: dict[int, dict[str, Any]], classes: Sequence[str]) -> dict[s
         for name in classes
         if all(name in test for test in tests)
     }
-    return {**spread("mean_iou", t_interval([test["mean_iou"] for test in tests])), **of_classes}
+    chosen = [cell["test_best_on_val"]["mean_iou"] for cell in by_seed.values() if "test_best_on_val" in cell]
+    best = spread("mean_iou_best_on_val", t_interval(chosen)) if len(chosen) == len(tests) else {}
+    return {**spread("mean_iou", t_interval([test["mean_iou"] for test in tests])), **best, **of_classes}
 
 
 def comparison(

@@ -133,6 +133,11 @@ class BestWeights(L.Callback):
         self.epoch = -1
         self.weights: dict[str, torch.Tensor] = {}
 
+    @property
+    def state_key(self) -> str:
+        """A run may keep two: the last epoch, and the best one beside it."""
+        return self._generate_state_key(mode=self.mode)
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         score = float(trainer.callback_metrics[self.monitor])
         if self.score is not None and self.mode != "last":

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from ae_pretrained.dataset.batches import (
     ArrayBatches,
     Batch,
+    BatchSizeError,
     EvaluationOrder,
     TrainingOrder,
     make_loader,
@@ -36,6 +37,7 @@ from ae_pretrained.training.loggers import make_logger
 from ae_pretrained.training.trainer import make_trainer
 from ae_pretrained.training.training_task import TrainingTask
 
+TrainingBatches = ArrayBatches | CropBatches | MixedBatches
 _UNLABELLED = 2**31  # beyond every seed of a run: unlabelled images have an order of their own
 
 
@@ -55,6 +57,7 @@ class FitResult:
         global_batch: images per update, over all processes.
         lr: peak learning rate, which no number of processes changes.
         is_main: whether this process is the one that writes results.
+        best_on_val: state dict and number, from 1, of the best epoch, where ``fit`` was asked for it.
     """
 
     weights: dict[str, Tensor]
@@ -68,6 +71,7 @@ class FitResult:
     global_batch: int
     lr: float
     is_main: bool
+    best_on_val: tuple[dict[str, Tensor], int] | None = None
 
     def metrics(self, network: nn.Module, num_images: int) -> dict[str, Any]:
         """The metrics of a training stage: how long it ran, on how much, and what its best epoch reached on val."""
@@ -89,19 +93,17 @@ class BatchLoaders(L.LightningDataModule):
     """The loaders of training and validation; each process of a distributed run gets batches of its own.
 
     Args:
-        train, val: the data.
+        train, val: the data; of mixed batches, sizes, order and weights are those of the labelled images.
         batch_size: images per batch and process.
         updates_per_epoch: training batches per epoch; 0 for one pass over the data.
         seed: of the order of the training images.
         workers: loader processes.
         weights: (N,) how often each training image is drawn, relative to the others; None for all alike.
-        unlabelled: images that go beside those of training, if any.
-        unlabelled_batch_size: how many of them per batch and process.
     """
 
     def __init__(
         self,
-        train: ArrayBatches | CropBatches,
+        train: TrainingBatches,
         val: ArrayBatches,
         *,
         batch_size: int,
@@ -109,12 +111,9 @@ class BatchLoaders(L.LightningDataModule):
         seed: int = 0,
         workers: int = 0,
         weights: np.ndarray | None = None,
-        unlabelled: ArrayBatches | CropBatches | None = None,
-        unlabelled_batch_size: int = 0,
     ) -> None:
         super().__init__()
         self.train, self.val, self.weights = train, val, weights
-        self.unlabelled, self.unlabelled_batch_size = unlabelled, unlabelled_batch_size
         self.batch_size, self.updates_per_epoch = batch_size, updates_per_epoch
         self.seed, self.workers = seed, workers
 
@@ -123,28 +122,32 @@ class BatchLoaders(L.LightningDataModule):
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
     def train_dataloader(self) -> DataLoader[Any]:
-        kind = CropOrder if isinstance(self.train, CropBatches) else TrainingOrder
-        order = kind(
-            len(self.train),
+        if not isinstance(self.train, MixedBatches):
+            return make_loader(self.train, self._order(self.train), self.workers)
+        order = self._order(self.train.labelled)
+        kind = CropOrder if isinstance(self.train.unlabelled, CropBatches) else TrainingOrder
+        try:
+            beside = kind(
+                len(self.train.unlabelled),
+                self.train.unlabelled_batch_size,
+                updates_per_epoch=len(order),
+                seed=self.seed + _UNLABELLED,
+                **self._processes(),
+            )
+        except BatchSizeError as error:
+            raise BatchSizeError(f"unlabelled images: {error}") from None
+        return make_loader(self.train, MixedOrder(order, beside), self.workers)
+
+    def _order(self, images: ArrayBatches | CropBatches) -> TrainingOrder:
+        kind = CropOrder if isinstance(images, CropBatches) else TrainingOrder
+        return kind(
+            len(images),
             self.batch_size,
             updates_per_epoch=self.updates_per_epoch,
             seed=self.seed,
             weights=self.weights,
             **self._processes(),
         )
-        if self.unlabelled is None:
-            return make_loader(self.train, order, self.workers)
-        kind = CropOrder if isinstance(self.unlabelled, CropBatches) else TrainingOrder
-        beside = kind(
-            len(self.unlabelled),
-            self.unlabelled_batch_size,
-            updates_per_epoch=len(order),
-            seed=self.seed + _UNLABELLED,
-            kind="unlabelled",
-            **self._processes(),
-        )
-        mixed = MixedBatches(self.train, self.unlabelled)
-        return make_loader(mixed, MixedOrder(order, beside), self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
@@ -153,7 +156,7 @@ class BatchLoaders(L.LightningDataModule):
 
 def fit(
     task: TrainingTask,
-    train: ArrayBatches | CropBatches,
+    train: TrainingBatches,
     val: ArrayBatches,
     *,
     runtime: RuntimeParams,
@@ -163,10 +166,9 @@ def fit(
     mode: str,
     shown: Sequence[tuple[str, str]],
     sampling_weights: np.ndarray | None = None,
-    unlabelled: ArrayBatches | CropBatches | None = None,
-    unlabelled_batch_size: int = 0,
     callbacks: Sequence[L.Callback] = (),
     logs: Path = Path("logs"),
+    best_beside: bool = False,
 ) -> FitResult:
     """Train to the end, going on from an interrupted run of the same fingerprint.
 
@@ -180,10 +182,9 @@ def fit(
         mode: ``min`` or ``max``.
         shown: figures of the line printed per epoch: (column of the CSV, label).
         sampling_weights: relative frequency of each training image.
-        unlabelled: images that go beside those of training, if any.
-        unlabelled_batch_size: how many of them per batch and process.
         callbacks: further callbacks.
         logs: folder of what ``runtime.logger`` writes.
+        best_beside: whether the best epoch is returned too, with ``keep: last``.
 
     Raises:
         PipelineError: when the package of ``runtime.logger`` is not installed, or ``runtime.compile`` finds no
@@ -202,6 +203,9 @@ def fit(
     logger = make_logger(runtime.logger, logs, task.section)
     log = EpochLog(curve, task.section, shown, logger)
     own: list[L.Callback] = [log, best]
+    beside = BestWeights(monitor, mode) if best_beside and params.keep == "last" else None
+    if beside is not None:
+        own.append(beside)
     if params.patience > 0:
         own.append(Patience(params.patience, monitor, mode, start=params.half_size_epochs))
     if params.ema_decay > 0:
@@ -232,8 +236,6 @@ def fit(
         seed=task.seed,
         workers=runtime.loader_workers,
         weights=sampling_weights,
-        unlabelled=unlabelled,
-        unlabelled_batch_size=unlabelled_batch_size,
     )
     with new_memory_unfilled(), interruptible(trainer):
         trainer.fit(task, loaders, ckpt_path=resume, weights_only=False)
@@ -253,6 +255,7 @@ def fit(
         global_batch=params.batch_size * computed["processes"],
         lr=params.lr,
         is_main=trainer.is_global_zero,
+        best_on_val=None if beside is None else (beside.weights, beside.epoch + 1),
     )
 
 

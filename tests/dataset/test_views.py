@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
+from ae_pretrained.dataset.colours import Colours
 from ae_pretrained.dataset.views import ViewPair, Views
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.losses.contrastive_loss import features_at
 
-PLAIN = {"jitter": 0.0, "grey": 0.0, "blur": 0.0}
+PLAIN: dict[str, Any] = {"colours": Colours(jitter=0.0, grey=0.0, blur=0.0)}
 
 
 def coordinates(number: int, side: int) -> tuple[Tensor, Tensor]:
@@ -94,7 +97,7 @@ def test_draws_come_from_the_generator() -> None:
 
 
 def test_grey_views_have_one_value_a_pixel() -> None:
-    pair = draw(Views(grey=1.0))
+    pair = draw(Views(colours=Colours(grey=1.0)))
     assert (pair.images.amax(dim=1) - pair.images.amin(dim=1)).max() < 1e-6
 
 

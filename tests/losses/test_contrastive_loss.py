@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ae_pretrained.dataset.colours import Colours
 from ae_pretrained.dataset.views import Views
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.losses import ContrastiveLoss, DenseContrastiveLoss
@@ -156,7 +157,7 @@ def test_dense_loss_reads_both_maps_at_the_places() -> None:
 
 def test_places_of_geometry_are_rewarded_and_others_are_not() -> None:
     """Features that say where in the scene they are give a low loss at the right places only."""
-    views = Views(jitter=0.0, grey=0.0, blur=0.0)
+    views = Views(colours=Colours(jitter=0.0, grey=0.0, blur=0.0))
     scenes = torch.nn.functional.interpolate(torch.rand(16, 3, 4, 4), 64, mode="bilinear")
     pair = views(scenes, torch.zeros(16, 64, 64, dtype=torch.uint8), torch.Generator().manual_seed(0))
     vectors = features_at(pair.images - 0.5, pair.places)
@@ -200,7 +201,10 @@ def test_it_trains_an_encoder_to_tell_images_apart() -> None:
     optimizer = torch.optim.AdamW(parameters, lr=0.003)
     images = torch.nn.functional.interpolate(torch.rand(16, 3, 4, 4), 32, mode="bilinear")
     masks = torch.zeros(16, 32, 32, dtype=torch.uint8)
-    views, curve = Views(jitter=0.0, grey=0.0, blur=0.0), []  # colours tell these images apart
+    views, curve = (
+        Views(colours=Colours(jitter=0.0, grey=0.0, blur=0.0)),
+        [],
+    )  # colours tell these images apart
     for step in range(60):
         pair = views(images, masks, torch.Generator().manual_seed(step))
         maps = encoder(pair.images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -212,6 +213,20 @@ def test_every_replicate_has_masks_and_an_autoencoder_of_its_own() -> None:
         PipelineError, match=r"decoder-0.5x4-1.json: the seed of its autoencoder was 1, now 0"
     ):
         run_all()
+
+
+def test_the_last_epoch_counts_and_the_best_on_val_stands_beside_it() -> None:
+    change(PARAMS, {"train_seg.keep": "last", "train_seg.patience": 0, "train_seg.lr": 0.05})
+    change(GRID, {"compared": ["scratch"], "runs": ["0.5x8"]})
+    run_all()
+    record = read(CELLS / "scratch-0.5x8-0.json")
+    with (CELLS / "scratch-0.5x8-0.csv").open(encoding="utf-8") as file:
+        scores = [float(row["val_mean_foreground_dice"]) for row in csv.DictReader(file)]
+    assert record["best_update"] == 8
+    assert record["test_best_on_val"].keys() == record["test"].keys()
+    best = 2 * (scores.index(max(scores)) + 1)
+    assert best < 8, "or this test would say nothing"
+    assert (record["test_best_on_val"] == record["test"]) == (best == 8)
 
 
 def test_a_run_of_another_form_is_refused() -> None:
