@@ -7,6 +7,7 @@ import numpy as np
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.study.data_digest import split_digest
 from ae_pretrained.study.records import md5_of
+from ae_pretrained.windows.packed import PackedArray
 
 
 def drawn(order: str = "F", **columns: list[str]) -> Split:
@@ -36,3 +37,31 @@ def test_the_digest_is_of_what_is_in_the_arrays() -> None:
 def test_md5_is_that_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert md5_of(tmp_path / "file") == "900150983cd24fb0d6963f7d28e17f72"  # RFC 1321
+
+
+def test_images_of_all_sizes_have_a_digest_of_sizes_and_pixels() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.integers(0, 256, (20, 3), dtype=np.uint8)
+
+    def whole(sizes: list[tuple[int, int]], pixels: np.ndarray) -> Split:
+        offsets = np.array([0, 12])
+        images = PackedArray(pixels, offsets, np.array(sizes))
+        masks = PackedArray(pixels[:, 0], offsets, np.array(sizes))
+        widths, heights = zip(*((str(width), str(height)) for width, height in sizes), strict=True)
+        columns = {"box": ["", ""], "label_order": ["1", "0"], "width": [*widths], "height": [*heights]}
+        return Split(images, masks, columns)
+
+    digest = split_digest(whole([(3, 4), (4, 2)], flat))
+    assert digest == split_digest(whole([(3, 4), (4, 2)], flat.copy()))
+    other = flat.copy()
+    other[19, 2] ^= 1
+    assert (
+        len(
+            {
+                digest,
+                split_digest(whole([(4, 3), (4, 2)], flat)),
+                split_digest(whole([(3, 4), (4, 2)], other)),
+            }
+        )
+        == 3
+    )

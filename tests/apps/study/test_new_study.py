@@ -23,6 +23,7 @@ from ae_pretrained.study.images import draw_masks
 from tests.conftest import ROOT
 from tests.processed import make_processed, tiny_params
 from tests.study.small_study import change
+from tests.whole import prepare_whole, whole_params, write_whole
 
 CHANGES = {
     "train_seg__epochs": 2,
@@ -86,6 +87,25 @@ def test_from_a_project_to_an_answer(project: Path, capsys: pytest.CaptureFixtur
     save_model(Autoencoder(ModelConfig(**tiny_params().model.model_dump())), weights)
     assert main(["study", "cells"]) != 0
     assert "models/autoencoder.safetensors was another (MD5" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_with_images_that_are_kept_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = whole_params(**CHANGES)
+    write_whole(tmp_path / "images", 32)
+    prepare_whole(tmp_path / "images", tmp_path / "data", params)
+    YAML().dump(params.model_dump(mode="json"), Path("params.yaml"))
+    write_study(Path("study"), 1)
+    (run,) = YAML(typ="safe").load(Path("study/grid.yaml"))["runs"][1:2]
+    change(Path("study/grid.yaml"), {"validate_every": int(run.partition("x")[2])})
+    assert main(["study", "cell", "study", "scratch", run, "0"]) == 0
+    record = json.loads(Path(f"study/cells/scratch-{run}-0.json").read_text(encoding="utf-8"))
+    assert 0 < record["test"]["mean_iou"] < 1
+    assert record["data"].keys() == {"train", "val", "test"}
+    assert (
+        main(["study", "cell", "study", "scratch", run, "0"]) == 0
+    )  # there: the images have the same digest
 
 
 def test_the_files_are_valid(project: Path) -> None:
