@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import ParamsError, read_params
@@ -118,3 +119,21 @@ def test_a_folder_without_a_study(tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text("{")
     with pytest.raises(PipelineError, match=r"grid.yaml: no YAML"):
         cells_of(Study(tmp_path))
+
+
+def test_the_arms_of_the_page_are_valid(study: Study) -> None:
+    page = (ROOT / "docs/how-to/study.md").read_text(encoding="utf-8")
+    more = YAML(typ="safe", pure=True).load(page.split("```yaml")[1].split("```")[0])
+    for key, value in more.items():
+        if isinstance(value, dict):
+            study.grid[key] |= value
+        else:
+            study.grid[key] = value
+    study.grid["compared"] = [*more["arms"]]
+    for cell in cells_of(study):
+        if cell.arm in more["arms"]:
+            autoencoder = autoencoder_of(cell, study)
+            assert autoencoder is not None
+            assert autoencoder.name == f"{cell.arm}-{cell.seed % 3}"
+            pretrained = autoencoder_params(autoencoder, study)
+            assert pretrained.model == cell_params(cell, study).model
