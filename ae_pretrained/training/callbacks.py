@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from ae_pretrained.files import write_table
 from ae_pretrained.models.transfer import freeze_encoder, thaw_encoder
 from ae_pretrained.models.unet import UNet
+from ae_pretrained.training.epoch_times import EpochTimes, in_words
 
 
 class FreezeEncoder(L.Callback):
@@ -165,22 +165,26 @@ class EpochLog(L.Callback):
         title: what stands before every line.
         shown: figures of the line, in order: (column of the CSV, label).
         logger: gets the same rows, those of an interrupted run that goes on included; None for none.
+        half_size_epochs: epochs, from the start, at half the image size, for the time that is left.
     """
 
     def __init__(
-        self, path: Path, title: str, shown: Sequence[tuple[str, str]], logger: Logger | None = None
+        self,
+        path: Path,
+        title: str,
+        shown: Sequence[tuple[str, str]],
+        logger: Logger | None = None,
+        half_size_epochs: int = 0,
     ) -> None:
         self.path, self.title, self.shown, self.logger = path, title, shown, logger
         self.rows: list[dict[str, float]] = []
         self._bar: tqdm[Any] | None = None
         self._rates: dict[str, float] = {}
         self._logged = 0  # rows that the logger has
-        self._begin, self._first_epoch = 0.0, 0  # of this process: an interrupted run began earlier
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._begin, self._first_epoch = time.monotonic(), trainer.current_epoch
+        self._times = EpochTimes(half_size_epochs)  # of this process: an interrupted run began earlier
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._times.begin()
         if trainer.is_global_zero:
             label = f"{self.title} {trainer.current_epoch + 1}/{trainer.max_epochs}"
             # disable=None: no bar where nobody watches, such as in a log file.
@@ -195,6 +199,7 @@ class EpochLog(L.Callback):
             self._bar.update()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._times.trained(trainer.current_epoch)
         self._close()
 
     def on_exception(
@@ -229,8 +234,9 @@ class EpochLog(L.Callback):
         figures = "  ".join(f"{label} {row[key]:.4g}" for key, label in self.shown if key in row)
         assert trainer.max_epochs is not None
         done = trainer.current_epoch + 1
-        each = (time.monotonic() - self._begin) / (done - self._first_epoch)
-        left = f"  {in_words(each * (trainer.max_epochs - done))} left" if done < trainer.max_epochs else ""
+        self._times.validated()
+        seconds = self._times.left(done, trainer.max_epochs)
+        left = f"  {in_words(seconds)} left" if done < trainer.max_epochs else ""
         print(f"{self.title} epoch {done}/{trainer.max_epochs}  {figures}{left}", flush=True)
         if self.logger is not None:
             for logged in self.rows[self._logged :]:
@@ -248,14 +254,6 @@ class EpochLog(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = list(state_dict["rows"])
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people: ``50 s``, ``12 min``, ``3 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _learning_rates(rates: dict[str, float]) -> dict[str, float]:

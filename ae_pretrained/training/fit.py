@@ -201,7 +201,7 @@ def fit(
     if runtime.compile:
         check_compiler()
     logger = make_logger(runtime.logger, logs, task.section)
-    log = EpochLog(curve, task.section, shown, logger)
+    log = EpochLog(curve, task.section, shown, logger, params.half_size_epochs)
     own: list[L.Callback] = [log, best]
     beside = BestWeights(monitor, mode) if best_beside and params.keep == "last" else None
     if beside is not None:

@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.logger_packages import LOGGERS
-from ae_pretrained.training.callbacks import in_words
+from ae_pretrained.training.epoch_times import EpochTimes, in_words
 from ae_pretrained.training.loggers import make_logger
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune
@@ -101,6 +101,20 @@ def test_none_is_none_and_a_missing_package_is_named(
     with pytest.raises(PipelineError, match=r"runtime\.logger: found 'mlflow', .* `pip install mlflow`"):
         run_finetune(processed, tmp_path, tiny_params(runtime__logger="mlflow"))
     assert list(tmp_path.rglob("*.csv")) == []
+
+
+def test_time_left_counts_epochs_at_half_the_size_for_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("ae_pretrained.training.epoch_times.time.monotonic", lambda: clock[0])
+    times = EpochTimes(half_size_epochs=2)
+    for epoch, seconds in enumerate((10.0, 10.0, 50.0)):
+        times.begin()
+        clock[0] += seconds
+        times.trained(epoch)
+        clock[0] += 3.0  # validation
+        times.validated()
+        expected = {0: 1 * 10 + 3 * 40 + 4 * 3, 1: 3 * 40 + 3 * 3, 2: 2 * 50 + 2 * 3}[epoch]
+        assert times.left(epoch + 1, 5) == pytest.approx(expected)
 
 
 def test_time_left_for_people() -> None:
