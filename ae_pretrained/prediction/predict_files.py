@@ -32,7 +32,8 @@ from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.sources.plain_images import any_size
 
 Engine = Literal["local", "ray"]
-_SHARD = {"local": 1024, "ray": 128}  # images; small ones share themselves out evenly among workers
+_SHARD = {"local": 1024, "ray": 128}  # images at most; small ones share themselves out evenly among workers
+_SMALL_SHARD, _SHARES = 32, 64  # of ray: the smallest, and how many there are to be
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,10 @@ def predict_into(
                 found[task.name] = row
         if found:
             announce(f"{len(found)} of {len(tasks)} images were done by an interrupted run")
-        shards = _shards(pending, journal.progress, _SHARD[engine], journal.runs)
+        size = _SHARD[engine]
+        if engine == "ray":
+            size = min(size, max(_SMALL_SHARD, len(pending) // _SHARES))
+        shards = _shards(pending, journal.progress, size, journal.runs)
         if engine == "ray":
             from ae_pretrained.prediction.ray_engine import predict_on_ray
 

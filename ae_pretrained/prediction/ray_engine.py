@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.memory import keep_freed_memory
 from ae_pretrained.prediction.destination import Destination, destination_at
 from ae_pretrained.prediction.journal import Shard
 from ae_pretrained.prediction.predict_shard import Found, Manner, predict_shard
@@ -83,6 +84,7 @@ class ShardWorker:
     """What a worker of the cluster does: it loads the model once, and predicts shard after shard."""
 
     def __init__(self, model: Path, device: str, place: Path | str, manner: Manner, base: Path) -> None:
+        keep_freed_memory()  # as the command does
         self.segmenter = Segmenter.load(model, device)
         self.place, self.manner, self.base = place, manner, base
 
