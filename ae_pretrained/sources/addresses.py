@@ -19,6 +19,9 @@ from ae_pretrained.sources.base import DataError
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _BUCKETS = {*_EXTRAS, "az", "abfs", "abfss", "adl"}  # without folders: to make one would make the bucket
 _RIGHTS = "check keys and rights, such as AWS_ACCESS_KEY_ID, AWS_PROFILE and the policy of the bucket"
+_CONNECTION = (
+    "check the connection, the end point (such as AWS_ENDPOINT_URL) and the keys, and give the command again"
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,9 @@ def _refused(address: str, error: Exception) -> PipelineError:
         return DataError(f"{address}: nothing is there; expected a file, or a folder with files")
     if isinstance(error, PermissionError):
         return DataError(f"{address}: may not be read ({shown(str(error))}); {_RIGHTS}")
-    return DataError(f"{address}: cannot be read ({type(error).__name__}: {shown(str(error))})")
+    return DataError(
+        f"{address}: cannot be read ({type(error).__name__}: {shown(str(error))}); {_CONNECTION}"
+    )
 
 
 def _not_written(address: str, error: Exception) -> PipelineError:
@@ -175,4 +180,6 @@ def _not_written(address: str, error: Exception) -> PipelineError:
             f"{address}: may not be written, or not be removed ({shown(str(error))}); {_RIGHTS}: results are put up, "
             "and what is known of an interrupted run is removed at the end"
         )
-    return DataError(f"{address}: cannot be written ({type(error).__name__}: {shown(str(error))})")
+    return DataError(
+        f"{address}: cannot be written ({type(error).__name__}: {shown(str(error))}); {_CONNECTION}"
+    )

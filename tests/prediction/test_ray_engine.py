@@ -99,12 +99,15 @@ def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert [path.name for path in (tmp_path / "out").glob("*")] == []
 
 
-def test_no_cluster_at_the_address() -> None:
+def test_no_cluster_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     with (
         pytest.raises(PipelineError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 \(no connection\)"),
         ray_cluster("127.0.0.1:1"),
     ):
+        pass
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(PipelineError, match=r"RAY_ADDRESS: no Ray cluster answers at"), ray_cluster():
         pass
 
 
