@@ -44,7 +44,9 @@ def ray_cluster(address: str | None = None) -> Iterator[Any]:
             address=address, include_dashboard=None if address else False, log_to_driver=False,
             logging_level=logging.ERROR, configure_logging=False,
         )  # fmt: skip
-    except Exception as error:  # a cluster that starts here too slowly, on a busy machine, raises no other class
+    except (
+        Exception
+    ) as error:  # a cluster that starts here too slowly, on a busy machine, raises no other class
         raise _no_cluster(named or "this machine", str(error).strip().partition("\n")[0]) from None
     try:
         yield ray
