@@ -5,8 +5,9 @@
 
 Both run in turns, with all cores. CPU seconds, of all processes together, say more than the clock where other
 programs are running. For the growth, images are repeated (as links) to 1,000, 10,000 and 100,000 pairs, and each
-number is prepared in a process of its own, whose largest memory is looked at. The leak check is off there: every
-image would be a near-duplicate of a hundred others. Nothing is kept.
+number is prepared in a process of its own, whose largest memory is looked at; then batches are read from the arrays
+in the order of a training. The leak check is off there: every image would be a near-duplicate of a hundred others.
+Nothing is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ae_pretrained.constants import IMAGES
+from ae_pretrained.dataset.arrays import open_split
+from ae_pretrained.dataset.batches import ArrayBatches, TrainingOrder
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.preparation.processes import count_processes, process_pool
@@ -44,6 +50,7 @@ from benchmarks.common import (
 from benchmarks.material import params_for
 
 _CHUNK = 64
+_BATCH, _READ = 32, 500  # images a batch, batches that are read
 _ALONE, _WHOLE = "decoding and resizing alone", "prepare"
 
 
@@ -100,13 +107,37 @@ def _params(root: Path | None, size: int, changes: dict[str, Any]) -> DataParams
     return params_for(root, {"data.image_size": size, **model, "train_ae.skips": 1, **changes}).data
 
 
+def anonymous_mib() -> float:
+    """Memory of this process that is not a file's: pages of a mapped file go whenever they are wanted elsewhere."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+
+
+def read_batches(processed: Path) -> dict[str, float]:
+    """Milliseconds a batch of the training images, in the order of an epoch, and how much memory grows meanwhile."""
+    split = open_split(processed, "train", "unlabelled")
+    batches = ArrayBatches(split.images, split.masks, np.arange(len(split)))
+    order = TrainingOrder(len(split), min(_BATCH, len(split)), updates_per_epoch=_READ)
+    drawn = iter(order)
+    batches[next(drawn)]
+    before = anonymous_mib()
+
+    def read() -> None:
+        for positions in drawn:
+            batches[positions]
+
+    timing = measure(read)
+    return {"read_ms": 1000 * timing.clock / (_READ - 1), "read_growth_mib": anonymous_mib() - before}
+
+
 def _worker(raw: Path, out: Path, size: int) -> None:
-    """Prepare once in this process and print time and memory."""
+    """Prepare once in this process, read batches, and print time and memory."""
     data = _params(raw, size, {"data.leak_check.enabled": False})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     timing = measure(lambda: prepare_all(raw, data, out))
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     row = {"clock": timing.clock, "cpu": timing.cpu, "before": before, "main": peaks[0], "workers": peaks[1]}
+    row |= {"gigabytes": (out / "processed" / IMAGES).stat().st_size / 1e9, **read_batches(out / "processed")}
     print(json.dumps(row))
 
 
@@ -156,12 +187,16 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"prepare against decoding and resizing alone: {ratio}")
     print_table(
         f"growth, {given.growth_size} px out, no leak check",
-        ("pairs", "s by the clock", "s of CPU", "ms of CPU a pair", "MiB, main process", "MiB, a worker"),
+        (
+            "pairs", "GB of images", "s by the clock", "s of CPU", "ms of CPU a pair", "MiB, main process",
+            "MiB, a worker", "ms to read a batch", "MiB more after it",
+        ),
         [
             (
-                f"{row['pairs']:.0f}", f"{row['clock']:.1f}", f"{row['cpu']:.1f}",
+                f"{row['pairs']:.0f}", f"{row['gigabytes']:.2f}", f"{row['clock']:.1f}", f"{row['cpu']:.1f}",
                 f"{1000 * row['cpu'] / row['pairs']:.2f}",
                 f"{row['main'] / 1024:.0f}", f"{row['workers'] / 1024:.0f}",
+                f"{row['read_ms']:.2f}", f"{row['read_growth_mib']:.1f}",
             )
             for row in grown
         ],

@@ -31,6 +31,7 @@ from ae_pretrained.params import read_params, validate_params
 from ae_pretrained.params.class_names import check_class_names
 from ae_pretrained.params.editing import flatten, set_values
 from ae_pretrained.params.reading import parse_params
+from ae_pretrained.prediction.destination import Destination
 from ae_pretrained.prediction.naming import OVERLAY, earlier_results, result_names
 from ae_pretrained.sources.base import Sample
 from ae_pretrained.sources.folder import FolderSource
@@ -177,7 +178,7 @@ def foreign_predictions(folder: Path, content: Any) -> None:
         (folder / "predictions.json").write_text(json.dumps(content))
     except ValueError:
         return
-    assert all("/" not in file for file in earlier_results(folder))
+    assert all("/" not in file for file in earlier_results(Destination(folder)))
 
 
 json_values = st.recursive(

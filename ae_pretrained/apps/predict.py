@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ae_pretrained.prediction.destination import Destination
     from ae_pretrained.prediction.prediction_tables import Row, Unreadable
 
 _EPILOG = """\
@@ -40,7 +41,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=Path,
         help="segmenter.safetensors, or an exported .onnx file (default: the one that comes with the package)",
     )
-    parser.add_argument("--out", default="predictions", help="folder of the results (default: %(default)s)")
+    parser.add_argument(
+        "--out",
+        default="predictions",
+        help="folder of the results, or an address such as s3://bucket/results (default: %(default)s)",
+    )
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
@@ -96,13 +101,31 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from ae_pretrained.annotations.writers import EPSILON
+    from ae_pretrained.errors import PipelineError
+    from ae_pretrained.memory import keep_freed_memory
+    from ae_pretrained.prediction.destination import destination_at
+
+    keep_freed_memory()
+    if arguments.epsilon is None:
+        arguments.epsilon = EPSILON
+    elif arguments.format != "labelme" or not 0 <= arguments.epsilon <= 20:
+        raise PipelineError(
+            f"--epsilon {arguments.epsilon:g}: expected 0 to 20 px, with --format labelme; found --format "
+            f"{arguments.format or 'left out'}"
+        )
+    if not arguments.images and arguments.listing is None:
+        raise PipelineError("predict: no images; name files, folders or addresses, or a --listing")
+    with destination_at(arguments.out) as place:
+        return _predict(arguments, place)
+
+
+def _predict(arguments: argparse.Namespace, place: Destination) -> int:
     from tqdm import tqdm
 
     from ae_pretrained.annotations.digests import file_digest
-    from ae_pretrained.annotations.writers import EPSILON, AnnotationWriter
-    from ae_pretrained.errors import PipelineError
-    from ae_pretrained.memory import keep_freed_memory
-    from ae_pretrained.names import is_address, named, shown
+    from ae_pretrained.annotations.writers import AnnotationWriter
+    from ae_pretrained.names import named, shown
     from ae_pretrained.prediction.input_files import count_files
     from ae_pretrained.prediction.listing import find_all
     from ae_pretrained.prediction.naming import earlier_results
@@ -110,32 +133,19 @@ def _run(arguments: argparse.Namespace) -> int:
     from ae_pretrained.prediction.segmenter import Segmenter
     from ae_pretrained.prediction.shipped import shipped_model
 
-    keep_freed_memory()
-    if arguments.epsilon is not None and (arguments.format != "labelme" or not 0 <= arguments.epsilon <= 20):
-        raise PipelineError(
-            f"--epsilon {arguments.epsilon:g}: expected 0 to 20 px, with --format labelme; found --format "
-            f"{arguments.format or 'left out'}"
-        )
-    if is_address(arguments.out):
-        raise PipelineError(
-            f"--out: found {arguments.out}, expected a folder: results are written to a file system. Copy them from "
-            "there"
-        )
-    out = Path(arguments.out)
-    if not arguments.images and arguments.listing is None:
-        raise PipelineError("predict: no images; name files, folders or addresses, or a --listing")
-    results = [out / name for name in earlier_results(out)]
-    images, others = find_all(arguments.images, arguments.listing, out, results)
+    results = [f"{place}/{name}" for name in earlier_results(place)]
+    images, others = find_all(arguments.images, arguments.listing, str(place), results)
     segmenter = Segmenter.load(arguments.model, arguments.device)
     annotations = None
     if arguments.format is not None:
         model = file_digest(arguments.model or shipped_model("segmenter"))
-        epsilon = EPSILON if arguments.epsilon is None else arguments.epsilon
-        annotations = AnnotationWriter(arguments.format, out, segmenter.classes, model, epsilon)
+        annotations = AnnotationWriter(
+            arguments.format, place.folder, segmenter.classes, model, arguments.epsilon
+        )
     result = predict_into(
         segmenter,
         images,
-        out,
+        place,
         batch_size=arguments.batch_size,
         flip_averaging=not arguments.no_flip,
         window=arguments.window,
@@ -150,7 +160,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     done, failed = len(result.rows), len(result.unreadable)
     unread = f"; {failed} could not be read" if failed else ""
-    print(f"{done} {'image' if done == 1 else 'images'} in {shown(out)}{unread}")
+    print(f"{done} {'image' if done == 1 else 'images'} in {shown(str(place))}{unread}")
     if others:
         names = named([Path(name) for name in others])
         print(f"passed over {count_files(len(others))}, no image by name or content: {names}")

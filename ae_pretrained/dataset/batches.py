@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ae_pretrained.dataset.arrays import ImageArray, PaddingMasks
+from ae_pretrained.dataset.read_ahead import will_need
 from ae_pretrained.errors import PipelineError
 
 Batch = tuple[Tensor, Tensor]
@@ -49,6 +50,8 @@ class ArrayBatches(Dataset[Batch]):
     def __getitem__(self, positions: Sequence[int]) -> Batch:
         """Images (n, 3, H, W) uint8 and masks (n, H, W) uint8 of the chosen positions."""
         rows = self.chosen[np.asarray(positions)]
+        for array in (self.images, self.masks):
+            will_need(array, rows.tolist())
         images = torch.from_numpy(np.ascontiguousarray(self.images[rows]))
         masks = torch.from_numpy(np.ascontiguousarray(self.masks[rows]))
         return images.permute(0, 3, 1, 2), masks

@@ -8,7 +8,6 @@ that is done, written after its mask and overlay. The tables are made of these a
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -17,8 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_json
 from ae_pretrained.names import is_address
+from ae_pretrained.prediction.destination import Destination
 from ae_pretrained.prediction.prediction_tables import Row
 
 JOURNALS = ".predictions"
@@ -120,9 +121,11 @@ def read_progress(files: Iterable[Path]) -> Progress:
 class ShardJournal:
     """Writes the journal of one shard, a line at a time."""
 
-    def __init__(self, folder: Path, label: str) -> None:
-        self.path = folder / JOURNALS / f"{label}.jsonl"
+    def __init__(self, place: Destination, label: str) -> None:
+        self._place, self._name = place, f"{JOURNALS}/{label}.jsonl"
+        self.path = place.folder / self._name
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        place.fetch(self._name)
         self.before = read_progress([self.path] if self.path.is_file() else [])
         self._alone = ""
         self._file = self.path.open("a", encoding="utf-8")
@@ -131,23 +134,29 @@ class ShardJournal:
         self._file.write(json.dumps(entry, ensure_ascii=True) + "\n")
         self._file.flush()
 
+    def publish(self) -> None:
+        """Have the lines so far survive this machine, where the results are at an address."""
+        self._place.put([self._name], keep=True)
+
     def take_on(self, tasks: Sequence[Task]) -> None:
         """Note which images this process is about to work on."""
         # On a line of its own, even if the last process tore its last line.
         self._file.write("\n")
         self._write(shard=[task.image for task in tasks])
+        self.publish()
 
     def begin(self, task: Task) -> None:
         """Note that the process works on this image alone: if it is killed now, it was for that."""
         self._alone = task.image
         self._write(begun=task.image)
+        self.publish()
 
     def end(self, task: Task) -> None:
         """Note that the image could not be read, and that the process has survived it."""
         self._write(image=task.image)
 
     def done(self, task: Task, stamp: list[int], row: Row) -> None:
-        """Note that mask and overlay of an image are written."""
+        """Note that mask and overlay of an image are where they belong."""
         self._write(image=task.image, name=task.name, stamp=stamp, row=vars(row))
 
     def __enter__(self) -> ShardJournal:
@@ -157,22 +166,24 @@ class ShardJournal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None or issubclass(kind, KeyboardInterrupt | GeneratorExit | OSError):
-            with suppress(OSError):  # the disk may be full
+            with suppress(OSError, PipelineError):  # the disk may be full
                 self._write(left=self._alone)
+                self.publish()
         with suppress(OSError):
             self._file.close()
 
 
 class RunJournal:
-    """The journals of a run, in the folder of its results.
+    """The journals of a run, beside its results.
 
     Args:
-        folder: of the results.
+        place: of the results.
         settings: JSON-like: what decides a result beside the image.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.folder, self.settings = folder / JOURNALS, settings
+    def __init__(self, place: Destination, settings: dict[str, Any]) -> None:
+        self._place, self.folder, self.settings = place, place.folder / JOURNALS, settings
+        place.fetch_folder(JOURNALS)
         self.progress = read_progress(sorted(self.folder.glob("*.jsonl")))
         try:
             self._found = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
@@ -201,7 +212,8 @@ class RunJournal:
             self.progress = Progress()
         self.runs += 1
         write_json(self.folder / _RUN, {"settings": self.settings, "plan": plan, "runs": self.runs})
+        self._place.put([f"{JOURNALS}/{_RUN}"], keep=True)
 
     def remove(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._place.remove(JOURNALS)

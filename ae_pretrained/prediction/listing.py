@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ae_pretrained.names import is_address, shown
 from ae_pretrained.prediction.input_files import find_images
-from ae_pretrained.sources.addresses import files_at
+from ae_pretrained.sources.addresses import canonical, files_at
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 
@@ -53,8 +53,8 @@ def read_listing(path: Path) -> list[str]:
 def find_all(
     sources: Sequence[str],
     listing: Path | None = None,
-    leave_out: Path | None = None,
-    results: Collection[Path] = (),
+    leave_out: Path | str | None = None,
+    results: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """The images that files, folders, addresses and a listing name, each once, in this order.
 
@@ -63,7 +63,8 @@ def find_all(
     Args:
         sources: paths and addresses.
         listing: see :func:`read_listing`.
-        leave_out, results: see :func:`ae_pretrained.prediction.input_files.find_images`.
+        leave_out: a sub-folder or address to skip, such as that of earlier results.
+        results: paths and addresses of files to skip, such as earlier results beside the images.
 
     Returns:
         Images and files that were passed over, as paths and addresses.
@@ -73,7 +74,12 @@ def find_all(
     """
     images: dict[str, None] = {}
     passed_over: dict[str, None] = {}
-    local = find_images([Path(item) for item in sources if not is_address(item)], leave_out, results)
+    skipped = None if leave_out is None or is_address(str(leave_out)) else Path(leave_out)
+    local = find_images(
+        [Path(item) for item in sources if not is_address(item)],
+        skipped,
+        [Path(item) for item in results if not is_address(item)],
+    )
     listed = read_listing(listing) if listing is not None else []
     files = find_images([Path(item) for item in listed if not is_address(item)])
     seen: set[Path] = set()
@@ -83,15 +89,17 @@ def find_all(
             images[str(path)] = None
     passed_over.update(dict.fromkeys(str(path) for path in local.passed_over if path.resolve() not in seen))
     for source in filter(is_address, sources):
-        found = _at(source)
+        found = _at(source, str(leave_out), set(results))
         images.update(dict.fromkeys(map(str, found[0])))
         passed_over.update(dict.fromkeys(found[1]))
     images.update(dict.fromkeys(filter(is_address, listed)))
     return list(images), [name for name in passed_over if name not in images]
 
 
-def _at(address: str) -> tuple[list[str], list[str]]:
+def _at(address: str, leave_out: str, results: Collection[str]) -> tuple[list[str], list[str]]:
+    below = f"{leave_out}/" if leave_out != canonical(address) else "\n"  # no address holds a line break
     files = [file.address for file in files_at(address)]
+    files = [name for name in files if name not in results and not name.startswith(below)]
     images = [name for name in files if PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS]
     if not images:
         raise DataError(

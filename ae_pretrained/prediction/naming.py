@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.names import file_stem
+from ae_pretrained.names import file_stem, is_address
+from ae_pretrained.prediction.destination import Destination
 
 MASK, OVERLAY = "_mask.png", "_overlay.png"
 TABLES = ("predictions.json", "predictions.csv")
@@ -45,29 +45,36 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def check_no_image_is_replaced(images: Sequence[Path], names: Sequence[str], folder: Path) -> None:
-    """Refuse to write a result over one of the input images.
+def check_no_image_is_replaced(
+    images: Sequence[Path | str], names: Sequence[str], folder: Path | str
+) -> None:
+    """Refuse to write a result over one of the input images; images and folder are paths or addresses.
 
     Raises:
         PipelineError: naming the first image that would be lost.
     """
-    here = {image.resolve() for image in images}
+    here = {_whole(image) for image in images}
     for image, name in zip(images, names, strict=True):
         for ending in (MASK, OVERLAY):
-            if (folder / f"{name}{ending}").resolve() in here:
+            if _whole(f"{folder}/{name}{ending}") in here:
                 raise PipelineError(
-                    f"{folder / f'{name}{ending}'}: the result for {image} would replace this file, which is itself "
+                    f"{folder}/{name}{ending}: the result for {image} would replace this file, which is itself "
                     "among the images; choose another folder with --out, or leave earlier results out"
                 )
 
 
-def earlier_results(folder: Path) -> set[str]:
-    """Names of the files that earlier runs wrote into a folder, as its ``predictions.json`` says.
+def _whole(image: Path | str) -> str:
+    return str(image) if is_address(str(image)) else str(Path(image).resolve())
+
+
+def earlier_results(place: Destination) -> set[str]:
+    """Names of the files that earlier runs wrote there, as the ``predictions.json`` says.
 
     None where there is no such file or another program wrote it.
     """
+    place.fetch(TABLES[0])
     try:
-        told = json.loads((folder / TABLES[0]).read_text(encoding="utf-8"))
+        told = json.loads((place.folder / TABLES[0]).read_text(encoding="utf-8"))
         written = [entry[key] for entry in told["predictions"] for key in ("mask", "overlay")]
         written += [entry["annotation"] for entry in told["predictions"] if "annotation" in entry]
         names = {str(name) for name in (*written, *told.get("earlier_results", ()), *TABLES)}
@@ -77,13 +84,13 @@ def earlier_results(folder: Path) -> set[str]:
 
 
 def check_no_file_is_replaced(
-    names: Sequence[str], folder: Path, earlier: Collection[str], annotations: Collection[str] = ()
+    names: Sequence[str], place: Destination, earlier: Collection[str], annotations: Collection[str] = ()
 ) -> None:
     """Refuse to replace files that are not results of an earlier run.
 
     Args:
         names: of the results (:func:`result_names`).
-        folder: where they go.
+        place: where they go.
         earlier: names of files that may be replaced (:func:`earlier_results`).
         annotations: names of files for an annotation tool.
 
@@ -91,10 +98,10 @@ def check_no_file_is_replaced(
         PipelineError: naming the files, and the two ways on.
     """
     wanted = [*(f"{name}{ending}" for name in names for ending in (MASK, OVERLAY)), *annotations, *TABLES]
-    lost = [file for file in wanted if file not in earlier and os.path.lexists(folder / file)]
+    lost = [file for file in wanted if file not in earlier and place.has(file)]
     if lost:
         more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
         raise PipelineError(
-            f"{folder}: results would replace {', '.join(lost[:_MOST_NAMED])}{more}, which no earlier run wrote, as "
+            f"{place}: results would replace {', '.join(lost[:_MOST_NAMED])}{more}, which no earlier run wrote, as "
             f"far as {TABLES[0]} there says; choose another folder with --out, or have them replaced with --overwrite"
         )

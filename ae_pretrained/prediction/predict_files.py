@@ -1,12 +1,11 @@
-"""Segment image files and write masks, overlays and tables into a folder."""
+"""Segment image files and write masks, overlays and tables into a folder, or put them up at an address."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from ae_pretrained.annotations.writers import AnnotationWriter
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.names import is_address, shown
+from ae_pretrained.prediction.destination import Destination, RemoteDestination
 from ae_pretrained.prediction.journal import Progress, RunJournal, Shard, Task
 from ae_pretrained.prediction.naming import (
     TABLES,
@@ -32,7 +32,8 @@ from ae_pretrained.prediction.segmenter import Segmenter
 from ae_pretrained.sources.plain_images import any_size
 
 Engine = Literal["local", "ray"]
-_SHARD = {"local": 1024, "ray": 128}  # images; small ones share themselves out evenly among workers
+_SHARD = {"local": 1024, "ray": 128}  # images at most; small ones share themselves out evenly among workers
+_SMALL_SHARD, _SHARES = 32, 64  # of ray: the smallest, and how many there are to be
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class FolderResult:
 def predict_into(
     segmenter: Segmenter,
     images: Sequence[Path | str],
-    folder: Path,
+    place: Destination,
     *,
     batch_size: int = 16,
     flip_averaging: bool = True,
@@ -74,12 +75,13 @@ def predict_into(
     Args:
         segmenter: predicts.
         images: files, and addresses such as ``s3://bucket/a.jpg``; what cannot be read is left out and listed.
-        folder: made where it is absent; of ``ray``, one that all workers see under this path.
+        place: a folder or an address; of ``ray``, one that all workers see under this path.
         batch_size: images, or windows of one, that go through the network at once.
         flip_averaging: average with the prediction for the mirror image.
         window, overlap: see :meth:`ae_pretrained.prediction.segmenter.Segmenter.windows`.
         overwrite: replace files that no earlier run wrote, too; never one of the images.
-        annotations: writes the masks for an annotation tool too, into the same folder, once all are there.
+        annotations: writes the masks for an annotation tool too, into the same folder, once all are there; not for
+            an address.
         passed_over: files that were found and are no images, to be listed.
         engine: ``local``, this process, or ``ray``, the workers of a Ray cluster.
         cluster: of ``ray``: address of the cluster; None for that of RAY_ADDRESS, or one on this machine.
@@ -88,28 +90,34 @@ def predict_into(
 
     Raises:
         PipelineError: for an argument out of its range, when no image can be read (nothing is written then), the
-            folder cannot be written, or a result would replace one of the images or a file of somebody else. Save
+            place cannot be written, or a result would replace one of the images or a file of somebody else. Save
             for unreadable images, this is found out before any work.
     """
     if batch_size < 1:
         raise PipelineError(f"batch_size: found {batch_size}, expected at least 1")
     segmenter.windows(window, overlap)
+    if annotations is not None and isinstance(place, RemoteDestination):
+        raise PipelineError(
+            f"--format: found {annotations.kind}, with results that go to {place}; files for an annotation tool are "
+            "made from the masks in a folder: name one with --out, and copy it there"
+        )
     manner = Manner(batch_size, flip_averaging, window, overlap)
     texts = [str(image) for image in images]
     names = result_names([Path(text) for text in texts])
-    local = [(Path(text), name) for text, name in zip(texts, names, strict=True) if not is_address(text)]
-    check_no_image_is_replaced([path for path, _ in local], [name for _, name in local], folder)
+    check_no_image_is_replaced(texts, names, str(place))
     tasks = [Task(text, name) for text, name in zip(texts, names, strict=True)]
-    journal, plan = RunJournal(folder, _settings(segmenter, manner)), _digest(repr(tasks).encode())
-    earlier = earlier_results(folder) | journal.written()
+    journal, plan = RunJournal(place, _settings(segmenter, manner)), _digest(repr(tasks).encode())
+    earlier = earlier_results(place) | journal.written()
     extra = [] if annotations is None else _annotation_names(annotations, tasks)
     if not overwrite and not (journal.fits and journal.planned(plan)):
-        check_no_file_is_replaced(names, folder, earlier, extra)
+        check_no_file_is_replaced(names, place, earlier, extra)
     found: dict[str, Row | Unreadable] = {}
     try:
-        _check_writable(folder)
+        place.check()
         if journal.is_there and not journal.fits:
-            announce(f"{shown(folder)}: an interrupted run of another model or other options is begun anew")
+            announce(
+                f"{shown(str(place))}: an interrupted run of another model or other options is begun anew"
+            )
         journal.open(plan)
         pending = []
         for task in tasks:
@@ -119,13 +127,16 @@ def predict_into(
                 found[task.name] = row
         if found:
             announce(f"{len(found)} of {len(tasks)} images were done by an interrupted run")
-        shards = _shards(pending, journal.progress, _SHARD[engine], journal.runs)
+        size = _SHARD[engine]
+        if engine == "ray":
+            size = min(size, max(_SMALL_SHARD, len(pending) // _SHARES))
+        shards = _shards(pending, journal.progress, size, journal.runs)
         if engine == "ray":
             from ae_pretrained.prediction.ray_engine import predict_on_ray
 
-            items = predict_on_ray(segmenter, shards, folder, manner, cluster)
+            items = predict_on_ray(segmenter, shards, place, manner, cluster)
         else:
-            items = _predict_here(segmenter, shards, folder, manner, announce)
+            items = _predict_here(segmenter, shards, place, manner, announce)
         with (
             tqdm(
                 total=len(tasks), initial=len(found), desc="predict", unit="image", delay=2, disable=None
@@ -137,13 +148,13 @@ def predict_into(
                 report(item)
                 bar.update()
         if annotations is not None:
-            found |= _annotated(annotations, tasks, found, folder)
+            found |= _annotated(annotations, tasks, found, place.folder)
         result = _in_order(tasks, found)
         if not result.rows:
             journal.remove()
             raise PipelineError(f"none of {len(images)} images could be read; nothing was predicted")
         write_tables(
-            folder,
+            place,
             result.rows,
             result.unreadable,
             segmenter.classes,
@@ -154,12 +165,13 @@ def predict_into(
         journal.remove()
     except PipelineError:
         if not found:  # such as Ray that is not there: nothing is left behind
-            journal.remove()
+            with suppress(PipelineError):  # of a bucket that may not be written
+                journal.remove()
         raise
     except OSError as error:
-        place = shown(error.filename) if error.filename else str(folder)
+        where = shown(error.filename or str(place))
         raise PipelineError(
-            f"{place}: cannot be written ({error.strerror}); free some space or choose another folder with --out"
+            f"{where}: cannot be written ({error.strerror}); free some space or choose another folder with --out"
         ) from None
     return result
 
@@ -206,13 +218,6 @@ def _annotated(
     return rows
 
 
-def _check_writable(folder: Path) -> None:
-    """Find out before the first image, not after the last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-
-
 def _settings(segmenter: Segmenter, manner: Manner) -> dict[str, object]:
     """What decides a result beside the image: a run goes on with the same alone."""
     model = None if segmenter.path is None else _digest(segmenter.path.read_bytes())
@@ -245,12 +250,12 @@ def _shards(tasks: Sequence[Task], progress: Progress, size: int, run: int) -> l
 def _predict_here(
     segmenter: Segmenter,
     shards: Sequence[Shard],
-    folder: Path,
+    place: Destination,
     manner: Manner,
     announce: Callable[[str], None],
 ) -> Generator[Found, None, None]:
     for shard in shards:
-        with closing(predict_shard(segmenter, shard, folder, manner, announce=announce)) as items:
+        with closing(predict_shard(segmenter, shard, place, manner, announce=announce)) as items:
             yield from items
 
 

@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ae_pretrained.names import is_address, shown
+from ae_pretrained.prediction.destination import Destination
 from ae_pretrained.prediction.journal import Shard, ShardJournal, Task, stamp_of
 from ae_pretrained.prediction.predict_resized import predict_resized_images
 from ae_pretrained.prediction.predict_whole import predict_whole_images
@@ -39,7 +41,7 @@ Items = Generator[Row | Unreadable, None, None]
 def predict_shard(
     segmenter: Segmenter,
     shard: Shard,
-    folder: Path,
+    place: Destination,
     manner: Manner,
     *,
     base: Path = Path(),
@@ -53,15 +55,16 @@ def predict_shard(
     Args:
         segmenter: predicts.
         shard: its images.
-        folder: of the results.
+        place: of the results.
         manner: how.
         base: from where relative paths count.
         announce: called with a line on an image that will take long.
 
     Raises:
         OSError: when a result cannot be written.
+        DataError: the same, at an address.
     """
-    with ShardJournal(folder, shard.label) as journal:
+    with ShardJournal(place, shard.label) as journal:
         before = journal.before
         journal.take_on(shard.tasks)
         pending = []
@@ -81,15 +84,21 @@ def predict_shard(
                     continue
                 journal.begin(task)
             stamps = [stamp_of(task.image, base) for task in group]
-            items = _predicted(segmenter, group, folder, manner, base, announce)
+            items = _predicted(segmenter, group, place.folder, manner, base, announce)
             if careful:
                 items = _survived(group[0], items)
-            for task, stamp, item in zip(group, stamps, items, strict=True):
-                if isinstance(item, Row):
-                    journal.done(task, stamp, item)
-                else:
-                    journal.end(task)
-                yield task, item
+            finished = zip(group, stamps, items, strict=True)
+            while part := list(islice(finished, place.at_once)):
+                place.put(
+                    [name for *_, item in part if isinstance(item, Row) for name in (item.mask, item.overlay)]
+                )
+                for task, stamp, item in part:
+                    if isinstance(item, Row):
+                        journal.done(task, stamp, item)
+                    else:
+                        journal.end(task)
+                journal.publish()
+                yield from ((task, item) for task, _, item in part)
 
 
 def _survived(task: Task, items: Items) -> Items:

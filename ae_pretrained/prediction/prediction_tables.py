@@ -9,6 +9,7 @@ from typing import Any
 
 from ae_pretrained.files import write_json, write_table
 from ae_pretrained.names import shown
+from ae_pretrained.prediction.destination import Destination
 from ae_pretrained.prediction.naming import TABLES
 
 
@@ -48,7 +49,7 @@ class Unreadable:
 
 
 def write_tables(
-    folder: Path,
+    place: Destination,
     rows: Sequence[Row],
     unreadable: Sequence[Unreadable],
     classes: Sequence[str],
@@ -60,7 +61,7 @@ def write_tables(
     """Write ``predictions.json`` and ``predictions.csv``; shares and confidence to 6 digits.
 
     Args:
-        folder: of the results.
+        place: of the results.
         rows, unreadable: of the images.
         classes: class names, background first.
         flip_averaging: as it was.
@@ -69,9 +70,9 @@ def write_tables(
             knows them.
     """
     written = {name for row in rows for name in (row.mask, row.overlay, row.annotation)} | set(TABLES)
-    left = sorted(name for name in set(earlier) - written if (folder / name).is_file())
+    left = sorted(name for name in set(earlier) - written if place.has(name))
     write_json(
-        folder / TABLES[0],
+        place.folder / TABLES[0],
         {
             "classes": list(classes),
             "flip_averaging": flip_averaging,
@@ -87,7 +88,8 @@ def write_tables(
     for row in rows:
         numbers = [f"{number:.6f}" for number in (row.confidence, *(row.shares[name] for name in classes))]
         lines.append([row.file, row.width, row.height, row.class_name or "", *numbers, row.mask, row.overlay])
-    write_table(folder / TABLES[1], header, lines)
+    write_table(place.folder / TABLES[1], header, lines)
+    place.put(TABLES)
 
 
 def _entry(row: Row) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files at fsspec addresses (``s3://bucket/folder``, ``gs://…``, ``file:///…``): what is there, and copies of it.
+"""Files at fsspec addresses (``s3://bucket/folder``, ``gs://…``, ``file:///…``): what is there, copies both ways.
 
 Every kind of storage has a package of its own, which is imported by its first use: ``s3fs`` for S3, ``gcsfs`` for
 Google Cloud. Keys and end points are theirs to find, in the environment or in their own files.
@@ -17,6 +17,11 @@ from ae_pretrained.names import shown
 from ae_pretrained.sources.base import DataError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_BUCKETS = {*_EXTRAS, "az", "abfs", "abfss", "adl"}  # without folders: to make one would make the bucket
+_RIGHTS = "check keys and rights, such as AWS_ACCESS_KEY_ID, AWS_PROFILE and the policy of the bucket"
+_CONNECTION = (
+    "check the connection, the end point (such as AWS_ENDPOINT_URL) and the keys, and give the command again"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,62 @@ def copy_from(address: str, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def canonical(address: str) -> str:
+    """An address as :func:`files_at` writes it, without a slash at its end.
+
+    Raises:
+        DataError: when the package of its kind is not installed.
+    """
+    system, path = _open(address)
+    return str(system.unstrip_protocol(path)).rstrip("/")
+
+
+def names_at(address: str) -> set[str]:
+    """Names of the files and folders right in a folder at an address; none where it is not there.
+
+    Raises:
+        DataError: when it may not be read, or the package of its kind is not installed.
+    """
+    system, path = _open(address)
+    try:
+        system.invalidate_cache()  # other machines write there too
+        return {PurePosixPath(name).name for name in system.ls(path, detail=False)}
+    except FileNotFoundError:
+        return set()
+    except Exception as error:  # of the storage's own classes
+        raise _refused(address, error) from None
+
+
+def copy_to(source: Path, address: str) -> None:
+    """Put one file up, which replaces what is there.
+
+    Raises:
+        DataError: naming the address, when it cannot be written, or its bucket is not there.
+    """
+    system, path = _open(address)
+    try:
+        if address.partition("://")[0] not in _BUCKETS:
+            system.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        system.put_file(str(source), path)
+    except Exception as error:  # of the storage's own classes
+        raise _not_written(address, error) from None
+
+
+def remove_at(address: str) -> None:
+    """Remove a file, or a folder with what is in it; nothing where there is none.
+
+    Raises:
+        DataError: naming the address, when it may not be removed.
+    """
+    system, path = _open(address)
+    try:
+        system.rm(path, recursive=True)
+    except FileNotFoundError:
+        pass
+    except Exception as error:  # of the storage's own classes
+        raise _not_written(address, error) from None
+
+
 def _open(address: str) -> tuple[Any, str]:
     kind = address.partition("://")[0]
     try:
@@ -90,7 +151,7 @@ def _open(address: str) -> tuple[Any, str]:
         extra = _EXTRAS.get(kind)
         install = f"run pip install 'ae-pretrained[{extra}]'" if extra else "install it"
         raise DataError(
-            f"{address}: the package of fsspec that reads {kind}:// is not installed; {install}, on the workers of a "
+            f"{address}: the package of fsspec that knows {kind}:// is not installed; {install}, on the workers of a "
             "cluster too"
         ) from None
     except ValueError as error:
@@ -104,8 +165,21 @@ def _refused(address: str, error: Exception) -> PipelineError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"{address}: nothing is there; expected a file, or a folder with files")
     if isinstance(error, PermissionError):
+        return DataError(f"{address}: may not be read ({shown(str(error))}); {_RIGHTS}")
+    return DataError(
+        f"{address}: cannot be read ({type(error).__name__}: {shown(str(error))}); {_CONNECTION}"
+    )
+
+
+def _not_written(address: str, error: Exception) -> PipelineError:
+    if isinstance(error, FileNotFoundError):
+        bucket = "/".join(address.split("/")[:3])
+        return DataError(f"{address}: cannot be written: there is no {bucket}; make it, or choose another")
+    if isinstance(error, PermissionError):
         return DataError(
-            f"{address}: may not be read ({shown(str(error))}); check keys and rights, such as AWS_ACCESS_KEY_ID, "
-            "AWS_PROFILE and the policy of the bucket"
+            f"{address}: may not be written, or not be removed ({shown(str(error))}); {_RIGHTS}: results are put up, "
+            "and what is known of an interrupted run is removed at the end"
         )
-    return DataError(f"{address}: cannot be read ({type(error).__name__}: {shown(str(error))})")
+    return DataError(
+        f"{address}: cannot be written ({type(error).__name__}: {shown(str(error))}); {_CONNECTION}"
+    )

@@ -15,7 +15,7 @@ import pytest
 
 from ae_pretrained.prediction.shipped import shipped_model
 from benchmarks import __main__ as everything
-from benchmarks import clone, embedded, limit, predict, prepare, startup, training
+from benchmarks import clone, cluster, embedded, limit, predict, prepare, startup, training
 from benchmarks.common import Ratio, Timing, measure, median, median_ratio, take_turns, write_result
 from benchmarks.limit import group_of
 
@@ -100,7 +100,7 @@ def test_prepare(tmp_path: Path) -> None:
     figures = result(tmp_path, "prepare")
     assert figures["pairs"] == 24
     assert [row["pairs"] for row in figures["growth"]] == [60]
-    assert all(row["main"] > 0 for row in figures["growth"])
+    assert all(row["main"] > 0 and row["read_ms"] > 0 for row in figures["growth"])
 
 
 def test_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +113,17 @@ def test_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = result(tmp_path, "predict")["rows"]
     assert [row["averaging"] for row in rows] == ["no flip", "flip averaging"]
     assert all(row["photos_per_second"] > 0 and row["peak_mib"] > 10 for row in rows)
+
+
+def test_cluster(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'ae-pretrained[ray]'")
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((40, 60, 3), 90, dtype=np.uint8))
+    cluster.main([str(tmp_path), "--rounds", "1", "--count", "3", "--out", str(tmp_path / "out")])
+    figures = result(tmp_path / "out", "cluster")
+    assert figures["ratio"]["clock"] > 0
+    assert figures["seconds"]["3"]["on Ray"][0]["cpu"] > 1, "that of the workers counts"
+    assert "speed of Ray against the plain command" in capfd.readouterr().out
 
 
 def test_startup(tmp_path: Path) -> None:

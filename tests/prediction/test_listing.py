@@ -85,16 +85,18 @@ def test_bad_sources(tmp_path: Path, capsys: Capture) -> None:
         (["file:///nowhere/at/all"], "file:///nowhere/at/all: nothing is there"),
         ([f"file://{tmp_path}/texts"], "1 files, and none is called an image"),
         (["nothing://bucket/a.png"], "nothing://bucket/a.png: "),
-        (["a.png", "--out", "s3://bucket/out"], "--out: found s3://bucket/out, expected a folder"),
+        (["a.png", "--out", "nothing://bucket/out"], "nothing://bucket/out: "),
     ):
         assert main(["predict", *words, "--model", str(model)]) == 1
         assert message in capsys.readouterr().err
     assert not os.path.lexists("predictions")
 
 
-def test_a_kind_of_storage_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kind_of_storage_without_its_package(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(
         DataError, match=r"gs:// is not installed; run pip install 'ae-pretrained\[gcs\]', on the workers of"
     ):
         find_all(["gs://bucket/folder"])
+    assert main(["predict", "a.png", "--out", "gs://bucket/results"]) == 1
+    assert "gs://bucket/results: the package of fsspec that knows gs://" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.weights import SegmenterInfo, save_model
+from ae_pretrained.prediction.destination import Destination
 from ae_pretrained.prediction.predict_files import predict_into
 from ae_pretrained.prediction.streaming import stream_images
 from ae_pretrained.sources.image_facts import DecodeOptions
@@ -124,6 +125,6 @@ def test_images_are_decoded_as_the_model_needs_them(tmp_path: Path) -> None:
     info = SegmenterInfo(CLASSES, 32, "stretch", white=4095)
     save_model(small_unet(), tmp_path / "a.safetensors", info)
     segmenter = Segmenter.load(tmp_path / "a.safetensors")
-    predict_into(segmenter, [tmp_path / "scan.png"], tmp_path / "out")
+    predict_into(segmenter, [tmp_path / "scan.png"], Destination(tmp_path / "out"))
     written = np.asarray(Image.open(tmp_path / "out/scan_mask.png"))
     assert np.array_equal(written, segmenter.predict([batch[0].pixels])[0].mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from ae_pretrained.apps.cli import main
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.prediction import predict_files
+from ae_pretrained.prediction import predict_files, ray_engine
 from ae_pretrained.prediction.journal import JOURNALS
 from ae_pretrained.ray_cluster import lacks_package, ray_cluster
 from tests.prediction.small import save_image, save_small
@@ -99,13 +100,33 @@ def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert [path.name for path in (tmp_path / "out").glob("*")] == []
 
 
-def test_no_cluster_at_the_address() -> None:
-    pytest.importorskip("ray", reason="Ray is not installed")
+def test_no_cluster_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # the other tests' cluster may still be there
     with (
         pytest.raises(PipelineError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 \(no connection\)"),
         ray_cluster("127.0.0.1:1"),
     ):
         pass
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(PipelineError, match=r"RAY_ADDRESS: no Ray cluster answers at"), ray_cluster():
+        pass
+
+
+@pytest.mark.long
+def test_a_worker_without_the_package(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """The worker's class is in a module that this process has and a worker of the cluster has not."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "ae_pretrained_newer.py").write_text("class ShardWorker:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    newer = importlib.import_module("ae_pretrained_newer")
+    monkeypatch.setattr(ray_engine, "ShardWorker", newer.ShardWorker)
+    model, image = save_small(tmp_path / "segmenter.safetensors"), save_image(tmp_path / "a.png")
+    assert predict(model, tmp_path / "out", image, "--engine", "ray") == 1
+    assert "a worker of the cluster lacks this version of ae-pretrained; install" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_worker_without_the_package_is_recognised() -> None:

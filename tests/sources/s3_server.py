@@ -8,6 +8,7 @@ from typing import Any
 
 import fsspec
 import pytest
+import requests
 
 
 @contextmanager
@@ -20,6 +21,9 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    requests.post(
+        f"http://{host}:{port}/moto-api/reset", timeout=10
+    ).raise_for_status()  # buckets outlive a server
     for key, value in {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_ACCESS_KEY_ID": "testing",
