@@ -207,8 +207,7 @@ def _measure(
     model: UNet, pool: LabelPool, places: np.ndarray, params: Params, compute: Compute
 ) -> Uncertainty:
     squares = squares_of(pool.split, pool.rows[places], params.data.image_size)
-    flip = params.eval_seg.flip_averaging
-    return measure_uncertainty(model, squares, len(params.data.classes), flip, compute)
+    return measure_uncertainty(model, squares, len(params.data.classes), compute)
 
 
 def _note_absent_classes(measured: Uncertainty, classes: Sequence[str], notes: list[str]) -> None:
