@@ -85,7 +85,8 @@ def choose_images(
         check_hold_out(listing, root, params.data, hold_out)
     split = open_split(processed, "train", "unlabelled")
     check_arrays(split, params)
-    held = {name: open_split(processed, name) for name in ("val", "test")}
+    # Where no image has a mask, there is no val and no test yet.
+    held = {name: open_split(processed, name) for name in ("val", "test") if counts.get(name)}
     notes: list[str] = []
     drawn = (
         None
@@ -144,7 +145,7 @@ def choose_images(
             samples[names[place]].image,
             names[place],
             float(share),
-            float(nearest[place]),
+            float(nearest[place]) if len(covering) else nan,
             float(measured.entropy[said[place]]) if measured else nan,
             params.data.classes[measured.main_class[said[place]]] if measured else "",
         )
