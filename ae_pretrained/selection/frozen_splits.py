@@ -46,8 +46,8 @@ def check_frozen(listing: Listing, root: Path, params: DataParams, count: int) -
     if not any(sample.split in _DRAWN for sample in listing.samples) and not list_files(root):
         raise SelectionError(
             f"{root}: no image is in val or test yet, and these are drawn at random before anything is chosen: "
-            f"`ae-pretrained label-next {count} --hold-out 0.2` writes val.txt and test.txt with 0.2 of all images each, "
-            "for you to label"
+            f"`ae-pretrained label-next {count} --hold-out 0.2` writes val.txt and test.txt with 0.2 of all images "
+            "each, for you to label"
         )
     why = (
         f"{root}: val and test are drawn from the images with masks (data.val_fraction, data.test_fraction), so that "

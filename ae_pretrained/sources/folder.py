@@ -5,8 +5,8 @@ what ``data.mask_values``, ``data.masks.threshold`` or ``data.colors`` say. An i
 of ``unlabelled/``, is for the autoencoder alone. Which image is in which split may be said by lists of names
 (``train.txt``, ``val.txt``, ``test.txt``) or by sub-folders of both folders (``train``; ``val``, ``valid`` or
 ``validation``; ``test``); what they leave open is drawn by seed. Images that belong together are kept in one split:
-those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder. Without any mask, ``masks/`` may be
-absent, and the images may lie in the folder itself.
+those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder. Without any mask, ``masks/`` may
+be absent, and the images may lie in the folder itself.
 """
 
 from __future__ import annotations
