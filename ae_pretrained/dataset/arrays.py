@@ -186,8 +186,8 @@ def open_split(root: Path, *splits: str) -> Split:
 def _no_masks(root: Path) -> str:
     return (
         f"{root}: no image has a mask yet, so there is no train, val or test; `ae-pretrained label-next 20 "
-        "--hold-out 0.2` chooses images to label, `ae-pretrained labels FOLDER` brings the masks in, then `dvc repro` "
-        "(docs/how-to/label-next.md)"
+        "--hold-out 0.2` chooses images to label, `ae-pretrained labels FOLDER` brings the masks in, then "
+        "`dvc repro` (docs/how-to/label-next.md)"
     )
 
 
