@@ -60,7 +60,7 @@ def test_from_no_mask_to_splits(tmp_path: Path, resize: str) -> None:
     write_link(tmp_path / "data/raw", own, TOTAL)
     prepare_project(tmp_path, params)
     assert count_images(processed) == {"unlabelled": TOTAL}
-    with pytest.raises(ArraysError, match="no image has a mask yet.*label-next 20"):
+    with pytest.raises(ArraysError, match=r"no image has a mask yet.*label-next 20"):
         open_split(processed, "train")
     with pytest.raises(ArraysError, match="no image has a mask yet"):
         require_masks(processed)
