@@ -75,9 +75,10 @@ def _find_root(params: DataParams, root: Path) -> Path | None:
     found = sorted(path.name for path in root.iterdir() if path.name not in _PLACEHOLDERS)
     shown = ", ".join(found[:8]) + (", …" if len(found) > 8 else "") if found else "nothing"
     if params.source == "folder":
-        if not image_folder(root).is_dir():
+        images = image_folder(root)
+        if not images.is_dir() or not any(images.iterdir()):
             raise DataError(
-                f"data.root: {root.absolute()} has no folder images; source 'folder' looks for images/ and masks/ "
+                f"data.root: {root.absolute()} has no images; source 'folder' looks for images/ and masks/ "
                 f"(and unlabelled/, if any) there, or for images alone; found {shown}"
             )
         return root
