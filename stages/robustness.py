@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ae_pretrained.dataset.arrays import require_masks
 from ae_pretrained.evaluation.inference import best_compute
 from ae_pretrained.evaluation.robustness import evaluate_robustness
 from ae_pretrained.models.weights import load_unet
@@ -11,6 +12,7 @@ from ae_pretrained.stage_runner import run_stage
 
 def main() -> None:
     params = load_params(Path("params.yaml"))
+    require_masks(Path("data/processed"))
     model, info = load_unet(Path("models/segmenter.safetensors"))
     evaluate_robustness(
         model,

@@ -110,7 +110,8 @@ def format_selection(selection: Selection, out: Path) -> str:
     lines.append(heading + ("  entropy  predicted" if entropies else ""))
     for rank, (name, item) in enumerate(zip(names, selection.choices, strict=True), start=1):
         short = name if len(name) <= width else f"…{name[1 - width :]}"
-        line = f"{rank:>4}  {short:<{width}}  {item.share:>10.1%}  {item.nearest:>16.2f}"
+        nearest = "none yet" if isnan(item.nearest) else f"{item.nearest:.2f}"
+        line = f"{rank:>4}  {short:<{width}}  {item.share:>10.1%}  {nearest:>16}"
         lines.append(line + (f"  {item.entropy:>7.3f}  {shown(item.predicted)}" if entropies else ""))
     lines.append(
         f"{shown(out / TABLE)} and {shown(out / SHEET)}: label these, add the masks, then `dvc repro`"

@@ -179,6 +179,8 @@ def open_split(root: Path, *splits: str) -> Split:
     if len(set(lengths.values())) != 1:
         raise ArraysError(f"{root}: lengths differ, {lengths}; {_AGAIN}")
     wanted = " or ".join(splits)
+    if not index.rows and index.counts.keys() == {"unlabelled"}:
+        raise ArraysError(_no_masks(root))
     if not index.rows:
         raise ArraysError(f"{root / INDEX}: no image is in {wanted}, found {dict(index.counts)}; {_AGAIN}")
     stretch = slice(index.rows[0], index.rows[-1] + 1)
@@ -190,6 +192,24 @@ def open_split(root: Path, *splits: str) -> Split:
     sizes = np.array([box.split()[2:] for box in index.columns["box"]], dtype=np.int64)
     packed = [PackedArray(flat, offsets, sizes) for flat in (images, masks)]
     return Split(packed[0], packed[1], index.columns, anchors[stretch])
+
+
+def _no_masks(root: Path) -> str:
+    return (
+        f"{root}: no image has a mask yet, so there is no train, val or test; `ae-pretrained label-next 20 "
+        "--hold-out 0.2` chooses images to label, `ae-pretrained labels FOLDER` brings the masks in, then "
+        "`dvc repro` (docs/how-to/label-next.md)"
+    )
+
+
+def require_masks(root: Path) -> None:
+    """Refuse arrays of images of which none has a mask; others are looked at when they are opened.
+
+    Raises:
+        ArraysError: saying how to get masks, or that there is no index.
+    """
+    if count_images(root).keys() == {"unlabelled"}:
+        raise ArraysError(_no_masks(root))
 
 
 def count_images(root: Path) -> dict[str, int]:

@@ -45,6 +45,19 @@ def require_splits(
             raise DataError(f"the {name} split is empty (data.source={params.source}){because}")
 
 
+def require_images(plan: SplitAssignment) -> None:
+    """Refuse a plan of images without masks that holds none.
+
+    Raises:
+        DataError: naming what became of the first one.
+    """
+    if not plan.splits["unlabelled"]:
+        first = plan.left_out[0].detail if plan.left_out else "all are in the lists of val and test"
+        raise DataError(
+            f"no image has a mask, and none can be used for the autoencoder; the first one: {first}"
+        )
+
+
 def _cause(
     split: str,
     samples: Sequence[Sample],

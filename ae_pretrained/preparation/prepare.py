@@ -49,10 +49,10 @@ def prepare(
     """Clean, split and resize a data set into memory-mapped arrays.
 
     Writes ``out/images.npy`` (N, S, S, 3) uint8 RGB, ``out/masks.npy`` (N, S, S) uint8, 255 all over where an image
-    has no usable mask, and ``out/index.csv`` with one line an image in the order of the arrays: first those of
-    train, then unlabelled (images without usable masks to pretrain on, if any), val and test. What is in no split is
-    in no array. Writes the counts as ``metrics_file``, and images and tables into ``plots``. Everything is written
-    under a temporary name and moved into place at the end.
+    has no usable mask, and ``out/index.csv`` with one line an image in the order of the arrays: first those of train,
+    then unlabelled (images without usable masks to pretrain on, if any), val and test. What is in no split is in no
+    array. Where no image has a mask, all are unlabelled. Writes the counts as ``metrics_file``, and images and tables
+    into ``plots``. Everything is written under a temporary name and moved into place at the end.
 
     With ``params.resize`` ``crop`` images keep their sizes: the arrays are (P, 3) and (P,), one image after another,
     the index has the first pixel of each as ``offset`` and its size as ``box``, and ``out/anchors.npy`` (N, C, 32, 2)

@@ -211,9 +211,10 @@ def _drawings(report: PrepareReport, arrays: Path) -> list[_Drawing]:
     counts = {name: [count[label] for label in named] for name, count in shown.items()}
     drawings = [
         _Drawing("split_counts.png", split_counts, (counts, named)),
-        _Drawing("pixel_shares.png", pixel_shares, (_pixel_shares(report), report.classes)),
         _Drawing("original_sizes.png", original_sizes, (_sizes(report),)),
     ]
+    if shares := _pixel_shares(report):
+        drawings.append(_Drawing("pixel_shares.png", pixel_shares, (shares, report.classes)))
     if breeds := _breeds(report):
         drawings.append(_Drawing("breed_counts.png", breed_counts, (breeds,)))
     for name, rows in report.splits.items():

@@ -21,7 +21,7 @@ from ae_pretrained.preparation.assignment import (
 )
 from ae_pretrained.preparation.decoding import Outcome
 from ae_pretrained.preparation.duplicates import Duplicates, find_duplicates
-from ae_pretrained.preparation.empty_split import require_splits
+from ae_pretrained.preparation.empty_split import require_images, require_splits
 from ae_pretrained.preparation.split_warnings import split_warnings
 from ae_pretrained.sources.base import Sample
 
@@ -57,7 +57,8 @@ def plan_splits(
         seed: of the draws.
 
     Raises:
-        DataError: for an empty split, or a class that no training mask holds.
+        DataError: for an empty split, or a class that no training mask holds. Where no image has a mask, all of them
+            are for the autoencoder alone, and a warning says so.
     """
     rows, duplicates = _find_duplicates(samples, outcomes, thumbnails, params)
     alike = [[rows[place] for place in group] for group in duplicates.groups]
@@ -65,8 +66,15 @@ def plan_splits(
     named = with_group_names(with_class_names(samples, outcomes, params.classes), groups)
     assignment = assign_splits(named, outcomes, groups, params, seed)
     pairs = remove_leaks(assignment, duplicates, rows, named)
-    require_splits(named, assignment, groups, alike, params)
-    warnings = check_classes(assignment, outcomes, params)
+    if any(sample.mask is not None for sample in samples):
+        require_splits(named, assignment, groups, alike, params)
+        warnings = check_classes(assignment, outcomes, params)
+    else:
+        require_images(assignment)
+        warnings = [
+            f"no image has a mask: all {len(assignment.splits['unlabelled'])} are for the autoencoder alone; after "
+            "`dvc repro train_ae`, `ae-pretrained label-next 20 --hold-out 0.2` chooses which to label"
+        ]
     warnings += split_warnings(samples, assignment, params)
     return SplitPlan(named, assignment, alike, pairs, warnings)
 

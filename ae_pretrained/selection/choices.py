@@ -27,7 +27,7 @@ class Choice:
         image: the file.
         name: within the data set.
         share: of the unlabelled images that are nearer to it than to any other chosen or labelled one.
-        nearest: cosine to the nearest labelled image.
+        nearest: cosine to the nearest labelled image; NaN where none is labelled.
         entropy: of the segmenter's pixels, 0 to 1; NaN without a segmenter.
         predicted: main class that the segmenter sees; empty without one.
     """
@@ -72,7 +72,8 @@ def write_selection(out: Path, selection: Selection, strategy: str, split: Split
     for item, row in zip(shown, rows.tolist(), strict=False):
         x0, y0, x1, y1 = split.boxes[row].tolist()
         size = (int(split.column("width")[row]), int(split.column("height")[row]))
-        lines = [f"stands for {item.share:.1%}", f"nearest labelled {item.nearest:.2f}"]
+        near = "none labelled yet" if isnan(item.nearest) else f"nearest labelled {item.nearest:.2f}"
+        lines = [f"stands for {item.share:.1%}", near]
         if not isnan(item.entropy):
             lines.append(f"entropy {item.entropy:.3f}, {item.predicted}")
         sheet.append(SheetImage(split.images[row][y0:y1, x0:x1], size, item.name, lines))

@@ -85,7 +85,8 @@ def choose_images(
         check_hold_out(listing, root, params.data, hold_out)
     split = open_split(processed, "train", "unlabelled")
     check_arrays(split, params)
-    held = {name: open_split(processed, name) for name in ("val", "test")}
+    # Where no image has a mask, there is no val and no test yet.
+    held = {name: open_split(processed, name) for name in ("val", "test") if counts.get(name)}
     notes: list[str] = []
     drawn = (
         None
@@ -144,7 +145,7 @@ def choose_images(
             samples[names[place]].image,
             names[place],
             float(share),
-            float(nearest[place]),
+            float(nearest[place]) if len(covering) else nan,
             float(measured.entropy[said[place]]) if measured else nan,
             params.data.classes[measured.main_class[said[place]]] if measured else "",
         )
@@ -207,8 +208,7 @@ def _measure(
     model: UNet, pool: LabelPool, places: np.ndarray, params: Params, compute: Compute
 ) -> Uncertainty:
     squares = squares_of(pool.split, pool.rows[places], params.data.image_size)
-    flip = params.eval_seg.flip_averaging
-    return measure_uncertainty(model, squares, len(params.data.classes), flip, compute)
+    return measure_uncertainty(model, squares, len(params.data.classes), compute)
 
 
 def _note_absent_classes(measured: Uncertainty, classes: Sequence[str], notes: list[str]) -> None:

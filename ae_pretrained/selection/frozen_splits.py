@@ -30,8 +30,9 @@ class SelectionError(PipelineError):
 
 
 def are_frozen(listing: Listing) -> bool:
-    """Whether no image with a mask is in a part of which val or test is drawn."""
-    return not any(sample.split in _DRAWN for sample in listing.samples)
+    """Whether the data say which images are val and test, and no image with a mask is in a part that is drawn of."""
+    said = {sample.split for sample in (*listing.samples, *listing.held_out)}
+    return said >= {"val", "test"} and said.isdisjoint(_DRAWN)
 
 
 def check_frozen(listing: Listing, root: Path, params: DataParams, count: int) -> None:
@@ -42,6 +43,12 @@ def check_frozen(listing: Listing, root: Path, params: DataParams, count: int) -
     """
     if are_frozen(listing):
         return
+    if not any(sample.split in _DRAWN for sample in listing.samples) and not list_files(root):
+        raise SelectionError(
+            f"{root}: no image is in val or test yet, and these are drawn at random before anything is chosen: "
+            f"`ae-pretrained label-next {count} --hold-out 0.2` writes val.txt and test.txt with 0.2 of all images "
+            "each, for you to label"
+        )
     why = (
         f"{root}: val and test are drawn from the images with masks (data.val_fraction, data.test_fraction), so that "
         "new masks would draw them anew and chosen images would be measured: the figures would be biased. "
@@ -90,6 +97,9 @@ def draw_hold_out(
         share: of all images that each of the two is to be at least, as nearly as whole groups allow.
         total: number of all images.
         seed: of the draw.
+
+    Raises:
+        SelectionError: when val or test comes out empty.
     """
     together: dict[str, list[str]] = {}
     for name, group in sorted(zip(pool, groups, strict=True)):
@@ -110,6 +120,11 @@ def draw_hold_out(
                 left.append(unit)
         drawn = left
         members.sort()
+    if empty := [split for split, members in names.items() if not members]:
+        raise SelectionError(
+            f"--hold-out {share:g}: leaves {' and '.join(empty)} without an image, of {total} in all; say a larger "
+            "share, such as 0.2"
+        )
     return HoldOut(names, sorted(unlabelled))
 
 

@@ -62,7 +62,7 @@ def hold_out_of(
         and not name.startswith("unlabelled/")
         and _may_be_labelled(samples.get(name), flag)
     ]
-    present = {name: list(part.column("name")) for name, part in held.items()}
+    present = {name: list(held[name].column("name")) if name in held else [] for name in ("val", "test")}
     return draw_hold_out(
         present, [name for name, _ in pool], [group for _, group in pool], share, total, seed
     )

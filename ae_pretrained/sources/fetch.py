@@ -9,6 +9,7 @@ from ae_pretrained.names import is_address
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.download import download_oxford
+from ae_pretrained.sources.folder import image_folder
 from ae_pretrained.sources.formats.detection import FORMATS
 from ae_pretrained.sources.mirror import mirror
 from ae_pretrained.sources.oxford import find_layout
@@ -74,11 +75,11 @@ def _find_root(params: DataParams, root: Path) -> Path | None:
     found = sorted(path.name for path in root.iterdir() if path.name not in _PLACEHOLDERS)
     shown = ", ".join(found[:8]) + (", …" if len(found) > 8 else "") if found else "nothing"
     if params.source == "folder":
-        missing = [name for name in ("images", "masks") if not (root / name).is_dir()]
-        if missing:
+        images = image_folder(root)
+        if not images.is_dir() or not any(images.iterdir()):
             raise DataError(
-                f"data.root: {root.absolute()} has no folder {' and no folder '.join(missing)}; source 'folder' "
-                f"looks for images/ and masks/ (and unlabelled/, if any) there, found {shown}"
+                f"data.root: {root.absolute()} has no images; source 'folder' looks for images/ and masks/ "
+                f"(and unlabelled/, if any) there, or for images alone; found {shown}"
             )
         return root
     if params.source == "original_project" or params.source in FORMATS:

@@ -5,7 +5,8 @@ what ``data.mask_values``, ``data.masks.threshold`` or ``data.colors`` say. An i
 of ``unlabelled/``, is for the autoencoder alone. Which image is in which split may be said by lists of names
 (``train.txt``, ``val.txt``, ``test.txt``) or by sub-folders of both folders (``train``; ``val``, ``valid`` or
 ``validation``; ``test``); what they leave open is drawn by seed. Images that belong together are kept in one split:
-those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder.
+those that ``groups.csv`` names, or, by ``data.group_by``, those of one sub-folder. Without any mask, ``masks/`` may
+be absent, and the images may lie in the folder itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
-from ae_pretrained.sources.image_files import scan_images, stem_of
+from ae_pretrained.sources.image_files import is_image, scan_images, stem_of
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.split_lists import (
     GroupBy,
@@ -27,6 +28,16 @@ from ae_pretrained.sources.split_lists import (
     split_of,
 )
 from ae_pretrained.sources.split_names import SPLIT_OF_WORD
+
+_BESIDE = {"train.txt", "val.txt", "test.txt", "groups.csv"}  # what may lie beside images
+
+
+def image_folder(root: Path) -> Path:
+    """``images/``, or a folder itself that holds images and neither ``images/`` nor ``masks/``."""
+    if (root / "images").is_dir() or (root / "masks").is_dir() or not root.is_dir():
+        return root / "images"
+    holds_images = any(path.is_file() and is_image(path) for path in root.iterdir())
+    return root if holds_images else root / "images"
 
 
 class FolderSource:
@@ -51,9 +62,14 @@ class FolderSource:
         Raises:
             DataError: for missing folders, and for lists that contradict each other.
         """
-        images, findings = scan_images(self.root / "images")
-        masks, mask_findings = scan_images(self.root / "masks")
-        findings += mask_findings
+        folder = image_folder(self.root)
+        images, findings = scan_images(folder)
+        masks: dict[str, Path] = {}
+        if folder == self.root:
+            findings = [item for item in findings if item.name.partition("/")[2] not in _BESIDE]
+        if (self.root / "masks").is_dir():
+            masks, mask_findings = scan_images(self.root / "masks")
+            findings += mask_findings
         doubtful = {finding.name.partition("/")[2] for finding in findings if finding.fault}
         lists = self._lists(images, doubtful, findings)
         groups = self._groups(images, doubtful, findings)
@@ -90,9 +106,10 @@ class FolderSource:
             beside = _beside(unread.get(f"images/{stem}"))
             detail = f"{masks[stem]}: no image {stem}.* in {self.root / 'images'}{beside}; add it, or remove the mask"
             findings.append(Finding("", f"masks/{stem}", "mask without image", detail, True))
-        samples += self._unlabelled(findings)
+        if folder != self.root:
+            samples += self._unlabelled(findings)
         if not samples and not any(finding.fault for finding in findings):
-            raise DataError(f"{self.root / 'images'}: holds no image")
+            raise DataError(f"{folder}: holds no image")
         return Listing(
             samples, sorted(findings, key=lambda finding: (finding.name, finding.reason)), held_out
         )

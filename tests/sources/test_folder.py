@@ -244,7 +244,7 @@ def test_a_large_image(root: Path, tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "mine" / "images").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"mine has no folder masks; .* found images"):
+    with pytest.raises(DataError, match=r"mine has no images; .* found images"):
         run(tmp_path / "mine", tmp_path)
     with pytest.raises(DataError, match=r"absent is no folder; point data\.root"):
         run(tmp_path / "absent", tmp_path)

@@ -81,7 +81,7 @@ def test_fetch_copies_from_an_address(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_address_without_what_the_source_looks_for(tmp_path: Path) -> None:
     save_image(tmp_path / "source" / "photos" / "a.png")
     for root, message in (
-        (f"file://{tmp_path}/source", "has no folder images and no folder masks"),
+        (f"file://{tmp_path}/source", "has no images"),
         (f"file://{tmp_path}/nothing", "nothing is there"),
     ):
         data = tiny_params(data__source="folder", data__root=root).data

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ae_pretrained.apps.init.export_scan import IGNORED, scan_export
-from ae_pretrained.apps.init.inspection import check_findings, list_folder
+from ae_pretrained.apps.init.inspection import START_WITHOUT, check_findings, list_folder
 from ae_pretrained.apps.init.mask_encoding import MaskEncoding, MaskWishes, default_names, interpret
 from ae_pretrained.apps.init.masks import FoundMasks, MaskFacts, scan_masks
 from ae_pretrained.apps.init.options import InitOptions
+from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params.editing import Key
-from ae_pretrained.sources.base import Listing
+from ae_pretrained.sources.base import DataError, Listing
+from ae_pretrained.sources.folder import image_folder
 from ae_pretrained.sources.formats.detection import FORMATS, detect_format, open_export
 
 _NUMBERED = ("folder", "suffix_masks")  # formats whose masks hold numbers without names
@@ -61,7 +63,7 @@ def read_folder(root: Path, options: InitOptions) -> Reading:
     Raises:
         DataError: when no format is found, files stand in the way, or masks disagree.
     """
-    name = options.format or detect_format(root)
+    name = options.format or _detect(root, options)
     if options.format is None and options.colors and name not in _NUMBERED:
         name = "color_masks"
     reading = _numbered(root, name, options) if name in _NUMBERED else _exported(root, name, options)
@@ -74,8 +76,48 @@ def read_folder(root: Path, options: InitOptions) -> Reading:
     return reading
 
 
+def _detect(root: Path, options: InitOptions) -> str:
+    """The format; ``folder`` too where there are images, and no mask in any format."""
+    try:
+        return detect_format(root)
+    except DataError as error:
+        if not image_folder(root).is_dir():
+            raise
+        if options.classes is None:
+            raise DataError(f"{error}\nAre there no masks yet? {START_WITHOUT.capitalize()}") from None
+        return "folder"
+
+
+def _without_masks(listing: Listing, options: InitOptions) -> Reading:
+    """Images of which none has a mask: only what the user says is known of the classes."""
+    assert options.classes is not None
+    if options.on_error == "stop":
+        check_findings(listing, ())
+    for option, given in (
+        ("--mask-values", options.mask_values is not None),
+        ("--colors", bool(options.colors)),
+        ("--binary", options.binary),
+    ):
+        if given:
+            raise PipelineError(
+                f"{option} is of masks, and no image has one; leave it out: a mask that comes later has the number "
+                "of its class in each pixel, or comes by `ae-pretrained labels`"
+            )
+    values: dict[Key, Any] = {
+        ("data", "classes"): list(options.classes),
+        ("data", "masks", "empty"): options.empty_masks or "unlabelled",
+        ("data", "ignore_index"): IGNORE_INDEX if options.ignore_index is None else options.ignore_index,
+    }
+    rows = [ClassRow(str(value), label, 0, 0) for value, label in enumerate(options.classes)]
+    ignored = ClassRow(str(values["data", "ignore_index"]), "(unlabelled)", 0, 0)
+    return Reading("images without masks", values, listing, rows, ignored, {}, 0, [])
+
+
 def _numbered(root: Path, name: str, options: InitOptions) -> Reading:
-    listing = list_folder(root) if name == "folder" else open_export(name, root).listing()
+    may_lack = options.classes is not None
+    listing = list_folder(root, may_lack) if name == "folder" else open_export(name, root).listing()
+    if not any(sample.mask for sample in listing.samples):
+        return _without_masks(listing, options)
     found = scan_masks([sample.mask for sample in listing.samples if sample.mask is not None])
     if options.on_error == "stop":
         check_findings(listing, found.faults)

@@ -12,7 +12,8 @@ _EPILOG = """\
 IMAGES is an export of an annotation tool (COCO, labelme, CVAT, Pascal VOC, Roboflow, Supervisely, Label Studio,
 YOLO), found by looking at it, or holds images/ and masks/, paired by name (a.jpg with a.png or a_mask.png). A mask
 has the number of its class in each pixel: 0 background, 1 the first class, and so on; 255 is unlabelled. Black and
-white masks and masks in colour are understood too. Nothing of the folder is changed. docs/own-data.md has an example.
+white masks and masks in colour are understood too. Images alone will do, with --classes: label-next then chooses
+which to label. Nothing of the folder is changed. docs/own-data.md has an example.
 """
 
 
@@ -112,6 +113,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     from ae_pretrained.apps.init.create_project import create_project
     from ae_pretrained.apps.init.options import InitOptions
+    from ae_pretrained.apps.init.sanity import NO_MASKS
     from ae_pretrained.sources.formats.detection import FORMATS
 
     if arguments.format is not None and arguments.format not in {*FORMATS, "folder"}:
@@ -137,9 +139,14 @@ def _run(arguments: argparse.Namespace) -> None:
         alpha=arguments.alpha,
         exif=arguments.exif,
     )
-    print(create_project(arguments.folder, arguments.images, options))
+    report = create_project(arguments.folder, arguments.images, options)
+    print(report)
     print(f"\n{arguments.folder} is ready. Next:\n  cd {shlex.quote(str(arguments.folder))}")
-    print("  dvc repro\nREADME.md there says more.")
+    if NO_MASKS in report:
+        print("  dvc repro train_ae\n  ae-pretrained label-next 20 --hold-out 0.2")
+    else:
+        print("  dvc repro")
+    print("README.md there says more.")
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -16,12 +16,13 @@ from ae_pretrained.preparation.packing import size_warnings
 from ae_pretrained.preparation.split_plan import plan_splits
 from ae_pretrained.preparation.storage import THUMBNAILS
 from ae_pretrained.sources.base import DataError, Listing, Sample, Source
-from ae_pretrained.sources.folder import FolderSource
+from ae_pretrained.sources.folder import FolderSource, image_folder
 from ae_pretrained.sources.image_reader import read_image, read_size
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.registry import open_source
 
 _NAMED = 5  # files in an error
+START_WITHOUT = "to start without any mask, name the classes that you will label: --classes background,leaf"
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,12 @@ class Inspection:
         return [item for item in self.plan.left_out if item.reason == reason]
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, without_masks: bool = False) -> Listing:
     """The images and masks of a folder, paired; nothing is decoded.
+
+    Args:
+        root: the folder.
+        without_masks: whether none may have a mask.
 
     Raises:
         DataError: naming what is there, when it has not the layout of source ``folder``.
@@ -79,18 +84,20 @@ def list_folder(root: Path) -> Listing:
     if not root.is_dir():
         found = "is a file" if root.exists() else "there is no such folder"
         raise DataError(f"{root}: {found}; expected a folder with images/ and masks/")
+    if without_masks and image_folder(root).is_dir():
+        return FolderSource(root, MaskRule([])).listing()
     if missing := [name for name in ("images", "masks") if not (root / name).is_dir()]:
         entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
         shown = ", ".join(entries[:8]) + (", …" if len(entries) > 8 else "") if entries else "nothing"
         absent = " and ".join(f"{name}/" for name in missing)
         raise DataError(
             f"{root}: there is no {absent}; expected images/ with the images and masks/ with a mask of the same "
-            f"name for each (a.jpg, a.png), found {shown}"
+            f"name for each (a.jpg, a.png), found {shown}; {START_WITHOUT}"
         )
     listing = FolderSource(root, MaskRule([])).listing()
     if not any(sample.mask for sample in listing.samples):
         detail = listing.findings[0].detail if listing.findings else "images/ and masks/ are empty"
-        raise DataError(f"{root}: no image has a mask; {detail}")
+        raise DataError(f"{root}: no image has a mask; {detail}; {START_WITHOUT}")
     return listing
 
 
@@ -158,7 +165,7 @@ def inspect(root: Path, params: DataParams, seed: int, scratch: Path) -> Inspect
     if params.on_error == "stop":
         check_findings(listing, [outcome.error for outcome in outcomes if outcome.error is not None])
     faults = [outcome.error for sample, outcome in zip(listing.samples, outcomes, strict=True) if sample.mask]
-    if all(faults):
+    if faults and all(faults):
         raise DataError(
             f"none of the {len(faults)} images with a mask can be used; the first one: {faults[0]}"
         )

@@ -19,6 +19,7 @@ from ae_pretrained.preparation.decoding import decode_all
 from ae_pretrained.preparation.packing import plan_packing
 from ae_pretrained.sources.base import Sample
 
+NO_MASKS = "The way on is `dvc repro train_ae`, then `ae-pretrained label-next 20 --hold-out 0.2`"
 _FEW_MASKS = 5
 _FEW_TEST = 30
 _MUCH_IGNORED = 0.5
@@ -68,6 +69,9 @@ def _images(inspection: Inspection) -> Iterator[str]:
 
 
 def _mask_table(reading: Reading) -> Iterator[str]:
+    if not any(sample.mask is not None for sample in reading.listing.samples):
+        yield f"none yet, of {', '.join(row.name for row in reading.rows)}. {NO_MASKS}"
+        return
     rows = [*reading.rows, reading.ignored]
     width = max(len(row.name) for row in rows) + 2
     first = max(8, max(len(row.value) for row in rows) + 2)
@@ -88,6 +92,9 @@ def _mask_table(reading: Reading) -> Iterator[str]:
 def _splits(inspection: Inspection) -> Iterator[str]:
     listed = {sample.split for sample in inspection.samples} & {"train", "val", "test"}
     drawn = any(sample.split in ("rest", "trainval") for sample in inspection.samples)
+    if not listed and not drawn:
+        yield f"autoencoder alone {inspection.count('unlabelled')}; the others come with the masks"
+        return
     how = f"{', '.join(sorted(listed))} as listed" if listed else ""
     how += "" if not drawn else ", the rest drawn by seed" if listed else "drawn by seed"
     counts = ", ".join(f"{name} {inspection.count(name)}" for name in ("train", "val", "test"))
@@ -97,8 +104,9 @@ def _splits(inspection: Inspection) -> Iterator[str]:
 
 def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
     yield from reading.notes
+    total = sum(sample.mask is not None for sample in reading.listing.samples)
     labelled = sum(row.pixels for row in reading.rows)
-    for number, row in enumerate(reading.rows):
+    for number, row in enumerate(reading.rows if total else ()):
         train = inspection.train_masks(number)
         if train < _FEW_MASKS:
             yield (
@@ -115,7 +123,6 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
             f"{ignored / (ignored + labelled):.0%} of the pixels are unlabelled{value}; they count in no loss and no "
             "figure"
         )
-    total = sum(sample.mask is not None for sample in reading.listing.samples)
     if reading.empty > _MANY_EMPTY * total and reading.values["data", "masks", "empty"] == "background":
         yield (
             f"{reading.empty} of {total} masks have no foreground and count as images that show no class; if nobody "
@@ -141,7 +148,7 @@ def _warnings(reading: Reading, inspection: Inspection) -> Iterator[str]:
             f"{len(others)} files are passed over ({names}): {others[0].detail}. Save those that are images as PNG "
             "or TIFF"
         )
-    if inspection.count("test") < _FEW_TEST:
+    if total and inspection.count("test") < _FEW_TEST:
         yield (
             f"{inspection.count('test')} test images: the figures will be rough; the report gives their 95 % "
             "interval"

@@ -70,6 +70,17 @@ def choose_scale(
     """
     side = options.image_size or smallest_image_size()
     how = options.resize if options.resize in ("stretch", "pad") else choose_resize(sizes)
+    if not any(sample.mask is not None for sample in samples):
+        chosen = (
+            WorkingSize("crop", scale=options.scale or 1.0)
+            if options.resize == "crop"
+            else WorkingSize(how, side)
+        )
+        lines = [
+            f"chosen: {_name(chosen)}, as --resize and --image-size say or by default: no mask shows what gets lost;",
+            "with the first masks, look at plots/prepare/contact_train.png: can the classes be seen?",
+        ]
+        return ScaleChoice(_values(chosen, sizes, options), lines)
     squares = [WorkingSize(how, square) for square in sorted({*_SQUARES, side})]
     scales = sorted({*_SCALES, *([] if options.scale is None else [options.scale])})
     ways = [*squares, *(WorkingSize("crop", scale=scale) for scale in scales)]
