@@ -249,7 +249,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent is no folder; point data\.root"):
         run(tmp_path / "absent", tmp_path)
     (tmp_path / "mine" / "masks").mkdir()
-    with pytest.raises(DataError, match="images: holds no image"):
+    with pytest.raises(DataError, match=r"mine has no images; .* found images, masks"):
         run(tmp_path / "mine", tmp_path)
 
 
