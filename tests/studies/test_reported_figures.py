@@ -123,7 +123,7 @@ def test_rows_of_models_are_those_of_their_metrics() -> None:
 def test_rows_of_camvid_are_those_of_their_metrics() -> None:
     rows = CAMVID_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     expected = []
-    for run in ("camvid_scratch", "camvid_imagenet"):
+    for run in ("camvid_scratch", "camvid_autoencoder", "camvid_imagenet", "camvid_square"):
         values = json.loads((ROOT / "results" / run / "eval_seg.json").read_text(encoding="utf-8"))
         ious = [values[name]["iou"] for name in ("pole", "sign", "fence", "pedestrian", "bicyclist")]
         expected.append(tuple(f"{v:.3f}" for v in (values["mean_iou"], *values["mean_iou_ci95"], *ious)))
