@@ -166,14 +166,23 @@ def _written_root(images: Path, target: Path) -> str:
     return images.as_posix()
 
 
+_WITHOUT_MASKS = """dvc repro train_ae
+       ae-pretrained label-next 20 --hold-out 0.2   # chooses what to label, after val and test are drawn
+       ae-pretrained labels FOLDER                  # brings the masks in
+       dvc repro"""
+
+
 def _readme(target: Path, images: Path, data: DataParams, inspection: Inspection) -> str:
+    train, val, test = (inspection.count(name) for name in ("train", "val", "test"))
+    counts, first = f"{train} for training, {val} for validation, {test} for testing", "dvc repro"
+    if not train + val + test:
+        counts, first = "none of them has a mask yet", _WITHOUT_MASKS
     return read_template("README.md").format(
         name=shown(target.name),
         images=images,
         classes=", ".join(data.classes),
-        train=inspection.count("train"),
-        val=inspection.count("val"),
-        test=inspection.count("test"),
+        counts=counts,
+        first=f"       {first}\n       ae-pretrained summary",
         variant=_VARIANTS["crop" if data.resize == "crop" else "square"],
         version=__version__,
     )

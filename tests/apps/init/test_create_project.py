@@ -372,3 +372,20 @@ def test_what_came_out_wrong_is_said_shown_and_can_be_chosen(
     data = load_params(tmp_path / "two/params.yaml").data
     assert (data.sixteen_bits, data.group_by, data.exif, data.alpha) == ("found", "folder", "ignore", "drop")
     assert not data.leak_check.enabled
+
+
+def test_a_project_without_masks_says_how_to_get_some(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(images / "masks")
+    assert init(tmp_path / "project", images, "--classes", "background,leaf") == 0
+    assert capsys.readouterr().out.count("label-next 20 --hold-out 0.2") >= 2
+    page = (tmp_path / "project/README.md").read_text(encoding="utf-8")
+    assert "(none of them has a mask yet)" in page
+    steps = (
+        "dvc repro train_ae",
+        "ae-pretrained label-next 20",
+        "ae-pretrained labels",
+        "       dvc repro\n",
+    )
+    assert [page.index(step) for step in steps] == sorted(page.index(step) for step in steps)
