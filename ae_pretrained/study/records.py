@@ -88,8 +88,12 @@ def missing_cells(cells: Sequence[Cell], study: Study, data: dict[str, str]) -> 
     """
     of_cells = {record_of(cell, study): cell for cell in cells}
     asked = {path: cell_settings(cell_params(cell, study)) for path, cell in of_cells.items()}
+    digests: dict[Path, str] = {}  # of weights that the study does not make
     for autoencoder in autoencoders_of(list(cells), study):
-        if autoencoder.file is None:
+        if autoencoder.file is not None:
+            if autoencoder.file.is_file():
+                digests[autoencoder.file] = md5_of(autoencoder.file)
+        else:
             record_file = study.pretrained / f"{autoencoder.name}.json"
             asked[record_file] = autoencoder_settings(autoencoder_params(autoencoder, study))
     missing = [cell for cell in cells if not record_of(cell, study).is_file()]
@@ -99,7 +103,7 @@ def missing_cells(cells: Sequence[Cell], study: Study, data: dict[str, str]) -> 
             record = read_record(path)
             found, images = differences(record, settings), image_differences(record, data)
             if path in of_cells:
-                found += _protocol_differences(record, of_cells[path], study)
+                found += _protocol_differences(record, of_cells[path], study, digests)
             old += bool(images)
             # Records of other images stand as they are; but new cells beside them would compare what cannot be.
             found += images if missing else []
@@ -132,7 +136,9 @@ def record_of(cell: Cell, study: Study) -> Path:
     return study.cells / f"{cell.name}.json"
 
 
-def _protocol_differences(record: dict[str, Any], cell: Cell, study: Study) -> list[str]:
+def _protocol_differences(
+    record: dict[str, Any], cell: Cell, study: Study, digests: dict[Path, str]
+) -> list[str]:
     """What a replicate of its own has, or started from, that is another now."""
     found = []
     before, now = bool(record.get("own_masks")), bool(study.grid.get("own_masks"))
@@ -143,10 +149,8 @@ def _protocol_differences(record: dict[str, Any], cell: Cell, study: Study) -> l
         return found  # then `init` differs, which the settings say
     if started.get("seed") != autoencoder.seed:
         found.append(f"the seed of its autoencoder was {started.get('seed')}, now {autoencoder.seed}")
-    if autoencoder.file is not None and autoencoder.file.is_file():
-        digest = md5_of(autoencoder.file)
-        if started.get("md5") != digest:
-            found.append(f"{autoencoder.file} was another (MD5 {started.get('md5')}, now {digest})")
+    if autoencoder.file in digests and started.get("md5") != (digest := digests[autoencoder.file]):
+        found.append(f"{autoencoder.file} was another (MD5 {started.get('md5')}, now {digest})")
     return found
 
 

@@ -45,6 +45,7 @@ def prepare_project(project: Path, params: Params) -> None:
         params.seed,
         metrics_file=project / "prepare.json",
         plots=project / "plots",
+        labels=project / "data/labels",
     )
 
 

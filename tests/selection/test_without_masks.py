@@ -17,29 +17,16 @@ from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.weights import save_model
-from ae_pretrained.params import Params
-from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.pretraining.pretrain import hold_back
 from ae_pretrained.selection.choose_images import choose_images
 from ae_pretrained.sources.added_masks import AddedMasks
 from ae_pretrained.sources.pointer import write_link
 from tests.processed import tiny_params
+from tests.selection.test_choose_images import prepare_project
 from tests.whole import WHOLE
 
 CLASSES = WHOLE["data__classes"]
 TOTAL = 30
-
-
-def prepare_project(project: Path, params: Params) -> None:
-    prepare(
-        project / "data/raw",
-        project / "data/processed",
-        params.data,
-        params.seed,
-        metrics_file=project / "prepare.json",
-        plots=project / "plots",
-        labels=project / "data/labels",
-    )
 
 
 @pytest.mark.parametrize("resize", ["pad", "crop"])

@@ -55,14 +55,12 @@ def write_study(folder: Path, seeds: int) -> list[str]:
         "runs": "\n".join(f"  - {share:g}x{updates}" for share in shares),
         "seeds": str(list(range(seeds))),
         "interval": str(interval),
+        "folder": folder.as_posix(),
+        "up": "/".join([".."] * len(folder.parts)),
     }
     for name in ("grid.yaml", "dvc.yaml", "gitignore"):
         text = (_TEMPLATE / name).read_text(encoding="utf-8")
-        for key, value in {
-            **values,
-            "folder": folder.as_posix(),
-            "up": "/".join([".."] * len(folder.parts)),
-        }.items():
+        for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         write_text(folder / (".gitignore" if name == "gitignore" else name), text)
     masks = ", ".join(str(_count(share, len(train))) for share in shares)
@@ -92,14 +90,15 @@ def _usable_shares(train: Split, params: Params, seeds: int) -> tuple[list[float
         PipelineError: when fewer than two are left.
     """
     batch, usable, reasons = params.train_seg.batch_size, [], []
+    lacking = _lacking_classes(seeds)
     for share in _SHARES:
         count = _count(share, len(train))
         if count < batch:
             reasons.append(
                 f"{count} masks ({share:.0%}) are left out: fewer than train_seg.batch_size, {batch}"
             )
-        elif problem := _lacks_a_class(share, seeds):
-            reasons.append(f"{count} masks ({share:.0%}) are left out: {problem}")
+        elif share in lacking:
+            reasons.append(f"{count} masks ({share:.0%}) are left out: {lacking[share]}")
         else:
             usable.append(share)
     if len(usable) < 2:
@@ -110,13 +109,16 @@ def _usable_shares(train: Split, params: Params, seeds: int) -> tuple[list[float
     return usable, reasons
 
 
-def _lacks_a_class(share: float, seeds: int) -> str:
-    """Why a choice of masks that the study will draw cannot be trained on; empty where all can."""
+def _lacking_classes(seeds: int) -> dict[float, str]:
+    """By share: why a choice of masks that the study will draw cannot be trained on."""
+    reasons: dict[float, str] = {}
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
             draw_masks(_PROCESSED, Path(folder), seed)
-            try:
-                open_split(Path(folder), "train").labelled(share)
-            except ArraysError as error:
-                return str(error)
-    return ""
+            drawn = open_split(Path(folder), "train")
+            for share in _SHARES:
+                try:
+                    drawn.labelled(share)
+                except ArraysError as error:
+                    reasons.setdefault(share, str(error))
+    return reasons

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-FOLDER = Path("study")
+FOLDER, SEEDS = Path("study"), 3
 
 _EPILOG = """\
 Run in a project after `dvc repro`: writes study/grid.yaml and study/dvc.yaml. `dvc repro study/dvc.yaml` then trains
@@ -19,7 +19,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "study", help="does pretraining save labels here, and what would more masks bring?", epilog=_EPILOG
     )
-    parser.set_defaults(run=_new, folder=FOLDER, seeds=3)
+    parser.set_defaults(run=_new, folder=FOLDER, seeds=SEEDS)
     steps = parser.add_subparsers(dest="step", metavar="STEP")
 
     def step(name: str, text: str) -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     new.add_argument(
         "--seeds",
         type=int,
-        default=3,
+        default=SEEDS,
         metavar="N",
         help="trainings of each kind, each with its own choice of masks",
     )
