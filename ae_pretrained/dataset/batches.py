@@ -8,7 +8,7 @@ run take disjoint parts of the same global batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -67,6 +67,7 @@ class TrainingOrder(Sampler[list[int]]):
         seed: seed of the order.
         weights: (length,) relative frequency of each image; None draws without replacement.
         rank, world_size: this process among those of a distributed run.
+        kind: of the images, for the error.
 
     Raises:
         BatchSizeError: when the data do not fill one batch.
@@ -82,12 +83,14 @@ class TrainingOrder(Sampler[list[int]]):
         weights: np.ndarray | None = None,
         rank: int = 0,
         world_size: int = 1,
+        kind: Literal["training", "unlabelled"] = "training",
     ) -> None:
         total = batch_size * world_size
         if length < total:
             devices = f" on each of {world_size} devices" if world_size > 1 else ""
+            key = "batch_size" if kind == "training" else "train_seg.unlabelled.batch_size"
             raise BatchSizeError(
-                f"batch_size: {batch_size}{devices} is more than the {length} images that there are for it; "
+                f"{key}: {batch_size}{devices} is more than the {length} {kind} images there are; "
                 f"use at most {length // world_size}"
             )
         self.length, self.total = length, total

@@ -1,12 +1,13 @@
 """Contrastive losses: two views of one image must be told from those of all other images, whole or place by place.
 
-Both losses project the maps of the encoder's two deepest stages by a small head each and compare the projections with
+Both losses project the maps of two stages of the encoder by a small head each and compare the projections with
 NT-Xent (SimCLR, Chen et al. 2020, arXiv 2002.05709, equation 1). The heads are trained along and then thrown away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
 
-_STAGES = 2  # the deepest stages of the encoder that are asked
+_OfStage = TypeVar("_OfStage")
 Gather = Callable[[Tensor], Tensor]  # of one process (…) to those of all W processes (W, …), with gradients
 
 
@@ -66,7 +67,7 @@ def nt_xent(
 
 
 class PairedViewsLoss(nn.Module):
-    """What the two losses share: a head for each of the two deepest stages, and NT-Xent over all processes.
+    """What the two losses share: a head for each stage that is asked, and NT-Xent over all processes.
 
     Args:
         channels: channels of every stage of the encoder, shallow to deep.
@@ -78,6 +79,8 @@ class PairedViewsLoss(nn.Module):
         PipelineError: when the temperature is not above 0.
     """
 
+    asked: slice  # of the stages, shallow to deep
+
     def __init__(
         self, channels: Sequence[int], temperature: float = 0.2, width: int = 128, *, shuffled: bool = False
     ) -> None:
@@ -87,8 +90,12 @@ class PairedViewsLoss(nn.Module):
         self.temperature, self.shuffled = temperature, shuffled
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, width))
-            for wide in channels[-_STAGES:]
+            for wide in self._asked(channels)
         )
+
+    def _asked(self, stages: Sequence[_OfStage]) -> Sequence[_OfStage]:
+        """Those that the loss reads; of an encoder of one or two stages all."""
+        return stages if len(stages) < 3 else stages[self.asked]
 
     def _compare(
         self,
@@ -103,7 +110,7 @@ class PairedViewsLoss(nn.Module):
             if counted is not None and gather is not None:
                 counted = torch.cat(tuple(gather(counted.float()))) > 0
             losses = []
-            for head, maps in zip(self.heads, features[-_STAGES:], strict=True):
+            for head, maps in zip(self.heads, self._asked(features), strict=True):
                 embeddings = head(vectors_of(maps if maps.dtype == torch.float64 else maps.float()))
                 if gather is not None:
                     embeddings = torch.cat(tuple(gather(embeddings)), dim=1)
@@ -126,6 +133,8 @@ class ContrastiveLoss(PairedViewsLoss):
         >>> pair = Views()(torch.rand(4, 3, 32, 32), torch.zeros(4, 32, 32, dtype=torch.uint8))
         >>> loss(encoder(pair.images)).backward()
     """
+
+    asked = slice(-2, None)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None, gather: Gather | None = None
@@ -155,11 +164,12 @@ class DenseContrastiveLoss(PairedViewsLoss):
     """NT-Xent between the features of the same place in two views; negatives are the places of other images.
 
     The pixel-level contrast of VADeR (Pinheiro et al. 2020, arXiv 2011.05499, section 3), whose positives come from
-    the known geometry of the views, with two differences: places are read from the encoder's two deepest maps between
-    their positions (bilinearly), and negatives are the places of the other images of the batch, from both views, in
-    place of a memory bank. DenseCL (arXiv 2011.09157) takes the most similar position as the positive, and PixPro
-    (arXiv 2011.10043) every near one. See :class:`PairedViewsLoss` for the arguments, and :func:`nt_xent` for the
-    formula.
+    the known geometry of the views, with two differences: places are read from maps of the encoder between their
+    positions (bilinearly), and negatives are the places of the other images of the batch, from both views, in place
+    of a memory bank. It asks the two stages above the deepest one, whose map has too few positions to tell places
+    apart: 2 x 2 for an image of 64 px and six stages. DenseCL (arXiv 2011.09157) takes the most similar position as
+    the positive, and PixPro (arXiv 2011.10043) every near one. See :class:`PairedViewsLoss` for the arguments, and
+    :func:`nt_xent` for the formula.
 
     Example:
         >>> import torch
@@ -170,6 +180,8 @@ class DenseContrastiveLoss(PairedViewsLoss):
         >>> pair = Views()(torch.rand(4, 3, 32, 32), torch.zeros(4, 32, 32, dtype=torch.uint8))
         >>> loss(encoder(pair.images), pair.places, pair.counted).backward()
     """
+
+    asked = slice(-3, -1)
 
     def forward(
         self,

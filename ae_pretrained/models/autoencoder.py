@@ -66,15 +66,18 @@ class Autoencoder(nn.Module):
         self.head = make_head(self.decoder.out_channels, 3)
         self._dropped = _dropped_levels(skips, len(self.encoder.channels) - 1)
 
-    def forward(self, x: Tensor, with_features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, x: Tensor, with_features: bool = False, decoded: int | None = None
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Reconstruct images (N, 3, H, W) in [0, 1]; the output has their shape and range.
 
         Args:
             x: the images.
-            with_features: return the encoder's maps too, shallow to deep.
+            with_features: return the encoder's maps too, of all images, shallow to deep.
+            decoded: reconstruct that many images alone, the first ones; None for all.
         """
         features = self.encoder(x)
-        output = self.decode(features, (x.shape[-2], x.shape[-1]))
+        output = self.decode([stage[:decoded] for stage in features], (x.shape[-2], x.shape[-1]))
         return (output, features) if with_features else output
 
     def decode(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:

@@ -117,8 +117,8 @@ class ReconstructionLossParams(Section):
         "the loss is of the views, too."
     )
     dense: NonNegative = Field(
-        description="Weight of the same loss between the same place in two views, on the maps of these stages; "
-        "negatives are places of other images. Above 0, `views` are drawn, as for `contrastive`."
+        description="Weight of the same loss between the same place in two views, on the maps of the two stages "
+        "above the deepest; negatives are places of other images. Above 0, `views` are drawn, as for `contrastive`."
     )
     temperature: Positive = Field(description="Of `contrastive` and `dense`.")
     shuffled: bool = Field(
@@ -172,6 +172,10 @@ class ViewsParams(ColorParams):
     flip: Fraction = Field(description="Probability of a left-right flip.")
     grey: Fraction = Field(description="Probability that a view loses its colours.")
     places: Count = Field(description="Places per image that `loss.dense` compares.")
+    reconstructed: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="Share of the views of a batch that are reconstructed in training. The decoder takes most of the "
+        "time: with 0.125, an update takes a third of it."
+    )
 
 
 class TrainAEParams(TrainingParams):

@@ -70,10 +70,12 @@ class AutoencoderTask(TrainingTask):
         """Last of all, so that without it every draw of the other parts is the same."""
         loss, channels = self.params.loss, self.network.encoder.channels
         self.views: Views | None = None
+        self.reconstructed = 1.0
         self.contrastive: ContrastiveLoss | None = None
         self.dense: DenseContrastiveLoss | None = None
         if loss.contrastive + loss.dense > 0:
             views = self.params.views.model_dump()
+            self.reconstructed = views.pop("reconstructed")
             colours = Colours(**{name: views.pop(name) for name in Colours.__dataclass_fields__})
             self.views = Views(**views, colours=colours)
         if loss.contrastive > 0:
@@ -112,9 +114,10 @@ class AutoencoderTask(TrainingTask):
             images, padding = halve(images, padding)
         valid = (padding != IGNORE_INDEX).unsqueeze(1)
         seen, changed = corrupt(images, **self.corruption, generator=generator)
+        count = self._reconstructed_of(len(images))
         # One call of the network, which is what torch.compile compiles.
-        output, features = self.network(seen, with_features=True)
-        losses = self.loss(output, images, valid, changed)
+        output, features = self.network(seen, with_features=True, decoded=count)
+        losses = self.loss(output, images[:count], valid[:count], changed[:count])
         if self.latent is not None:
             # The ImageNet network may look at every pixel there is.
             losses["latent"] = self.latent(features, original, valid)
@@ -122,6 +125,12 @@ class AutoencoderTask(TrainingTask):
         if pair is not None:
             self._add_contrast(losses, features, valid, pair)
         return losses
+
+    def _reconstructed_of(self, number: int) -> int | None:
+        """How many of ``number`` images are reconstructed in training; None for all of them."""
+        if self.views is None or not self.training or self.reconstructed == 1:
+            return None
+        return max(1, round(self.reconstructed * number))
 
     def _add_contrast(
         self, losses: dict[str, Tensor], features: list[Tensor], valid: Tensor, pair: ViewPair

@@ -20,7 +20,6 @@ from torch.utils.data import DataLoader
 from ae_pretrained.dataset.batches import (
     ArrayBatches,
     Batch,
-    BatchSizeError,
     EvaluationOrder,
     TrainingOrder,
     make_loader,
@@ -126,16 +125,14 @@ class BatchLoaders(L.LightningDataModule):
             return make_loader(self.train, self._order(self.train), self.workers)
         order = self._order(self.train.labelled)
         kind = CropOrder if isinstance(self.train.unlabelled, CropBatches) else TrainingOrder
-        try:
-            beside = kind(
-                len(self.train.unlabelled),
-                self.train.unlabelled_batch_size,
-                updates_per_epoch=len(order),
-                seed=self.seed + _UNLABELLED,
-                **self._processes(),
-            )
-        except BatchSizeError as error:
-            raise BatchSizeError(f"unlabelled images: {error}") from None
+        beside = kind(
+            len(self.train.unlabelled),
+            self.train.unlabelled_batch_size,
+            updates_per_epoch=len(order),
+            seed=self.seed + _UNLABELLED,
+            kind="unlabelled",
+            **self._processes(),
+        )
         return make_loader(self.train, MixedOrder(order, beside), self.workers)
 
     def _order(self, images: ArrayBatches | CropBatches) -> TrainingOrder:

@@ -68,7 +68,7 @@ def test_processes_share_the_same_global_batches() -> None:
 
 
 def test_batch_larger_than_the_data_names_both() -> None:
-    with pytest.raises(BatchSizeError, match=r"32 is more than the 31 images.*at most 31"):
+    with pytest.raises(BatchSizeError, match=r"32 is more than the 31 training images.*at most 31"):
         TrainingOrder(31, 32)
     with pytest.raises(BatchSizeError, match=r"16 on each of 2 devices.*at most 15"):
         TrainingOrder(31, 16, world_size=2)

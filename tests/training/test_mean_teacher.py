@@ -185,7 +185,7 @@ def test_refusals(processed: Path, tmp_path: Path) -> None:
         ArraysError, match=r"train_seg\.unlabelled\.use: .*found none: data\.label_fraction: 1"
     ):
         run_finetune(processed, tmp_path, tiny_params(**{**TEACHER, "data__label_fraction": 1.0}))
-    with pytest.raises(BatchSizeError, match=r"unlabelled images: batch_size: 999 "):
+    with pytest.raises(BatchSizeError, match=r"train_seg\.unlabelled\.batch_size: 999 .*unlabelled images"):
         run_finetune(processed, tmp_path, tiny_params(**TEACHER, train_seg__unlabelled__batch_size=999))
     assert not (tmp_path / "segmenter.safetensors").exists()
 

@@ -292,7 +292,7 @@ def test_half_size_is_trained_first_and_never_validated(
 
 def test_batch_larger_than_the_labelled_data(processed: Path, tmp_path: Path) -> None:
     params = tiny_params(data__label_fraction=0.2)
-    with pytest.raises(BatchSizeError, match=r"batch_size: 8 is more than the \d images"):
+    with pytest.raises(BatchSizeError, match=r"batch_size: 8 is more than the \d training images"):
         run_finetune(processed, tmp_path, params)
 
 
