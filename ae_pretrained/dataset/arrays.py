@@ -117,7 +117,7 @@ class Split:
             ArraysError: when no image of the share shows a class that is the main one of an image of the split.
         """
         order = np.array([int(value) for value in self.columns["label_order"]])
-        count = max(1, round(fraction * len(order)))
+        count = share_of(len(order), fraction)
         first: dict[str, int] = {}
         for name, rank in zip(self.columns.get("class", []), order.tolist(), strict=False):
             first[name] = min(rank, first.get(name, rank))
@@ -210,6 +210,11 @@ def require_masks(root: Path) -> None:
     """
     if count_images(root).keys() == {"unlabelled"}:
         raise ArraysError(_no_masks(root))
+
+
+def share_of(number: int, fraction: float) -> int:
+    """How many of ``number`` masks a share of them is: at least one."""
+    return max(1, round(fraction * number))
 
 
 def count_images(root: Path) -> dict[str, int]:

@@ -34,6 +34,10 @@ class MaskCleaningParams(Section):
         description="What a mask without foreground means: `background` is an image that shows no class, trained on "
         "and measured; `unlabelled` is one that nobody labelled."
     )
+    absent: Literal["stop", "wait"] = Field(
+        description="When no image at all has a mask: `stop`, since they are not where they should be; or `wait`: "
+        "all images are for the autoencoder until some are labelled (docs/how-to/label-next.md)."
+    )
     min_speck: CountOrZero = Field(
         description="Connected pet regions smaller than this many pixels become background (0: keep all)."
     )

@@ -25,6 +25,7 @@ ADDED: dict[str, Any] = {
     "data.colors": [],
     "data.group_by": "none",
     "data.mask_values": [],
+    "data.masks.absent": "stop",
     "data.masks.empty": "unlabelled",
     "data.masks.threshold": 0,
     "data.unnamed_classes": "stop",

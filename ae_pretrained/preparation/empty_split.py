@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, SplitAssignment
-from ae_pretrained.sources.base import DataError, Sample
+from ae_pretrained.sources.base import DataError, Listing, Sample
 
 _NAMED = 5
 _LISTED_SOURCES = ("folder", "suffix_masks")  # sources that read train.txt, val.txt, test.txt
@@ -43,6 +43,25 @@ def require_splits(
                 name, plan, params
             )
             raise DataError(f"the {name} split is empty (data.source={params.source}){because}")
+
+
+def require_masks_or_wait(listing: Listing, params: DataParams) -> None:
+    """Refuse images of which none has a mask, unless the project is to wait for masks.
+
+    Without this, masks that are not where they were would cost the user a training of the autoencoder before the
+    first stage that needs one stops.
+
+    Raises:
+        DataError: naming the folder, and what to do.
+    """
+    if params.masks.absent == "wait" or any(sample.mask is not None for sample in listing.samples):
+        return
+    first = f"; the first one: {listing.findings[0].detail}" if listing.findings else ""
+    raise DataError(
+        f"{params.root}: {len(listing.samples)} images, and none has a mask (data.source={params.source}){first}. "
+        "Bring the masks back to where they were; or, if nobody has labelled any yet, write data.masks.absent: wait, "
+        "and all images are for the autoencoder alone"
+    )
 
 
 def require_images(plan: SplitAssignment) -> None:

@@ -14,6 +14,7 @@ from ae_pretrained.preparation.assignment import SplitAssignment, left_out_by_so
 from ae_pretrained.preparation.decode_audit import audit, audit_warnings
 from ae_pretrained.preparation.decoding import Outcome, decode_all
 from ae_pretrained.preparation.duplicates import THUMBNAIL
+from ae_pretrained.preparation.empty_split import require_masks_or_wait
 from ae_pretrained.preparation.packing import check_crop_size, keep_packed, plan_packing, size_warnings
 from ae_pretrained.preparation.prepare_report import PrepareReport, prepare_report
 from ae_pretrained.preparation.processes import count_processes
@@ -69,7 +70,8 @@ def prepare(
 
     Raises:
         DataError: naming the file, for unusable data (unless ``params.on_error`` is ``skip``), for a split that
-            comes out empty, a class that train never shows, and a folder that cannot be written.
+            comes out empty, a class that train never shows, images of which none has a mask (unless
+            ``params.masks.absent`` is ``wait``), and a folder that cannot be written.
     """
     temporary = out.with_name(f".{out.name}.part")
     try:
@@ -100,6 +102,7 @@ def _prepare(
     source = with_added_masks(open_source(root, params), labels, params.classes)
     listing = source.listing()
     left_out = left_out_by_source(listing.findings, params)
+    require_masks_or_wait(listing, params)
     packing = plan_packing(listing.samples, params) if params.resize == "crop" else None
     if packing is None:
         require_space(temporary, len(listing.samples) * (4 * params.image_size**2 + THUMBNAIL**2))

@@ -112,7 +112,8 @@ def _saved(title: str, curve: LearningCurve, reference: LearningCurve) -> str:
 
 def _points(interval: Interval) -> str:
     """A difference of mean IoU in points."""
-    mean = f"{100 * interval.mean:+.1f} points"
-    if math.isnan(interval.low):
-        return mean
-    return f"{mean} (95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+    # Adding 0 makes +0.0 of -0.0.
+    mean, low, high = (
+        f"{round(100 * value, 1) + 0.0:+.1f}" for value in (interval.mean, interval.low, interval.high)
+    )
+    return f"{mean} points" if math.isnan(interval.low) else f"{mean} points (95 % interval {low} to {high})"

@@ -155,6 +155,20 @@ def test_dense_loss_reads_both_maps_at_the_places() -> None:
     assert float(loss(maps, places)) == pytest.approx(sum(expected) / 2, rel=1e-12)
 
 
+def test_which_stages_are_asked() -> None:
+    """The deepest map of a small image has too few positions to tell places apart: dense reads the two above it."""
+    maps = [drawn(4, channels, side, side) for channels, side in ((3, 16), (4, 8), (5, 4), (6, 2))]
+    places = drawn(2, 2, 3, 2).tanh()
+    for loss, asked in (
+        (ContrastiveLoss((3, 4, 5, 6)), {2, 3}),
+        (DenseContrastiveLoss((3, 4, 5, 6)), {1, 2}),
+    ):
+        leaves = [stage.clone().requires_grad_() for stage in maps]
+        words = (places,) if isinstance(loss, DenseContrastiveLoss) else ()
+        loss.double()(leaves, *words).backward()
+        assert {stage for stage, leaf in enumerate(leaves) if leaf.grad is not None} == asked
+
+
 def test_places_of_geometry_are_rewarded_and_others_are_not() -> None:
     """Features that say where in the scene they are give a low loss at the right places only."""
     views = Views(colours=Colours(jitter=0.0, grey=0.0, blur=0.0))

@@ -12,7 +12,8 @@ EVERY_SIDE = np.ones((3, 3))
 
 def cleaned(mask: np.ndarray, speck: int = 0, hole: int = 0) -> np.ndarray:
     return remove_specks_and_holes(
-        mask, MaskCleaningParams(threshold=0, empty="unlabelled", min_speck=speck, min_hole=hole)
+        mask,
+        MaskCleaningParams(threshold=0, empty="unlabelled", absent="stop", min_speck=speck, min_hole=hole),
     )
 
 

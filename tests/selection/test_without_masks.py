@@ -20,6 +20,7 @@ from ae_pretrained.models.weights import save_model
 from ae_pretrained.pretraining.pretrain import hold_back
 from ae_pretrained.selection.choose_images import choose_images
 from ae_pretrained.sources.added_masks import AddedMasks
+from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.pointer import write_link
 from tests.processed import tiny_params
 from tests.selection.test_choose_images import prepare_project
@@ -42,9 +43,15 @@ def test_from_no_mask_to_splits(tmp_path: Path, resize: str) -> None:
     reading = read_folder(own, InitOptions(classes=tuple(CLASSES)))
     assert reading.values["data", "source"] == "folder"
 
-    params = tiny_params(**{**WHOLE, "data__resize": resize, "data__root": str(own)})
+    assert reading.values["data", "masks", "absent"] == "wait"
+
+    changed = {**WHOLE, "data__resize": resize, "data__root": str(own)}
     (tmp_path / "data/raw").mkdir(parents=True)
     write_link(tmp_path / "data/raw", own, TOTAL)
+    with pytest.raises(DataError, match=rf"own: {TOTAL} images, and none has a mask.*i00.*absent: wait"):
+        prepare_project(tmp_path, tiny_params(**changed))
+    assert not processed.exists()
+    params = tiny_params(**changed, data__masks__absent="wait")
     prepare_project(tmp_path, params)
     assert count_images(processed) == {"unlabelled": TOTAL}
     with pytest.raises(ArraysError, match=r"no image has a mask yet.*label-next 20"):

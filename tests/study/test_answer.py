@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ae_pretrained.study.answer import answer, fitted_curves
+from ae_pretrained.study.answer import _points, answer, fitted_curves
+from ae_pretrained.study.statistics import Interval
 from ae_pretrained.study.summarise import summarise_groups
 from tests.study.test_summarise import CLASSES, cell
 
@@ -68,3 +69,8 @@ def test_a_single_share_has_no_curve() -> None:
     lines = said([one for one in study(better=0.8, noise=0.01) if one["label_fraction"] == 1.0])
     assert len(lines) == 2
     assert all(line.startswith("200 masks") for line in lines)
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
+    assert _points(Interval(-0.0002, -0.0004, 0.0003)) == "+0.0 points (95 % interval +0.0 to +0.0)"
+    assert _points(Interval(-0.0006, float("nan"), float("nan"))) == "-0.1 points"

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -65,6 +66,33 @@ def test_views_that_are_not_drawn_change_nothing(processed: Path, tmp_path: Path
         processed, tmp_path / "three", tiny_params(train_ae__epochs=1, train_ae__loss__dense=0.1)
     )
     assert one.read_bytes() != drawn.read_bytes()
+
+
+def test_a_share_of_the_views_is_reconstructed(processed: Path) -> None:
+    """In training alone; all of them are seen by the encoder and its losses."""
+    images = to_float(torch.from_numpy(open_split(processed, "train").images[:8].copy()).permute(0, 3, 1, 2))
+    padding = torch.zeros(8, 32, 32, dtype=torch.uint8)
+    found: dict[tuple[float, bool], dict[str, float]] = {}
+    for share in (1.0, 0.25):
+        params = tiny_params(**CONTRAST, train_ae__views__reconstructed=share)
+        for training in (True, False):
+            torch.manual_seed(0)
+            network = Autoencoder(ModelConfig(**params.model.model_dump()), 1)
+            task = AutoencoderTask(network, params.train_ae, 0)
+            decoded: list[int] = []
+            network.decoder.register_forward_pre_hook(
+                lambda _, words, seen=decoded: seen.append(len(words[0][0]))
+            )
+            task.train(training)
+            task._trainer = SimpleNamespace(world_size=1)
+            seen, hidden, pair = task._drawn((images, padding), torch.Generator().manual_seed(1), None)
+            losses = task._losses(seen, hidden, torch.Generator().manual_seed(2), pair)
+            found[share, training] = {name: float(value) for name, value in losses.items()}
+            assert decoded == [4 if training and share < 1 else 16]
+    assert found[1.0, False] == found[0.25, False]
+    for name in ("contrastive", "dense"):
+        assert found[1.0, True][name] == pytest.approx(found[0.25, True][name])
+    assert found[1.0, True]["mse"] != found[0.25, True]["mse"]
 
 
 def test_heads_are_trained_and_come_last(processed: Path) -> None:

@@ -105,6 +105,7 @@ def _without_masks(listing: Listing, options: InitOptions) -> Reading:
             )
     values: dict[Key, Any] = {
         ("data", "classes"): list(options.classes),
+        ("data", "masks", "absent"): "wait",
         ("data", "masks", "empty"): options.empty_masks or "unlabelled",
         ("data", "ignore_index"): IGNORE_INDEX if options.ignore_index is None else options.ignore_index,
     }

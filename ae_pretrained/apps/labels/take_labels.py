@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ae_pretrained.annotations.digests import mask_digest
 from ae_pretrained.apps.labels.corrected_files import Corrected, find_corrected
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_table
-from ae_pretrained.metrics.confusion import iou_per_class
+from ae_pretrained.metrics.confusion import confusion_per_image, iou_per_class
 from ae_pretrained.names import shown
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.prediction.drafts import Drafts, read_drafts
@@ -274,10 +275,10 @@ def _compare(draft: np.ndarray | None, mask: np.ndarray, taken: TakenLabels) -> 
     """Share of the pixels that were changed, and mean IoU over the classes in either; NaN without a draft."""
     if draft is None:
         return float("nan"), float("nan")
-    count = len(taken.classes)
     known = (mask != IGNORE_INDEX) & (draft != IGNORE_INDEX)
-    pairs = draft[known].astype(np.int64) * count + mask[known]
-    confusion = np.bincount(pairs, minlength=count**2).reshape(count, count)
+    corrected = torch.from_numpy(np.where(known, mask, 0))
+    drawn = torch.from_numpy(np.where(known, draft, IGNORE_INDEX))
+    confusion = confusion_per_image(corrected[None], drawn[None], len(taken.classes))[0].numpy()
     taken.confusion = taken.confusion + confusion
     taken.compared += 1
     iou = iou_per_class(confusion)

@@ -6,7 +6,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from ae_pretrained.dataset.arrays import ArraysError, Split, open_split
+from ae_pretrained.dataset.arrays import ArraysError, Split, open_split, share_of
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.files import write_text
 from ae_pretrained.params import Params, load_params
@@ -63,7 +63,7 @@ def write_study(folder: Path, seeds: int) -> list[str]:
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         write_text(folder / (".gitignore" if name == "gitignore" else name), text)
-    masks = ", ".join(str(_count(share, len(train))) for share in shares)
+    masks = ", ".join(str(share_of(len(train), share)) for share in shares)
     return [
         *left_out,
         f"{folder}: from scratch, from the autoencoder and from an ImageNet encoder, with {masks} masks, {seeds} "
@@ -75,12 +75,8 @@ def write_study(folder: Path, seeds: int) -> list[str]:
 def _updates(params: Params, images: int) -> int:
     """Updates of the project's own training: every cell gets as many, whatever its share of the masks."""
     seg = params.train_seg
-    chosen = _count(params.data.label_fraction, images)
+    chosen = share_of(images, params.data.label_fraction)
     return seg.epochs * (seg.updates_per_epoch or math.ceil(chosen / seg.batch_size))
-
-
-def _count(share: float, images: int) -> int:
-    return max(1, round(share * images))
 
 
 def _usable_shares(train: Split, params: Params, seeds: int) -> tuple[list[float], list[str]]:
@@ -92,7 +88,7 @@ def _usable_shares(train: Split, params: Params, seeds: int) -> tuple[list[float
     batch, usable, reasons = params.train_seg.batch_size, [], []
     lacking = _lacking_classes(seeds)
     for share in _SHARES:
-        count = _count(share, len(train))
+        count = share_of(len(train), share)
         if count < batch:
             reasons.append(
                 f"{count} masks ({share:.0%}) are left out: fewer than train_seg.batch_size, {batch}"

@@ -33,25 +33,20 @@ class CocoSource(ExportSource):
     expects = "a .json file with the keys images, annotations and categories"
 
     @classmethod
-    def find(cls, root: Path) -> str | None:
-        files = cls._files(root)
-        return files[0].relative_to(root).as_posix() if files else None
-
-    @staticmethod
-    def _files(root: Path) -> list[Path]:
+    def annotation_files(cls, root: Path) -> list[Path]:
         files = [path for path in json_files(root, depth=2) if holds_keys(path, *_KEYS)]
         # The official archive describes the same images once more with captions and key points.
         return [path for path in files if path.name.startswith("instances_")] or files
 
     def export_names(self) -> Iterable[str]:
-        for path in self._files(self.root):
+        for path in self.annotation_files(self.root):
             yield from _categories(path, read_json(path, dict, self.title)).values()
 
     def read_listing(self) -> Listing:
         index, findings = FileIndex(self.root), list[Finding]()
         entries: list[Entry] = []
         empty = 0
-        for path in self._files(self.root):
+        for path in self.annotation_files(self.root):
             split = split_of_file(path.name) or split_of_folder(path.relative_to(self.root).as_posix())
             subset = path.stem.removeprefix("instances_")
             content = read_json(path, dict, self.title)

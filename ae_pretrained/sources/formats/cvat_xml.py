@@ -31,12 +31,7 @@ class CvatXmlSource(ExportSource):
     expects = "annotations.xml with <annotations><version>1.1</version>"
 
     @classmethod
-    def find(cls, root: Path) -> str | None:
-        files = cls._files(root)
-        return files[0].relative_to(root).as_posix() if files else None
-
-    @staticmethod
-    def _files(root: Path) -> list[Path]:
+    def annotation_files(cls, root: Path) -> list[Path]:
         found = []
         for path in sorted(root.glob("*.xml"))[:30] + sorted(root.glob("*/annotations.xml")):
             with path.open("rb") as file:
@@ -57,7 +52,7 @@ class CvatXmlSource(ExportSource):
         return tree
 
     def export_names(self) -> Iterable[str]:
-        for path in self._files(self.root):
+        for path in self.annotation_files(self.root):
             tree = self._read(path)
             for label in tree.iterfind("meta//labels/label"):
                 if label.find("parent") is None:  # not a point of a skeleton
@@ -68,7 +63,7 @@ class CvatXmlSource(ExportSource):
         index, findings = FileIndex(self.root), list[Finding]()
         entries: list[Entry] = []
         empty = 0
-        for path in self._files(self.root):
+        for path in self.annotation_files(self.root):
             for image in self._read(path).iterfind("image"):
                 name = image.get("name", "")
                 subset = image.get("subset", "")

@@ -92,9 +92,15 @@ class ExportSource(ABC):
         self._classes = None if classes is None else list(classes)
 
     @classmethod
-    @abstractmethod
     def find(cls, root: Path) -> str | None:
         """By which file or folder an export of this kind is known, or None; looks at names and first lines alone."""
+        files = cls.annotation_files(root)
+        return files[0].relative_to(root).as_posix() if files else None
+
+    @classmethod
+    def annotation_files(cls, root: Path) -> list[Path]:
+        """The files that hold all annotations, where the format has such; :meth:`find` goes by the first."""
+        raise NotImplementedError
 
     @abstractmethod
     def export_names(self) -> Iterable[str]:

@@ -36,12 +36,7 @@ class LabelStudioSource(ExportSource):
     expects = "a .json file that is an array of tasks with the keys data and annotations (not JSON-MIN)"
 
     @classmethod
-    def find(cls, root: Path) -> str | None:
-        files = cls._files(root)
-        return files[0].relative_to(root).as_posix() if files else None
-
-    @staticmethod
-    def _files(root: Path) -> list[Path]:
+    def annotation_files(cls, root: Path) -> list[Path]:
         files = json_files(root, depth=1)
         return [path for path in files if holds_keys(path, "annotations", "data", "result", starts=b"[")]
 
@@ -53,7 +48,7 @@ class LabelStudioSource(ExportSource):
         return sorted(found)
 
     def _tasks(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        for path in self._files(self.root):
+        for path in self.annotation_files(self.root):
             for number, task in enumerate(read_json(path, list, self.title)):
                 if (
                     not isinstance(task, dict)
