@@ -16,7 +16,7 @@ from ae_pretrained.study.records import missing_cells
 from ae_pretrained.study.summarise import cell_row, read_cell, summarise_groups, write_rows
 from tests.conftest import ROOT
 
-STUDY = Study(Path("studies/label_efficiency"))
+STUDIES = {name: Study(Path("studies") / name) for name in ("label_efficiency", "images_alone")}
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
 
@@ -27,16 +27,23 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-@pytest.fixture(scope="module")
-def records() -> dict[str, dict[str, Any]]:
-    files = [*(ROOT / STUDY.cells).glob("*.json"), *(ROOT / STUDY.pretrained).glob("*.json")]
+@pytest.fixture(params=STUDIES)
+def study(request: pytest.FixtureRequest) -> Study:
+    return STUDIES[request.param]
+
+
+@pytest.fixture
+def records(study: Study) -> dict[str, dict[str, Any]]:
+    files = [*(ROOT / study.cells).glob("*.json"), *(ROOT / study.pretrained).glob("*.json")]
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
-def test_every_cell_of_the_grid_has_a_record_that_fits(records: dict[str, dict[str, Any]]) -> None:
-    cells = cells_of(STUDY)
+def test_every_cell_of_the_grid_has_a_record_that_fits(
+    study: Study, records: dict[str, dict[str, Any]]
+) -> None:
+    cells = cells_of(study)
     data = records[cells[0].name]["data"]
-    assert missing_cells(cells, STUDY, data) == []
+    assert missing_cells(cells, study, data) == []
     for cell in cells:
         record = records[cell.name]
         assert (record["arm"], record["label_fraction"], record["updates"], record["seed"]) == (
@@ -57,21 +64,21 @@ def test_every_record_says_what_made_it_or_that_it_is_unknown(records: dict[str,
         assert len(record["provenance"]["code"]) == 16
 
 
-def test_the_tables_are_those_of_the_records(tmp_path: Path) -> None:
-    classes = load_params(STUDY.params_file).data.classes
-    cells = [read_cell(cell, STUDY) for cell in cells_of(STUDY)]
+def test_the_tables_are_those_of_the_records(study: Study, tmp_path: Path) -> None:
+    classes = load_params(study.params_file).data.classes
+    cells = [read_cell(cell, study) for cell in cells_of(study)]
     write_rows(tmp_path / "cells.csv", [cell_row(cell, classes) for cell in cells])
     table = summarise_groups(cells, classes)
     write_rows(tmp_path / "summary.csv", table)
     for name in ("cells.csv", "summary.csv"):
-        assert (tmp_path / name).read_bytes() == (ROOT / STUDY.folder / "results" / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (ROOT / study.folder / "results" / name).read_bytes()
     # results/README.md reports a difference for every arm.
     assert [row for row in table if row["remark"].startswith("not paired")] == []
 
 
-def test_no_code_makes_a_record_stale() -> None:
-    stage = YAML(typ="safe", pure=True).load(STUDY.folder / "dvc.yaml")["stages"]["cells"]
-    assert stage["deps"] == [f"{STUDY.folder}/data/processed"]
+def test_no_code_makes_a_record_stale(study: Study) -> None:
+    stage = YAML(typ="safe", pure=True).load(study.folder / "dvc.yaml")["stages"]["cells"]
+    assert stage["deps"] == [f"{study.folder}/data/processed"]
     for output in stage["outs"]:
         (settings,) = output.values()
         assert settings == {"cache": False, "persist": True}, (

@@ -35,7 +35,13 @@ def study() -> Study:
     return Study(Path("studies/label_efficiency"))
 
 
-def test_every_cell_of_the_committed_grid_is_valid(study: Study) -> None:
+@pytest.fixture(params=["label_efficiency", "images_alone"])
+def committed(request: pytest.FixtureRequest) -> Study:
+    return Study(Path("studies") / request.param)
+
+
+def test_every_cell_of_the_committed_grid_is_valid(committed: Study) -> None:
+    study = committed
     cells = cells_of(study)
     assert REFERENCE in {cell.arm for cell in cells}
     assert len({cell.name for cell in cells}) == len(cells)
@@ -48,15 +54,29 @@ def test_every_cell_of_the_committed_grid_is_valid(study: Study) -> None:
         study_params(study, changes, name)
 
 
-def test_arms_differ_in_where_they_start_alone(study: Study) -> None:
+def test_arms_differ_in_where_they_start_alone(committed: Study) -> None:
     """Same updates, augmentation, loss, optimiser and network for every arm."""
     allowed = {("train_seg", key) for key in ("init", "transfer", "freeze_epochs", "encoder_lr_scale")}
-    for arm, changes in study.grid["arms"].items():
+    for arm, changes in committed.grid["arms"].items():
         assert set(flatten(changes)) <= allowed, arm
 
 
-def test_the_study_has_the_keys_of_the_pipeline(study: Study) -> None:
-    assert flatten(read_params(study.params_file)).keys() == flatten(read_params(ROOT / "params.yaml")).keys()
+def test_the_study_has_the_keys_of_the_pipeline(committed: Study) -> None:
+    keys = flatten(read_params(committed.params_file)).keys()
+    assert keys == flatten(read_params(ROOT / "params.yaml")).keys()
+
+
+def test_nothing_from_outside_in_the_study_of_the_images_alone() -> None:
+    study = Study(Path("studies/images_alone"))
+    outside = {"imagenet", "distilled"}  # arms that are there to be compared with
+    for cell in cells_of(study):
+        if cell.arm in outside:
+            continue
+        assert cell_params(cell, study).train_seg.init in ("scratch", "autoencoder")
+        if autoencoder := autoencoder_of(cell, study):
+            params = autoencoder_params(autoencoder, study)
+            assert params.train_ae.init == "scratch"
+            assert params.train_ae.loss.latent == params.train_ae.loss.perceptual == 0
 
 
 @pytest.mark.parametrize("run", ["0.05", "0.05x", "x100", "1.5x100", "0x100", "0.05x0", "0.10x100"])
