@@ -97,6 +97,28 @@ def test_rows_of_the_study_are_those_of_its_summary() -> None:
         assert plain(figures) == expected, run
 
 
+def test_the_study_of_the_images_alone_is_reported_as_its_summary_has_it() -> None:
+    """scratch | 0.576 (0.557 to 0.595) | 0.574 | …, and the difference in points, with its interval."""
+    with (ROOT / "studies/images_alone/results/summary.csv").open(encoding="utf-8") as file:
+        rows = {row["arm"]: row for row in csv.DictReader(file)}
+    text = RESULTS.read_text(encoding="utf-8")
+    section = text[text.index("### The images alone: contrast") :]
+    for arm in ("scratch", "contrastive"):
+        found = re.search(rf"^\| {arm} \| \**(\S+?)\** \((\S+) to (\S+)\) \| (\S+) \|", section, re.MULTILINE)
+        assert found is not None, arm
+        assert list(found.groups()) == [
+            *shown(rows[arm], "mean_iou"),
+            shown(rows[arm], "mean_iou_best_on_val")[0],
+        ]
+    found = re.search(
+        r"^\| difference, points \| \**\+(\S+?)\** \((\S+) to (\S+)\) \|", section, re.MULTILINE
+    )
+    assert found is not None
+    assert plain(found.groups()) == plain(shown(rows["contrastive"], "difference", 100, 1))
+    for page in (README, ROOT / "docs/how-to/contrastive.md"):
+        assert f"{found[1]} points" in page.read_text(encoding="utf-8"), page
+
+
 def test_every_control_of_the_figure_stands_in_the_table() -> None:
     rows = CONTROL_ROW.findall(RESULTS.read_text(encoding="utf-8"))
     cells = summary()
