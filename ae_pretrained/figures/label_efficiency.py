@@ -127,6 +127,8 @@ def _draw_budgets(
         axes.set_xscale("log")
         axes.set_xticks([100 * f for f in fractions], [f"{100 * f:g}" for f in fractions])
         axes.xaxis.set_minor_locator(NullLocator())
+        if len(fractions) == 1:  # its arms side by side, not at the ends of the axis
+            axes.set_xlim(50 * fractions[0], 200 * fractions[0])
         axes.set_title(titles[budget])
         axes.set_xlabel("training masks used, %")
         axes.grid(axis="y")

@@ -39,3 +39,11 @@ def test_a_single_seed_has_no_interval() -> None:
     lone = EfficiencyCurve("ours", "Ours", ((0.05, 0.7, math.nan, math.nan),))
     figure = label_efficiency({"long": [lone]}, {"long": "L"}, Controls("C", [lone], reference="scratch"))
     assert len(png_bytes(figure)) > 5_000
+
+
+def test_arms_of_a_single_share_stand_side_by_side() -> None:
+    arms = [curve("scratch", (0.05, 0.5)), curve("ours", (0.05, 0.6))]
+    (axes,) = label_efficiency({"long": arms}, {"long": "L"}).axes
+    low, high = axes.get_xlim()
+    assert low < 4 < 6 < high
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["5"]
