@@ -173,8 +173,8 @@ class ViewsParams(ColorParams):
     grey: Fraction = Field(description="Probability that a view loses its colours.")
     places: Count = Field(description="Places per image that `loss.dense` compares.")
     reconstructed: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        description="Share of the views of a batch that are reconstructed in training. The decoder takes about "
-        "half of the time: with 0.125, an update of 128 images of 64 px took 0.6 of it on a CPU."
+        description="Share of the views of a batch that are reconstructed in training. The decoder takes much "
+        "of the time: with 0.125, an update of 128 images of 64 px took 0.4 to 0.6 of it on a CPU."
     )
 
 

@@ -56,7 +56,8 @@ def require_masks_or_wait(listing: Listing, params: DataParams) -> None:
     """
     if params.masks.absent == "wait" or any(sample.mask is not None for sample in listing.samples):
         return
-    first = f"; the first one: {listing.findings[0].detail}" if listing.findings else ""
+    lacking = [finding.detail for finding in listing.findings if finding.reason == "no mask"]
+    first = f"; the first one: {lacking[0]}" if lacking else ""
     raise DataError(
         f"{params.root}: {len(listing.samples)} images, and none has a mask (data.source={params.source}){first}. "
         "Bring the masks back to where they were; or, if nobody has labelled any yet, write data.masks.absent: wait, "
