@@ -13,6 +13,9 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any
+
+from ae_pretrained.params.editing import Key, set_values
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "ae_pretrained" / "apps" / "init" / "template"
@@ -37,6 +40,24 @@ _CHANGES = (
     (r"^ +- plots/.*breed.*\n", ""),  # one's own images have none
     (r"^#.*\nplots:$", "# `dvc plots show` and `dvc plots diff` draw these.\nplots:"),
 )
+# What a project starts with in place of the values of the embedded run, which suit many drawn images and few minutes.
+# ``init`` chooses sizes and epochs by the images.
+_OWN_IMAGES: dict[Key, Any] = {
+    ("model", "features"): [16, 32, 64, 128, 256, 256],
+    ("model", "encoder_dropout"): [0.0, 0.0, 0.05, 0.1, 0.15, 0.15],
+    ("model", "decoder_dropout"): [0.15, 0.1, 0.1, 0.05, 0.0],
+    ("model", "norm"): "instance",
+    ("train_ae", "epochs"): 10,
+    ("train_seg", "batch_size"): 8,
+    ("train_seg", "epochs"): 24,
+    ("train_seg", "lr"): 0.002,
+    ("train_seg", "loss", "class_weights"): "dynamic",
+    ("train_seg", "augmentation", "affine"): 0.8,
+    ("train_seg", "augmentation", "jitter"): 0.8,
+    ("train_seg", "augmentation", "blur"): 0.1,
+    ("train_seg", "augmentation", "noise"): 0.1,
+    ("robustness", "max_images"): 200,
+}
 
 
 def project_template() -> dict[str, str]:
@@ -44,6 +65,7 @@ def project_template() -> dict[str, str]:
     sources = {"dvc.yaml": "dvc.yaml", "params.yaml": "params.yaml", PLOT: f".dvc/plots/{PLOT}"}
     files = {name: (ROOT / source).read_text(encoding="utf-8") for name, source in sources.items()}
     files["dvc.yaml"] = _pipeline(files["dvc.yaml"])
+    files["params.yaml"] = set_values(files["params.yaml"], _OWN_IMAGES)
     return files
 
 

@@ -213,7 +213,7 @@ def require_masks(root: Path) -> None:
 
 
 def share_of(number: int, fraction: float) -> int:
-    """How many of ``number`` masks a share of them is: at least one."""
+    """How many of ``number`` images a share of them is: at least one."""
     return max(1, round(fraction * number))
 
 

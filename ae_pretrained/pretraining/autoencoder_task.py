@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ae_pretrained.constants import IGNORE_INDEX
+from ae_pretrained.dataset.arrays import share_of
 from ae_pretrained.dataset.augmentation import Augmentation
 from ae_pretrained.dataset.batches import Batch, halve
 from ae_pretrained.dataset.colours import Colours
@@ -70,12 +71,10 @@ class AutoencoderTask(TrainingTask):
         """Last of all, so that without it every draw of the other parts is the same."""
         loss, channels = self.params.loss, self.network.encoder.channels
         self.views: Views | None = None
-        self.reconstructed = 1.0
         self.contrastive: ContrastiveLoss | None = None
         self.dense: DenseContrastiveLoss | None = None
         if loss.contrastive + loss.dense > 0:
-            views = self.params.views.model_dump()
-            self.reconstructed = views.pop("reconstructed")
+            views = self.params.views.model_dump(exclude={"reconstructed"})
             colours = Colours(**{name: views.pop(name) for name in Colours.__dataclass_fields__})
             self.views = Views(**views, colours=colours)
         if loss.contrastive > 0:
@@ -128,9 +127,8 @@ class AutoencoderTask(TrainingTask):
 
     def _reconstructed_of(self, number: int) -> int | None:
         """How many of ``number`` images are reconstructed in training; None for all of them."""
-        if self.views is None or not self.training or self.reconstructed == 1:
-            return None
-        return max(1, round(self.reconstructed * number))
+        share = self.params.views.reconstructed
+        return share_of(number, share) if self.views is not None and self.training and share < 1 else None
 
     def _add_contrast(
         self, losses: dict[str, Tensor], features: list[Tensor], valid: Tensor, pair: ViewPair

@@ -10,7 +10,14 @@ import torch
 
 import ae_pretrained
 from ae_pretrained.constants import IMAGES, INDEX
-from ae_pretrained.dataset.arrays import ArraysError, PaddingMasks, Split, count_images, open_split
+from ae_pretrained.dataset.arrays import (
+    ArraysError,
+    PaddingMasks,
+    Split,
+    count_images,
+    open_split,
+    share_of,
+)
 from ae_pretrained.dataset.batches import ArrayBatches
 from ae_pretrained.dataset.crops import training_batches
 from ae_pretrained.files import write_json
@@ -63,7 +70,7 @@ def hold_back(groups: Sequence[str], seed: int) -> np.ndarray:
         raise ArraysError(
             f"{len(groups)} image without a mask is there; the autoencoder needs 2 or more, bring more"
         )
-    wanted = max(1, round(_HELD_BACK * len(groups)))
+    wanted = share_of(len(groups), _HELD_BACK)
     numbers = np.arange(len(groups))
     unit = np.unique([group or f"\0{row}" for row, group in enumerate(groups)], return_inverse=True)[1]
     held = np.zeros(len(groups), dtype=bool)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - the table of breeds is read across
-"""The twelve invented breeds. They differ in shape alone; coats are drawn from one wardrobe for all."""
+"""The twelve invented breeds. They differ in shape; cats and dogs in the markings of their coats, too."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ae_pretrained.synthetic.breeds import CAT, DOG
 from ae_pretrained.synthetic.coats import COLOURS, bright_colour, draw_coat, fur_colour
 from ae_pretrained.synthetic.easel import Easel, Sprite
 from ae_pretrained.synthetic.shading import Light, shade
@@ -227,7 +228,7 @@ def furry(size: float, light: Light, rng: np.random.Generator) -> Sprite:
                 tangent=(1, 0, 0),
                 along=0.4 * k,
             )
-    coat = draw_coat(rng)
+    coat = draw_coat(CAT if rng.random() < 0.5 else DOG, rng)
     side = int(1.2 * size) + 8
     body = s.splats().transformed(np.diag([size, -size, size]), np.array([side / 2, side - 3.0, 0.0]))
     shift = (int(rng.integers(256)), int(rng.integers(256)))

@@ -20,12 +20,13 @@ from ae_pretrained.synthetic.shading import Layer, Light, shade
 from ae_pretrained.synthetic.solid import HEAD_PARTS, Splats
 from ae_pretrained.synthetic.trimap import trimap
 
+_LEAST_SIDE = 192  # px: below it whiskers and pupils are lost
 _POSE_SHARES = (0.28, 0.17, 0.17, 0.16, 0.22)
 
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """Everything about an image that must not depend on the species, drawn before it is known.
+    """Everything about an image that is drawn before the pet: only the coat's markings depend on its species.
 
     Attributes:
         pose, view, coat, light: of the pet and its scene.
@@ -49,8 +50,8 @@ class ScenePlan:
     occluded: bool
 
 
-def draw_plan(rng: np.random.Generator) -> ScenePlan:
-    """A plan without regard to species."""
+def draw_plan(species: int, rng: np.random.Generator) -> ScenePlan:
+    """A plan for a CAT or a DOG."""
     pose = POSES[rng.choice(len(POSES), p=_POSE_SHARES)]
     # Sitting pets and portraits mostly look at us, walking ones are mostly seen from the side.
     body = rng.normal(1.05, 0.45) if pose in ("sit", "portrait") else rng.normal(0.40, 0.40)
@@ -67,7 +68,7 @@ def draw_plan(rng: np.random.Generator) -> ScenePlan:
     return ScenePlan(
         pose=pose,
         view=view,
-        coat=draw_coat(rng),
+        coat=draw_coat(species, rng),
         light=draw_light(rng),
         collar=bool(rng.random() < 0.3),
         tongue=bool(rng.random() < 0.35),
@@ -83,15 +84,15 @@ def draw_image(breed: Breed, size: int, rng: np.random.Generator) -> tuple[np.nd
     """An image of a pet of `breed`.
 
     Args:
-        breed: shape of the pet; the only thing that the image takes from it.
+        breed: shape of the pet and, by its species, markings.
         size: side of the result, px.
         rng: all randomness.
 
     Returns:
         image (size, size, 3) uint8 RGB and trimap (size, size) uint8 (1 pet, 2 background, 3 border).
     """
-    side = size * max(2, -(-256 // size))  # drawn large, then averaged down
-    plan = draw_plan(rng)
+    side = size * max(2, -(-_LEAST_SIDE // size))  # drawn large, then averaged down
+    plan = draw_plan(breed.species, rng)
     pet = sculpt_pet(breed, plan.pose, plan.view, plan.collar, plan.tongue, rng)
     unit, offset = _compose(pet, plan, side)
     matrix = np.diag([unit, -unit, unit])

@@ -124,8 +124,7 @@ class BatchLoaders(L.LightningDataModule):
         if not isinstance(self.train, MixedBatches):
             return make_loader(self.train, self._order(self.train), self.workers)
         order = self._order(self.train.labelled)
-        kind = CropOrder if isinstance(self.train.unlabelled, CropBatches) else TrainingOrder
-        beside = kind(
+        beside = _kind_of_order(self.train.unlabelled)(
             len(self.train.unlabelled),
             self.train.unlabelled_batch_size,
             updates_per_epoch=len(order),
@@ -136,8 +135,7 @@ class BatchLoaders(L.LightningDataModule):
         return make_loader(self.train, MixedOrder(order, beside), self.workers)
 
     def _order(self, images: ArrayBatches | CropBatches) -> TrainingOrder:
-        kind = CropOrder if isinstance(images, CropBatches) else TrainingOrder
-        return kind(
+        return _kind_of_order(images)(
             len(images),
             self.batch_size,
             updates_per_epoch=self.updates_per_epoch,
@@ -149,6 +147,10 @@ class BatchLoaders(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Batch]:
         order = EvaluationOrder(len(self.val), self.batch_size, **self._processes())
         return make_loader(self.val, order, self.workers)
+
+
+def _kind_of_order(images: ArrayBatches | CropBatches) -> type[TrainingOrder]:
+    return CropOrder if isinstance(images, CropBatches) else TrainingOrder
 
 
 def fit(

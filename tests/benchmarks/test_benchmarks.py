@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from ae_pretrained.files import write_json
+from ae_pretrained.params import load_params
 from ae_pretrained.prediction.shipped import shipped_model
 from benchmarks import __main__ as everything
-from benchmarks import clone, cluster, embedded, limit, predict, prepare, startup, training
+from benchmarks import clone, cluster, embedded, limit, predict, prepare, spread, startup, training
 from benchmarks.common import Ratio, Timing, measure, median, median_ratio, take_turns, write_result
 from benchmarks.limit import group_of
 
@@ -148,3 +150,32 @@ def test_all_of_them(tmp_path: Path) -> None:
         assert (str(root) in command) == (name in ("training", "prepare", "predict"))
     with pytest.raises(SystemExit):
         everything.main(["trainig"])
+
+
+def test_spread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    commands: list[str] = []
+
+    def instead(command: list[str], folder: Path) -> str:
+        stage = command[-1].removeprefix("stages.")
+        params = load_params(folder / "params.yaml")
+        commands.append(f"{params.seed} {params.runtime.threads} {params.train_seg.precision} {stage}")
+        iou = 0.8 + 0.01 * params.seed
+        write_json(
+            folder / "metrics" / "eval_seg.json",
+            {"mean_iou": iou, "mean_iou_ci95": [iou, iou], "image_class_accuracy": 1.0},
+        )
+        return ""
+
+    monkeypatch.setattr(spread, "run", instead)
+    asked = ["--seeds", "1", "2", "--threads", "1", "--out", str(tmp_path)]
+    spread.main([*asked, "--precision", "32"])
+    assert commands[:3] == [f"1 1 32 {stage}" for stage in ("validate", "fetch", "prepare")]
+    assert commands[3:6] == [f"1 1 32 {stage}" for stage in ("train_ae", "train_seg", "eval_seg")]
+    assert len(commands) == 12
+    assert "2 runs: mean 0.815, 0.810 to 0.820, farthest 0.005 from it" in capsys.readouterr().out
+    record = json.loads((tmp_path / "seed1_threads1_32.json").read_text())
+    assert record["provenance"]["threads"] == 1
+
+    commands.clear()
+    spread.main([*asked, "--precision", "32", "bf16"])
+    assert [command.split()[2] for command in commands] == ["bf16"] * 12, "what is there is not run again"

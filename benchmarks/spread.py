@@ -1,0 +1,125 @@
+"""How far the embedded run's test mean IoU hangs on seed, threads and number format.
+
+    python -m benchmarks.spread --out results/embedded_spread
+    python -m benchmarks.spread --seeds 42 --threads 1 --precision bf16 --out FOLDER
+
+Every run draws, prepares, pretrains and fine-tunes in a throw-away clone of the last commit. A run whose figures are
+in the folder already is left out, so that an interrupted grid goes on, and parts of it may be computed side by side.
+At the end, the table of all runs in the folder. Twenty runs: hours, not minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from ae_pretrained.files import write_json
+from ae_pretrained.params import load_params
+from ae_pretrained.provenance import provenance
+from benchmarks.clone import clone, run
+from benchmarks.common import measure, print_table
+
+SEEDS = (42, 1, 2, 3, 4)
+THREADS = (1, 2)
+PRECISIONS = ("bf16", "32")
+_DATA, _TRAINING = ("validate", "fetch", "prepare"), ("train_ae", "train_seg", "eval_seg")
+
+
+def set_params(folder: Path, seed: int, threads: int, precision: str) -> None:
+    """Write one cell of the grid into the params.yaml of a clone, comments kept."""
+    yaml, path = YAML(), folder / "params.yaml"
+    values = yaml.load(path)
+    values["seed"], values["runtime"]["threads"] = seed, threads
+    values["runtime"]["accelerator"] = "cpu"
+    values["train_ae"]["precision"] = values["train_seg"]["precision"] = precision
+    yaml.dump(values, path)
+
+
+def record_name(seed: int, threads: int, precision: str) -> str:
+    """File name of the figures of one run."""
+    return f"seed{seed}_threads{threads}_{precision}.json"
+
+
+def run_cell(folder: Path, seed: int, threads: int, precision: str) -> dict[str, Any]:
+    """Pretrain and fine-tune in a clone whose images are drawn; its figures, times and provenance."""
+    set_params(folder, seed, threads, precision)
+    times = {}
+    for stage in _TRAINING:
+        times[stage] = round(
+            measure(lambda stage=stage: run(["python", "-m", f"stages.{stage}"], folder)).clock  # type: ignore[misc]
+        )
+    scores = json.loads((folder / "metrics" / "eval_seg.json").read_text())
+    params = load_params(folder / "params.yaml")
+    return {
+        "test_mean_iou": scores["mean_iou"],
+        "test_mean_iou_ci95": scores["mean_iou_ci95"],
+        "image_class_accuracy": scores["image_class_accuracy"],
+        "seconds": times,
+        "provenance": provenance(seed, params.runtime, precision),
+    }
+
+
+def run_seed(seed: int, cells: Sequence[tuple[int, str]], out: Path) -> None:
+    """The missing runs of one seed, which share their images."""
+    missing = [cell for cell in cells if not (out / record_name(seed, *cell)).exists()]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "clone"
+        clone(folder)
+        set_params(folder, seed, *missing[0])
+        for stage in _DATA:
+            run(["python", "-m", f"stages.{stage}"], folder)
+        for cell in missing:
+            write_json(out / record_name(seed, *cell), run_cell(folder, seed, *cell))
+
+
+def print_runs(out: Path) -> None:
+    """The table of every run in a folder, and how far the farthest lies from their mean."""
+    records = [json.loads(path.read_text()) for path in sorted(out.glob("seed*.json"))]
+    rows = []
+    for record in records:
+        origin = record["provenance"]
+        seconds = sum(record["seconds"].values())
+        rows.append(
+            (
+                f"seed {origin['seed']}",
+                origin["threads"],
+                origin["precision"],
+                f"{record['test_mean_iou']:.3f}",
+                seconds,
+            )
+        )
+    values = [record["test_mean_iou"] for record in records]
+    mean = statistics.fmean(values)
+    farthest = max(abs(value - mean) for value in values)
+    header = ("", "threads", "numbers", "test mean IoU", "s of training and evaluation")
+    spread = f"{min(values):.3f} to {max(values):.3f}, farthest {farthest:.3f} from it"
+    print_table(f"{len(values)} runs: mean {mean:.3f}, {spread}", header, rows)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    options.add_argument("--threads", type=int, nargs="+", default=THREADS, choices=range(1, 65), metavar="N")
+    options.add_argument("--precision", nargs="+", default=PRECISIONS, choices=PRECISIONS)
+    options.add_argument("--out", type=Path, required=True, help="folder of the runs' figures")
+    given = options.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    for seed in given.seeds:
+        run_seed(seed, list(product(given.threads, given.precision)), given.out)
+    print_runs(given.out)
+
+
+if __name__ == "__main__":
+    main()
