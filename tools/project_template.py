@@ -48,6 +48,8 @@ _OWN_IMAGES: dict[Key, Any] = {
     ("model", "decoder_dropout"): [0.15, 0.1, 0.1, 0.05, 0.0],
     ("model", "norm"): "instance",
     ("train_ae", "epochs"): 10,
+    ("train_ae", "batch_size"): 32,
+    ("train_ae", "lr"): 0.002,
     ("train_seg", "batch_size"): 8,
     ("train_seg", "epochs"): 24,
     ("train_seg", "lr"): 0.002,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.assignment import NEAR_DUPLICATE, SplitAssignment
-from ae_pretrained.sources.base import DataError, Listing, Sample
+from ae_pretrained.sources.base import LACKS_MASK, DataError, Listing, Sample
 
 _NAMED = 5
 _LISTED_SOURCES = ("folder", "suffix_masks")  # sources that read train.txt, val.txt, test.txt
@@ -56,7 +56,8 @@ def require_masks_or_wait(listing: Listing, params: DataParams) -> None:
     """
     if params.masks.absent == "wait" or any(sample.mask is not None for sample in listing.samples):
         return
-    lacking = [finding.detail for finding in listing.findings if finding.reason == "no mask"]
+    lacking = [finding.detail for finding in listing.findings if finding.reason in LACKS_MASK]
+    lacking += [str(sample.image) for sample in listing.samples[:1]]
     first = f"; the first one: {lacking[0]}" if lacking else ""
     raise DataError(
         f"{params.root}: {len(listing.samples)} images, and none has a mask (data.source={params.source}){first}. "

@@ -17,6 +17,7 @@ from ae_pretrained.figures.style import class_colors, png_bytes
 from ae_pretrained.files import write_text
 from ae_pretrained.params.editing import flatten
 from ae_pretrained.report.comparison import Change
+from ae_pretrained.report.embedded import EMBEDDED_SPREAD
 from ae_pretrained.report.inlining import ENCODINGS, Embedded, Encoding, embed
 from ae_pretrained.report.numbers import format_number
 from ae_pretrained.report.published import PUBLISHED, PUBLISHED_RECONSTRUCTION
@@ -75,6 +76,7 @@ def build_report(
         ],
         "published": PUBLISHED,
         "published_reconstruction": PUBLISHED_RECONSTRUCTION,
+        "spread": EMBEDDED_SPREAD if params["data"]["source"] == "synthetic" else None,
         "comparable": classes == ["background", "cat", "dog"]
         and params["data"]["source"] == "oxford_iiit_pet",
         "worst": _read_rows(plots / "eval_seg" / "tables" / "per_image.csv")[:_WORST]

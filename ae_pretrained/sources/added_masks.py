@@ -17,11 +17,10 @@ from PIL import Image
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.files import write_bytes, write_text
-from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, Source
+from ae_pretrained.sources.base import LACKS_MASK, DataError, Finding, Listing, Sample, Source
 from ae_pretrained.sources.mask_values import read_sized_mask
 from ae_pretrained.sources.name_lists import read_text
 
-_NO_MASK = ("no mask", "not annotated")  # reasons of findings that a mask puts an end to
 _MOST_CLASSES = 255
 
 
@@ -125,7 +124,7 @@ class AddedMaskSource:
         findings = [
             finding
             for finding in listing.findings
-            if finding.reason not in _NO_MASK or finding.name.removeprefix("images/") not in added
+            if finding.reason not in LACKS_MASK or finding.name.removeprefix("images/") not in added
         ]
         samples = []
         for sample in listing.samples:

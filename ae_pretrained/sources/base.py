@@ -29,8 +29,8 @@ class Sample:
         split: where the source puts it.
         class_name: foreground class that it shows; empty where only the mask can tell.
         breed: kind within the class, or empty where unknown; splits are stratified by class and breed.
-        group: of images that belong together (one scene, one video); empty where it stands alone. It goes into the
-            index; the splits do not look at it yet.
+        group: of images that belong together (one scene, one video); empty where it stands alone. It stays in one
+            split.
     """
 
     name: str
@@ -40,6 +40,10 @@ class Sample:
     class_name: str = ""
     breed: str = ""
     group: str = ""
+
+
+NO_MASK, NOT_ANNOTATED = "no mask", "not annotated"
+LACKS_MASK = (NO_MASK, NOT_ANNOTATED)  # reasons of findings that a mask puts an end to
 
 
 @dataclass(frozen=True)

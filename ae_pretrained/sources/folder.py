@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
+from ae_pretrained.sources.base import NO_MASK, DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.image_files import is_image, scan_images, stem_of
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.split_lists import (
@@ -95,7 +95,7 @@ class FolderSource:
                 )
                 beside = _beside(unread.get(f"masks/{stem}")) or _other_case(any_case.get(stem.lower()))
                 detail = f"{path}: no mask {stem}.* in {self.root / 'masks'}{beside}; {where}"
-                findings.append(Finding(split, f"images/{stem}", "no mask", detail, False))
+                findings.append(Finding(split, f"images/{stem}", NO_MASK, detail, False))
                 if not trainable:
                     held_out.append(Sample(stem, path, None, split, group=groups.get(stem, "")))
                     continue

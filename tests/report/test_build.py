@@ -21,6 +21,7 @@ from ae_pretrained.evaluation.robustness import evaluate_robustness
 from ae_pretrained.params import read_params
 from ae_pretrained.report.build import build_report, format_number, read_log
 from ae_pretrained.report.comparison import Change, changes_since_commit
+from ae_pretrained.report.embedded import EMBEDDED_SPREAD
 from ae_pretrained.report.inlining import ENCODINGS, embed
 from tests.conftest import ROOT
 from tests.evaluation.small import CLASSES, params, tiny_autoencoder, tiny_unet, write_processed
@@ -131,6 +132,8 @@ def test_published_results_stand_beside_runs_on_the_same_data_alone(
     for said in ("0.769", 'href="#published"', 'id="published"'):
         assert said in text
         assert said not in other
+    assert f"{EMBEDDED_SPREAD.runs} runs (five" in other
+    assert "runs (five" not in text, "it is of the drawn images"
     assert "<script>alert" not in text  # text from outside is escaped
 
 

@@ -17,10 +17,11 @@ from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.weights import save_model
+from ae_pretrained.preparation.empty_split import require_masks_or_wait
 from ae_pretrained.pretraining.pretrain import hold_back
 from ae_pretrained.selection.choose_images import choose_images
 from ae_pretrained.sources.added_masks import AddedMasks
-from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.base import DataError, Listing, Sample
 from ae_pretrained.sources.pointer import write_link
 from tests.processed import tiny_params
 from tests.selection.test_choose_images import prepare_project
@@ -28,6 +29,12 @@ from tests.whole import WHOLE
 
 CLASSES = WHOLE["data__classes"]
 TOTAL = 30
+
+
+def test_images_of_an_export_that_are_for_training_make_no_finding_and_are_named(tmp_path: Path) -> None:
+    listing = Listing([Sample("a", tmp_path / "a.jpg", None, "unlabelled")], [])
+    with pytest.raises(DataError, match=r"the first one: .*a\.jpg\. Bring the masks back"):
+        require_masks_or_wait(listing, tiny_params(**WHOLE).data)
 
 
 @pytest.mark.parametrize("resize", ["pad", "crop"])

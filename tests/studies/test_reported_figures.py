@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import re
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from ae_pretrained.report.embedded import EMBEDDED_SPREAD
 from ae_pretrained.report.published import PUBLISHED, PublishedResult
 from ae_pretrained.study.grid import REFERENCE
 from tests.conftest import ROOT
@@ -84,6 +86,38 @@ def test_the_embedded_run_of_the_readme_is_the_committed_one() -> None:
     figure = json.loads((ROOT / "metrics/eval_seg.json").read_text(encoding="utf-8"))["mean_iou"]
     for page in (README, ROOT / "docs/how-to/presets.md"):
         assert f"{figure:.3f}" in page.read_text(encoding="utf-8"), page
+
+
+def spread_records() -> list[dict[str, Any]]:
+    """The runs of the embedded pipeline that differ in seed, threads and number format."""
+    files = sorted((ROOT / "benchmarks/embedded_spread").glob("seed*.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def test_the_spread_of_the_embedded_run_is_that_of_its_records() -> None:
+    records = spread_records()
+    values = [record["test_mean_iou"] for record in records]
+    origins = [record["provenance"] for record in records]
+    grid = {(one["seed"], one["threads"], one["precision"]) for one in origins}
+    assert len(grid) == len(records) == EMBEDDED_SPREAD.runs == 20
+    assert len({one["commit"] for one in origins}) == 1
+    assert not any(one["modified"] for one in origins)
+    assert round(statistics.fmean(values), 3) == EMBEDDED_SPREAD.mean
+    assert (round(min(values), 3), round(max(values), 3)) == (EMBEDDED_SPREAD.lowest, EMBEDDED_SPREAD.highest)
+    said = f"between {EMBEDDED_SPREAD.lowest:.3f} and {EMBEDDED_SPREAD.highest:.3f}"
+    assert said in " ".join(README.read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("seed", [42, 1, 2, 3, 4])
+def test_rows_of_the_spread_are_those_of_its_records(seed: int) -> None:
+    figures = {
+        (origin["threads"], origin["precision"]): f"{record['test_mean_iou']:.3f}"
+        for record in spread_records()
+        if (origin := record["provenance"])["seed"] == seed
+    }
+    row = [figures[threads, number] for threads in (1, 2) for number in ("bf16-mixed", "32-true")]
+    text = (ROOT / "results/exploration.md").read_text(encoding="utf-8")
+    assert f"| {seed} | {' | '.join(row)} |" in text
 
 
 def test_rows_of_the_study_are_those_of_its_summary() -> None:

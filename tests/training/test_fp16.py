@@ -18,6 +18,8 @@ from ae_pretrained.training.training_task import TrainingTask
 from tests.processed import tiny_params
 from tests.training.conftest import run_finetune, run_pretrain
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def fp16_on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.amp.GradScaler]]:

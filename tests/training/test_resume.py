@@ -99,7 +99,12 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
     [
         pytest.param("run_pretrain", "autoencoder.safetensors", "train_ae.csv", CHANGES, id="pretrain"),
         pytest.param(
-            "run_pretrain", "autoencoder.safetensors", "train_ae.csv", CONTRAST, id="pretrain, contrastive"
+            "run_pretrain",
+            "autoencoder.safetensors",
+            "train_ae.csv",
+            CONTRAST,
+            id="pretrain, contrastive",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             "run_finetune",

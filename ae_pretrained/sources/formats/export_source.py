@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import DataError, Finding, Listing, Sample, SplitHint
+from ae_pretrained.sources.base import NOT_ANNOTATED, DataError, Finding, Listing, Sample, SplitHint
 from ae_pretrained.sources.formats.export_files import (
     FileIndex,
     group_of_file,
@@ -269,7 +269,7 @@ class ExportSource(ABC):
                     )
             elif entry.split in ("val", "test"):
                 detail = f"{path}: has no annotation, and {entry.split} images are not trained on"
-                findings.append(Finding(entry.split, name, "not annotated", detail, False))
+                findings.append(Finding(entry.split, name, NOT_ANNOTATED, detail, False))
                 held_out.append(Sample(name, path, None, hints.get(entry.split, "test"), group=group))
             else:
                 samples.append(Sample(name, path, None, "unlabelled", group=group))
