@@ -34,13 +34,13 @@ def params_for(root: Path | None, changes: dict[str, Any]) -> Params:
 
 def draw(folder: Path, drawn: dict[str, int]) -> Path:
     """Draw images below a folder; returns the folder of the official layout that they make."""
-    fetch(params_for(None, {"data.synthetic": drawn}).data, 0, folder / "raw")
+    fetch(params_for(None, {"data.synthetic": drawn}).data, folder / "raw")
     return folder / "raw"
 
 
 def prepared(params: Params, folder: Path) -> Path:
     """Fetch and prepare the data below a folder; returns the folder of the arrays."""
-    fetch(params.data, params.seed, folder / "raw")
+    fetch(params.data, folder / "raw")
     prepare(
         folder / "raw",
         folder / "processed",

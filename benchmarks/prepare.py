@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     params = _params(given.root, given.size, changes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        fetch(params, 0, folder / "raw")
+        fetch(params, folder / "raw")
         pairs = len(open_source(resolve_raw(folder / "raw"), params).listing().samples)
         ways = {
             _ALONE: lambda: measure(lambda: decode_alone(folder / "raw", params)),

@@ -9,7 +9,7 @@ from ae_pretrained.stage_runner import run_stage
 
 def main() -> None:
     params = load_params(Path("params.yaml"))
-    fetch(params.data, params.seed, Path("data/raw"))
+    fetch(params.data, Path("data/raw"))
 
 
 if __name__ == "__main__":

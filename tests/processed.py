@@ -17,9 +17,11 @@ SMALL: dict[str, Any] = {
     "model.features": [4, 8, 8],
     "model.encoder_dropout": [0.0, 0.1, 0.1],
     "model.decoder_dropout": [0.1, 0.0],
+    "model.norm": "instance",
     "train_ae.batch_size": 8,
     "train_ae.skips": 1,
     "train_seg.batch_size": 8,
+    "train_seg.lr": 0.002,
 }
 
 

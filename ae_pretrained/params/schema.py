@@ -23,7 +23,9 @@ from ae_pretrained.params.training_params import TrainAEParams, TrainSegParams
 class Params(Section):
     """Everything in ``params.yaml``."""
 
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(description="Seed of every random draw.")
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        description="Seed of every random draw, but for the embedded images, which are always the same."
+    )
     data: DataParams
     model: ModelParams
     runtime: RuntimeParams

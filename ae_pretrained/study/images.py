@@ -17,7 +17,7 @@ from ae_pretrained.study.layout import Study
 def prepare_images(study: Study) -> None:
     """Fetch and prepare the images of a study that has images of its own."""
     params = study_params(study, {}, "no changes")
-    fetch(params.data, params.seed, study.data / "raw")
+    fetch(params.data, study.data / "raw")
     prepare(
         study.data / "raw",
         study.processed,

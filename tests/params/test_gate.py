@@ -99,7 +99,8 @@ def test_an_address_is_left_to_fetch(project: Path) -> None:
 def test_the_error_says_what_else_the_command_would_undo(project: Path) -> None:
     override(train_seg__lr="abc", data__image_size=128, train_seg__loss__dice=2.0)
     text = refused()
-    assert "  train_seg.lr: 'abc' -> 0.002" in text
+    committed = load_params(ROOT / "params.yaml").train_seg.lr
+    assert f"  train_seg.lr: 'abc' -> {committed}" in text
     assert "  data.image_size: 128 -> 64" in text
     assert "  train_seg.loss.dice: 2.0 -> 1.0" in text
     names = ("lr", "epochs", "batch_size", "warmup", "momentum", "weight_decay", "patience")

@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
     "data.synthetic.num_test": 12,
     "train_ae.epochs": 2,
     "train_ae.loss.perceptual_size": 0,
-    "train_seg.epochs": 3,
+    "train_seg.epochs": 2,
     "train_seg.freeze_epochs": 1,
     "eval_ae.num_examples": 1,
     "eval_seg.num_examples": 1,

@@ -68,7 +68,7 @@ def archives(root: Path, served: Path, address: str, **extra: bytes) -> list[Arc
 def test_a_local_copy_is_linked_not_copied(tmp_path: Path) -> None:
     write_official(tmp_path / "there")
     for root in (tmp_path / "there", tmp_path):
-        fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
+        fetch(data_params(source="oxford_iiit_pet", root=str(root)), tmp_path / "raw")
         assert resolve_raw(tmp_path / "raw") == (tmp_path / "there").resolve()
         assert [path.name for path in (tmp_path / "raw").iterdir()] == ["source.json"]
 
@@ -78,7 +78,7 @@ def test_a_folder_of_something_else_says_what_was_looked_for(tmp_path: Path) -> 
     root.mkdir()
     (root / "beach.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"holiday holds no official.*looked for images/.*found beach.jpg"):
-        fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
+        fetch(data_params(source="oxford_iiit_pet", root=str(root)), tmp_path / "raw")
 
 
 def test_a_relative_root_gives_the_same_pointer_everywhere(
@@ -99,7 +99,7 @@ def test_a_relative_root_gives_the_same_pointer_everywhere(
 
 def test_a_link_to_a_folder_that_is_gone(tmp_path: Path) -> None:
     write_official(tmp_path / "there")
-    fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "there")), 0, tmp_path / "raw")
+    fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "there")), tmp_path / "raw")
     (tmp_path / "there").rename(tmp_path / "elsewhere")
     with pytest.raises(DataError, match=r"which is no folder any more; set data\.root"):
         resolve_raw(tmp_path / "raw")
@@ -121,16 +121,16 @@ def test_an_empty_root_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     root.mkdir()
     (root / "README.md").write_text("put images here")
     monkeypatch.setattr(fetching, "download_oxford", write_official)
-    fetch(data_params(source="oxford_iiit_pet", root=str(root)), 0, tmp_path / "raw")
+    fetch(data_params(source="oxford_iiit_pet", root=str(root)), tmp_path / "raw")
     assert resolve_raw(tmp_path / "raw") == tmp_path / "raw"
     assert (tmp_path / "raw/annotations/list.txt").is_file()
 
 
 def test_a_wrong_root_leaves_an_earlier_fetch_alone(tmp_path: Path) -> None:
     write_official(tmp_path / "there")
-    fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "there")), 0, tmp_path / "raw")
+    fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "there")), tmp_path / "raw")
     with pytest.raises(DataError, match=r"misspelt is no folder; point data\.root"):
-        fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "misspelt")), 0, tmp_path / "raw")
+        fetch(data_params(source="oxford_iiit_pet", root=str(tmp_path / "misspelt")), tmp_path / "raw")
     assert resolve_raw(tmp_path / "raw") == (tmp_path / "there").resolve()
 
 

@@ -25,7 +25,7 @@ CLASSES = ["background", "cat", "dog"]
 
 def run(root: Path, out: Path, **changes: Any) -> dict[str, Any]:
     params = data_params(**{"source": "folder", "root": str(root), "test_fraction": 0.25, **changes})
-    fetch(params, 1, out / "raw")
+    fetch(params, out / "raw")
     prepare(out / "raw", out / "processed", params, 1, metrics_file=out / "prepare.json", plots=out / "plots")
     return dict(json.loads((out / "prepare.json").read_text()))
 

@@ -72,7 +72,7 @@ def test_an_interrupted_copy_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_fetch_copies_from_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_pairs(tmp_path / "source", 4)
     data = tiny_params(data__source="folder", data__root=f"file://{source}").data
-    fetch(data, 0, tmp_path / "data" / "raw")
+    fetch(data, tmp_path / "data" / "raw")
     assert contents(tmp_path / "data" / "raw") == contents(source)
     assert "4 images copied from file://" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
@@ -86,7 +86,7 @@ def test_an_address_without_what_the_source_looks_for(tmp_path: Path) -> None:
     ):
         data = tiny_params(data__source="folder", data__root=root).data
         with pytest.raises(DataError, match=message):
-            fetch(data, 0, tmp_path / "raw")
+            fetch(data, tmp_path / "raw")
         assert not (tmp_path / "raw").exists()
 
 
@@ -103,7 +103,7 @@ def test_prepare_from_s3_gives_the_arrays_of_the_folder(
                 data__source="folder", data__root=root, data__classes=["background", "stripe"]
             )
             out = tmp_path / name
-            fetch(params.data, 0, out / "raw")
+            fetch(params.data, out / "raw")
             prepare(
                 out / "raw",
                 out / "processed",

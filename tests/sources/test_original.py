@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 def run(root: Path, out: Path, **changes: Any) -> dict[str, Any]:
     params = data_params(source="original_project", root=str(root), **changes)
-    fetch(params, 1, out / "raw")
+    fetch(params, out / "raw")
     prepare(out / "raw", out / "processed", params, 1, metrics_file=out / "prepare.json", plots=out / "plots")
     return dict(json.loads((out / "prepare.json").read_text()))
 

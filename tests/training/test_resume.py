@@ -159,12 +159,11 @@ def test_killed_run_ends_with_the_same_bytes(
 @pytest.mark.parametrize(
     ("stage", "weights", "curve"),
     [
-        pytest.param(
-            "run_pretrain", "autoencoder.safetensors", "train_ae.csv", id="pretrain", marks=pytest.mark.long
-        ),
+        pytest.param("run_pretrain", "autoencoder.safetensors", "train_ae.csv", id="pretrain"),
         pytest.param("run_finetune", "segmenter.safetensors", "train_seg.csv", id="finetune"),
     ],
 )
+@pytest.mark.long
 def test_crops_of_whole_images_go_on_with_the_same_bytes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str, weights: str, curve: str
 ) -> None:

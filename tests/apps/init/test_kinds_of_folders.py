@@ -28,7 +28,7 @@ def prepared(tmp_path: Path) -> dict[str, list[dict[str, str]]]:
     params = load_params(tmp_path / "project" / "params.yaml")
     out = tmp_path / "stages"
     data = params.data.model_copy(update={"workers": 1})
-    fetch(data, params.seed, out / "raw")
+    fetch(data, out / "raw")
     prepare(
         out / "raw",
         out / "processed",

@@ -98,7 +98,7 @@ def added() -> dict[str, np.ndarray]:
 def run_prepare() -> dict[str, str]:
     """The split of every image, by the stages themselves."""
     params = load_params(Path("params.yaml"))
-    fetch(params.data, params.seed, Path("data/raw"))
+    fetch(params.data, Path("data/raw"))
     prepare(
         Path("data/raw"),
         Path("data/processed"),

@@ -28,7 +28,7 @@ SIDE = 64
 def run(root: Path, out: Path, source: str, **changes: Any) -> dict[str, Any]:
     values = {"source": source, "root": str(root), "classes": NAMES, "image_size": SIDE, **changes}
     params = data_params(**values)
-    fetch(params, 1, out / "raw")
+    fetch(params, out / "raw")
     prepare(out / "raw", out / "processed", params, 1, metrics_file=out / "prepare.json", plots=out / "plots")
     return dict(json.loads((out / "prepare.json").read_text()))
 
