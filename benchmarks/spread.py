@@ -1,6 +1,6 @@
 """How far the embedded run's test mean IoU hangs on seed, threads and number format.
 
-    python -m benchmarks.spread --out results/embedded_spread
+    python -m benchmarks.spread --out benchmarks/embedded_spread
     python -m benchmarks.spread --seeds 42 --threads 1 --precision bf16 --out FOLDER
 
 Every run splits, pretrains and fine-tunes in a throw-away clone of the last commit. A run whose figures are in the
@@ -19,10 +19,9 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from ae_pretrained.files import write_json
 from ae_pretrained.params import load_params
+from ae_pretrained.params.editing import Key, set_values
 from ae_pretrained.provenance import provenance
 from benchmarks.clone import clone, run
 from benchmarks.common import measure, print_table
@@ -34,13 +33,16 @@ _TRAINING = ("train_ae", "train_seg", "eval_seg")
 
 
 def set_params(folder: Path, seed: int, threads: int, precision: str) -> None:
-    """Write one cell of the grid into the params.yaml of a clone, comments kept."""
-    yaml, path = YAML(), folder / "params.yaml"
-    values = yaml.load(path)
-    values["seed"], values["runtime"]["threads"] = seed, threads
-    values["runtime"]["accelerator"] = "cpu"
-    values["train_ae"]["precision"] = values["train_seg"]["precision"] = precision
-    yaml.dump(values, path)
+    """Write one cell of the grid into the params.yaml of a clone."""
+    path = folder / "params.yaml"
+    values: dict[Key, Any] = {
+        ("seed",): seed,
+        ("runtime", "accelerator"): "cpu",
+        ("runtime", "threads"): threads,
+        ("train_ae", "precision"): precision,
+        ("train_seg", "precision"): precision,
+    }
+    path.write_text(set_values(path.read_text(encoding="utf-8"), values), encoding="utf-8")
 
 
 def record_name(seed: int, threads: int, precision: str) -> str:

@@ -13,6 +13,7 @@ from tests.processed import SMALL
 STUDY = Study(Path("studies/label_efficiency"))
 _PARAMS: dict[str, Any] = {
     **SMALL,
+    "model.norm": "batch",  # the study's own
     "data.source": "synthetic",
     "data.synthetic.num_trainval": 24,
     "data.synthetic.num_test": 6,

@@ -120,7 +120,7 @@ def test_missing_cells_are_listed_and_run_and_the_others_kept(
     ("key", "value", "said"),
     [
         ("train_seg.lr", 0.1, r"scratch-0.5x4-0.json: train_seg.lr was 0.002, now 0.1\n"),
-        ("model.norm", "group", r"scratch-0.5x4-0.json: model.norm was 'instance', now 'group'\n"),
+        ("model.norm", "group", r"scratch-0.5x4-0.json: model.norm was 'batch', now 'group'\n"),
         ("train_ae.lr", 0.1, r"pretrained/ours.json: train_ae.lr was 0.002, now 0.1\n"),
     ],
 )
