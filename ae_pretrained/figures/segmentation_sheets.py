@@ -138,7 +138,7 @@ def confidence_maps(images: Sequence[SegmentedImage], classes: Sequence[str]) ->
         )
         for item in images
     ]
-    headings = ["Image", *(classes[place] for place in shown), "highest of all"]
+    headings = ["Image", *(classes[place] for place in shown), "highest"]
     return image_sheet("Confidence: probability by pixel", rows, headings, scale=scale)
 
 

@@ -20,7 +20,7 @@ from ae_pretrained.synthetic.shading import Layer, Light, shade
 from ae_pretrained.synthetic.solid import HEAD_PARTS, Splats
 from ae_pretrained.synthetic.trimap import trimap
 
-_LEAST_SIDE = 192  # px: below it whiskers and pupils are lost
+_LEAST_SIDE = 192  # px, of the drawing before it is averaged down
 _POSE_SHARES = (0.28, 0.17, 0.17, 0.16, 0.22)
 
 
