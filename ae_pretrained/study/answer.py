@@ -47,38 +47,50 @@ def fitted_curves(
 
 
 def answer(
-    table: Sequence[dict[str, Any]], fits: Mapping[str, LearningCurve], titles: Mapping[str, str]
+    table: Sequence[dict[str, Any]],
+    fits: Mapping[str, LearningCurve],
+    areas: Sequence[dict[str, Any]],
+    titles: Mapping[str, str],
+    reference: str = REFERENCE,
 ) -> list[str]:
-    """Sentences: every arm with all masks, what more masks would bring, what each start saves.
+    """Sentences: every arm with all masks and over all shares, what more masks would bring, what each start saves.
 
     Args:
         table: rows of ``summary.csv``.
         fits: learning curves by arm.
+        areas: rows of ``area.csv``.
         titles: of the arms, for reading.
+        reference: the arm that every other is compared with.
     """
-    lines = _with_all_masks(table, titles)
+    lines = _with_all_masks(table, titles, reference)
+    other = titles.get(reference, reference)
+    for row in areas:
+        if row["arm"] != reference and not math.isnan(row["difference"]):
+            lines.append(
+                f"{row['fewest_masks']:,} to {row['most_masks']:,} masks, {titles.get(row['arm'], row['arm'])}: "
+                f"{_points(_difference_of(row))} against {other} in the mean of the curve, where each doubling of "
+                "the masks counts alike"
+            )
     for arm, curve in fits.items():
         lines.append(_of_more(titles.get(arm, arm), curve))
-    if REFERENCE in fits:
-        reference = fits[REFERENCE]
+    if reference in fits:
         lines += [
-            _saved(titles.get(arm, arm), curve, reference)
+            _saved(titles.get(arm, arm), curve, fits[reference], other)
             for arm, curve in fits.items()
-            if arm != REFERENCE and curve.largest == reference.largest
+            if arm != reference and curve.largest == fits[reference].largest
         ]
     return lines
 
 
-def _with_all_masks(table: Sequence[dict[str, Any]], titles: Mapping[str, str]) -> list[str]:
+def _with_all_masks(table: Sequence[dict[str, Any]], titles: Mapping[str, str], reference: str) -> list[str]:
     most = max(row["label_fraction"] for row in table)
     lines = []
     for row in table:
         if row["label_fraction"] != most or row["budget"] != "long":
             continue
         line = f"{row['num_labelled']:,} masks, {titles.get(row['arm'], row['arm'])}: mean IoU {row['mean_iou']:.3f}"
-        if row["arm"] != REFERENCE and not math.isnan(row["difference"]):
-            line += f", {_points(Interval(row['difference'], row['difference_low'], row['difference_high']))}"
-            line += f" against {titles.get(REFERENCE, REFERENCE)}"
+        if row["arm"] != reference and not math.isnan(row["difference"]):
+            line += f", {_points(_difference_of(row))} against {titles.get(reference, reference)}"
         lines.append(f"{line}; {row['seeds']} trainings")
     return lines
 
@@ -94,13 +106,15 @@ def _of_more(title: str, curve: LearningCurve) -> str:
     )
 
 
-def _saved(title: str, curve: LearningCurve, reference: LearningCurve) -> str:
+def _saved(title: str, curve: LearningCurve, reference: LearningCurve, other: str) -> str:
     """With no more masks than were measured: what lies below the fewest is not claimed."""
     saved, now = masks_saved(curve, reference), reference.largest
     if not difference_is_clear(saved):
         return f"{title}: whether it saves masks here cannot be told from {now:,} masks"
     if saved.mean <= 0:
-        return f"{title}: saves no masks here, and needs more than {now:,} for what training from scratch reaches"
+        return (
+            f"{title}: saves no masks here, and needs more than {now:,} for the mean IoU of {now:,} {other}"
+        )
     if saved.mean >= now - curve.smallest:
         return (
             f"{title}: saves {now - curve.smallest:,} of {now:,} masks here, or more (fewer were not tried)"
@@ -108,6 +122,10 @@ def _saved(title: str, curve: LearningCurve, reference: LearningCurve) -> str:
     ends = [min(max(end, -now), now - curve.smallest) for end in (saved.low, saved.high)]
     interval = f"95 % interval {ends[0]:,.0f} to {ends[1]:,.0f}"
     return f"{title}: saves about {saved.mean:,.0f} of {now:,} masks here ({interval})"
+
+
+def _difference_of(row: Mapping[str, Any]) -> Interval:
+    return Interval(row["difference"], row["difference_low"], row["difference_high"])
 
 
 def _points(interval: Interval) -> str:

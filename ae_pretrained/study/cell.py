@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from ae_pretrained.models.weights import load_unet
 from ae_pretrained.params import Params
 from ae_pretrained.provenance import provenance
 from ae_pretrained.study.autoencoders import autoencoder_weights
-from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_of, cell_params
+from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_of, cell_params, mask_choice_of
 from ae_pretrained.study.images import draw_masks
 from ae_pretrained.study.layout import Study
+from ae_pretrained.study.mask_choice import choose_masks
 from ae_pretrained.study.records import cell_settings, md5_of, record_of
 
 
@@ -40,7 +42,8 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
     """
     params, autoencoder = cell_params(cell, study), autoencoder_of(cell, study)
     start = Path("none") if autoencoder is None else _weights_of(autoencoder, cell, study)
-    own_masks = bool(study.grid.get("own_masks"))
+    choice = mask_choice_of(cell, study)
+    own_masks = choice is not None or bool(study.grid.get("own_masks"))
     made_by = provenance(cell.seed, params.runtime, params.train_seg.precision)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -49,6 +52,9 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
         )
         if own_masks:
             drawn.mkdir()
+        if choice is not None:
+            choose_masks(study.processed, drawn, choice, params, cell.seed, start)
+        elif own_masks:
             draw_masks(study.processed, drawn, cell.seed)
         finetune(
             drawn if own_masks else study.processed,
@@ -76,6 +82,7 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
             "updates": cell.updates,
             "seed": cell.seed,
             "own_masks": own_masks,
+            **({} if choice is None else {"choice": asdict(choice)}),
             "num_labelled": trained["num_images"],
             "best_update": trained["best_epoch"] * params.train_seg.updates_per_epoch,
             "val_mean_iou": trained["val_mean_iou"],

@@ -6,7 +6,7 @@ import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import Params, read_params, validate_params
@@ -14,7 +14,8 @@ from ae_pretrained.study.layout import Study
 
 # Lists of arms in the grid, and of the runs that they have.
 _GROUPS = (("compared", "runs"), ("controls", "control_runs"))
-REFERENCE = "scratch"  # the arm that every other is compared with
+REFERENCE = "scratch"  # the arm that every other is compared with, where the grid names no other
+MaskStrategy = Literal["random", "stratified", "every_kth", "coverage"]
 OURS = "ours"  # the pretext task of arms that have none of their own name
 
 
@@ -60,6 +61,20 @@ class Cell:
     @property
     def name(self) -> str:
         return f"{self.arm}-{self.run}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class MaskChoice:
+    """How the training masks of an arm are chosen, in a study about which images to label.
+
+    Attributes:
+        strategy: ``random``, ``stratified`` (at random, each class in its proportion), ``every_kth`` (by name) or
+            ``coverage`` (as ``label-next`` chooses).
+        pool: share of the training images that each repetition chooses from, drawn by its seed, in (0, 1].
+    """
+
+    strategy: MaskStrategy
+    pool: float
 
 
 @dataclass(frozen=True)
@@ -192,6 +207,44 @@ def autoencoder_of(cell: Cell, study: Study) -> StudyAutoencoder | None:
         return StudyAutoencoder(task, file=Path(files[task]))
     count = study.grid.get("autoencoders", 0)
     return StudyAutoencoder(task, seed=cell.seed % count if count else None)
+
+
+def reference_of(study: Study) -> str:
+    """The arm that every other is compared with.
+
+    Raises:
+        PipelineError: when the grid names one that it does not describe.
+    """
+    reference = study.grid.get("reference", REFERENCE)
+    if "reference" in study.grid:
+        changes_of(study, "arms", reference)
+    return str(reference)
+
+
+def mask_choice_of(cell: Cell, study: Study) -> MaskChoice | None:
+    """How the masks of a cell are chosen; None in a study that is not about that.
+
+    Raises:
+        PipelineError: for an arm without a strategy, an unknown one, one that has no autoencoder to look with, or
+            another pool than a share.
+    """
+    if "choices" not in study.grid:
+        return None
+    choices, strategies = study.grid["choices"] or {}, get_args(MaskStrategy)
+    strategy = choices.get(cell.arm)
+    if strategy not in strategies:
+        raise PipelineError(
+            f"{study.grid_file}: choices: {cell.arm}: found {strategy!r}, expected one of {', '.join(strategies)}"
+        )
+    if strategy == "coverage" and autoencoder_of(cell, study) is None:
+        raise PipelineError(
+            f"{study.grid_file}: choices: {cell.arm}: coverage compares images by the autoencoder that an arm starts "
+            "from, and this one starts from none; set train_seg.init: autoencoder, or choose another way"
+        )
+    pool = study.grid.get("pool", 1.0)
+    if not isinstance(pool, int | float) or not 0 < pool <= 1:
+        raise PipelineError(f"{study.grid_file}: pool: found {pool!r}, expected a share in (0, 1]")
+    return MaskChoice(strategy, float(pool))
 
 
 def autoencoders_of(cells: list[Cell], study: Study) -> list[StudyAutoencoder]:

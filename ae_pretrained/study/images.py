@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from ae_pretrained.constants import INDEX
 from ae_pretrained.files import write_table
@@ -39,6 +42,19 @@ def draw_masks(processed: Path, folder: Path, seed: int) -> None:
         folder: an empty folder; gets an index of its own, and links to everything else.
         seed: of the draw.
     """
+    reorder_masks(
+        processed, folder, lambda train: nested_order([(row["class"], row["breed"]) for row in train], seed)
+    )
+
+
+def reorder_masks(processed: Path, folder: Path, ranks: Callable[[list[dict[str, str]]], np.ndarray]) -> None:
+    """Write a folder with the same images whose training masks come in another order.
+
+    Args:
+        processed: what *prepare* wrote.
+        folder: an empty folder; gets an index of its own, and links to everything else.
+        ranks: from the n rows of the index that are training images to their (n,) places in the order, from 0.
+    """
     for path in processed.iterdir():
         if path.name != INDEX:
             (folder / path.name).symlink_to(path.resolve())
@@ -46,7 +62,6 @@ def draw_masks(processed: Path, folder: Path, seed: int) -> None:
         reader = csv.DictReader(file)
         columns, rows = list(reader.fieldnames or []), list(reader)
     train = [row for row in rows if row["split"] == "train"]
-    order = nested_order([(row["class"], row["breed"]) for row in train], seed)
-    for row, rank in zip(train, order.tolist(), strict=True):
+    for row, rank in zip(train, ranks(train).tolist(), strict=True):
         row["label_order"] = str(rank)
     write_table(folder / INDEX, columns, [[row[column] for column in columns] for row in rows])

@@ -11,6 +11,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ae_pretrained.study.grid import (
     autoencoder_params,
     autoencoders_of,
     cell_params,
+    mask_choice_of,
 )
 from ae_pretrained.study.layout import Study
 
@@ -141,9 +143,14 @@ def _protocol_differences(
 ) -> list[str]:
     """What a replicate of its own has, or started from, that is another now."""
     found = []
-    before, now = bool(record.get("own_masks")), bool(study.grid.get("own_masks"))
-    if before != now:
-        found.append(f"own_masks was {before}, now {now}")
+    choice = mask_choice_of(cell, study)
+    own_masks = choice is not None or bool(study.grid.get("own_masks"))
+    for key, before, now in (
+        ("own_masks", bool(record.get("own_masks")), own_masks),
+        ("choice", record.get("choice"), None if choice is None else asdict(choice)),
+    ):
+        if before != now:
+            found.append(f"{key} was {before}, now {now}")
     started, autoencoder = record.get("autoencoder"), autoencoder_of(cell, study)
     if started is None or autoencoder is None:
         return found  # then `init` differs, which the settings say

@@ -54,6 +54,19 @@ def paired_difference(values: dict[int, float], reference: dict[int, float]) -> 
     return t_interval([values[seed] - reference[seed] for seed in sorted(values)])
 
 
+def area_under_curve(masks: Sequence[float], scores: Sequence[float]) -> float:
+    """Mean height of a learning curve, by the trapezoidal rule over the logarithm of the number of masks.
+
+    On that scale each doubling of the masks counts as much as any other.
+
+    Args:
+        masks: n numbers of masks, rising; two at least.
+        scores: (n,) score with each.
+    """
+    x = np.log(np.asarray(masks, dtype=np.float64))
+    return float(np.trapezoid(np.asarray(scores, dtype=np.float64), x) / (x[-1] - x[0]))
+
+
 def updates_to_reach(score: float, curve: Sequence[tuple[int, float]]) -> int | None:
     """The first update at which a validation curve is at or above ``score``; None if it never is.
 

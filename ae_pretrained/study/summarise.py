@@ -16,11 +16,17 @@ from ae_pretrained.files import write_json, write_table, write_text
 from ae_pretrained.params import load_params
 from ae_pretrained.study.answer import answer, fitted_curves
 from ae_pretrained.study.comparable import mixture, origin, other_machines, why_not_paired
-from ae_pretrained.study.grid import REFERENCE, Cell, cells_of
+from ae_pretrained.study.grid import REFERENCE, Cell, cells_of, reference_of
 from ae_pretrained.study.layout import Study
 from ae_pretrained.study.learning_curve import LearningCurve
 from ae_pretrained.study.records import read_record, record_of
-from ae_pretrained.study.statistics import Interval, paired_difference, t_interval, updates_to_reach
+from ae_pretrained.study.statistics import (
+    Interval,
+    area_under_curve,
+    paired_difference,
+    t_interval,
+    updates_to_reach,
+)
 
 
 def write_results(study: Study) -> None:
@@ -29,19 +35,24 @@ def write_results(study: Study) -> None:
     Raises:
         PipelineError: for a cell that has not been run.
     """
-    grid, results = study.grid, study.results
+    grid, results, reference = study.grid, study.results, reference_of(study)
     classes = load_params(study.params_file).data.classes
     cells = [read_cell(cell, study) for cell in cells_of(study)]
     write_rows(results / "cells.csv", [cell_row(cell, classes) for cell in cells])
-    table = summarise_groups(cells, classes)
+    table = summarise_groups(cells, classes, reference)
     write_rows(results / "summary.csv", table)
     write_rows(results / "curves.csv", wide_rows(table, list(grid["arms"])))
     write_json(results / "summary.json", nested(table))
+    areas = area_rows(cells, table, reference)
+    if areas:
+        write_rows(results / "area.csv", areas)
     titles = grid["titles"]
     fits = fitted_curves(cells, table)
-    lines = answer(table, fits, titles)
+    lines = answer(table, fits, areas, titles, reference)
     write_text(results / "answer.md", "\n".join(f"- {line}" for line in lines) + "\n")
-    figure = label_efficiency(curves(table, titles, fits), budget_titles(table), controls(table, titles))
+    figure = label_efficiency(
+        curves(table, titles, fits), budget_titles(table), controls(table, titles, reference)
+    )
     save_png(figure, results / "label_efficiency.png")
     print("\n".join(lines))
 
@@ -87,7 +98,9 @@ Group = tuple[float, int]  # label fraction, updates
 Point = tuple[float, float, float, float]  # label fraction, mean IoU, ends of its interval
 
 
-def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) -> list[dict[str, Any]]:
+def summarise_groups(
+    cells: Sequence[dict[str, Any]], classes: Sequence[str], reference: str = REFERENCE
+) -> list[dict[str, Any]]:
     """One row per arm, label fraction and budget, in the order of the grid."""
     by_arm: dict[Group, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
     for cell in cells:
@@ -105,9 +118,9 @@ def summarise_groups(cells: Sequence[dict[str, Any]], classes: Sequence[str]) ->
                     "arm": arm,
                     "seeds": len(by_seed),
                     **scores(by_seed, classes),
-                    **comparison(by_seed, arms.get(REFERENCE)),
+                    **comparison(by_seed, arms.get(reference)),
                     **mixture(by_seed),
-                    "remark": remark(by_seed, arms.get(REFERENCE)),
+                    "remark": remark(by_seed, arms.get(reference), reference),
                 }
             )
     return rows
@@ -157,11 +170,73 @@ def comparison(
     return {**spread("difference", difference), "updates_to_reference": mean}
 
 
-def remark(by_seed: dict[int, dict[str, Any]], reference: dict[int, dict[str, Any]] | None) -> str:
+def remark(by_seed: dict[int, dict[str, Any]], reference: dict[int, dict[str, Any]] | None, name: str) -> str:
     """What a reader of a row's difference has to know: why there is none, or that it is between machines."""
     if reference is None:
-        return f"no {REFERENCE} to compare with"
+        return f"no {name} to compare with"
     return why_not_paired(by_seed, reference) or other_machines(by_seed, reference)
+
+
+def area_rows(
+    cells: Sequence[dict[str, Any]], table: Sequence[dict[str, Any]], reference: str
+) -> list[dict[str, Any]]:
+    """Area under the learning curve of the long budget, a row per arm that has it at every share; none of one share.
+
+    The difference to the reference is taken seed by seed; NaN where cells must not be paired.
+
+    Args:
+        cells: as read from their records.
+        table: rows of ``summary.csv``.
+        reference: the arm to compare with.
+    """
+    long = {(row["label_fraction"], row["updates"]) for row in table if row["budget"] == "long"}
+    if len(long) < 2:
+        return []
+    by_arm: dict[str, dict[int, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        if (cell["label_fraction"], cell["updates"]) in long:
+            by_arm[cell["arm"]][cell["seed"]].append(cell)
+    whole = {
+        arm: {seed: sorted(curve, key=_masks_of) for seed, curve in by_seed.items()}
+        for arm, by_seed in by_arm.items()
+        if all(len(curve) == len(long) for curve in by_seed.values())
+    }
+    others = whole.get(reference, {})
+    rows = []
+    for arm, by_seed in whole.items():
+        curve = next(iter(by_seed.values()))
+        paired = bool(others) and not any(
+            why_not_paired(dict(enumerate(by_seed[seed])), dict(enumerate(others[seed]))) for seed in by_seed
+        )
+        difference = (
+            paired_difference(_areas(by_seed), _areas(others))
+            if paired
+            else Interval(math.nan, math.nan, math.nan)
+        )
+        rows.append(
+            {
+                "arm": arm,
+                "fewest_masks": _masks_of(curve[0]),
+                "most_masks": _masks_of(curve[-1]),
+                "seeds": len(by_seed),
+                **spread("area", t_interval(list(_areas(by_seed).values()))),
+                **spread("difference", difference),
+            }
+        )
+    return rows
+
+
+def _masks_of(cell: dict[str, Any]) -> int:
+    return int(cell["num_labelled"])
+
+
+def _areas(by_seed: dict[int, list[dict[str, Any]]]) -> dict[int, float]:
+    return {
+        seed: area_under_curve(
+            [_masks_of(cell) for cell in curve], [cell["test"]["mean_iou"] for cell in curve]
+        )
+        for seed, curve in by_seed.items()
+    }
 
 
 def spread(name: str, interval: Interval) -> dict[str, float]:
@@ -230,7 +305,9 @@ def curves(
     }
 
 
-def controls(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> Controls | None:
+def controls(
+    table: Sequence[dict[str, Any]], titles: dict[str, str], reference: str = REFERENCE
+) -> Controls | None:
     """The run with the most arms, of several the longest; None if its arms are all drawn as lines."""
     lines = arms_with_lines(table)
     by_run: dict[Group, list[dict[str, Any]]] = defaultdict(list)
@@ -241,7 +318,7 @@ def controls(table: Sequence[dict[str, Any]], titles: dict[str, str]) -> Control
         return None
     arms = [EfficiencyCurve(row["arm"], titles.get(row["arm"], row["arm"]), (point_of(row),)) for row in rows]
     masks = rows[0]["num_labelled"]
-    return Controls(f"Every arm with {masks:,} masks, {updates:,} updates", arms, REFERENCE)
+    return Controls(f"Every arm with {masks:,} masks, {updates:,} updates", arms, reference)
 
 
 def point_of(row: dict[str, Any]) -> Point:

@@ -215,6 +215,24 @@ def test_every_replicate_has_masks_and_an_autoencoder_of_its_own() -> None:
         run_all()
 
 
+def test_masks_are_chosen_as_the_arm_says() -> None:
+    for path in (SCRATCH, OURS):
+        path.unlink()
+    change(GRID, {"compared": ["encoder_decoder"], "control_runs": []})
+    with GRID.open("a", encoding="utf-8") as file:
+        file.write("reference: encoder_decoder\npool: 0.75\nchoices: {encoder_decoder: coverage}\n")
+    run_all()
+    assert read(OURS)["own_masks"]
+    assert read(OURS)["choice"] == {"strategy": "coverage", "pool": 0.75}
+    run_all()  # there
+    change(GRID, {"pool": 0.5})
+    with pytest.raises(
+        PipelineError,
+        match=r"choice was \{'strategy': 'coverage', 'pool': 0.75\}, now \{'strategy': 'coverage', 'pool': 0.5\}",
+    ):
+        run_all()
+
+
 def test_the_last_epoch_counts_and_the_best_on_val_stands_beside_it() -> None:
     change(PARAMS, {"train_seg.keep": "last", "train_seg.patience": 0, "train_seg.lr": 0.05})
     change(GRID, {"compared": ["scratch"], "runs": ["0.5x8"]})

@@ -10,14 +10,16 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.params import ParamsError, read_params
 from ae_pretrained.params.editing import flatten
 from ae_pretrained.study.grid import (
-    REFERENCE,
     Cell,
+    MaskChoice,
     autoencoder_of,
     autoencoder_params,
     cell_params,
     cells_of,
     changes_of,
     lay_over,
+    mask_choice_of,
+    reference_of,
     study_params,
 )
 from ae_pretrained.study.layout import Study
@@ -35,14 +37,14 @@ def study() -> Study:
     return Study(Path("studies/label_efficiency"))
 
 
-@pytest.fixture(params=["label_efficiency", "images_alone"])
+@pytest.fixture(params=["label_efficiency", "images_alone", "label_choice"])
 def committed(request: pytest.FixtureRequest) -> Study:
     return Study(Path("studies") / request.param)
 
 
 def test_every_cell_of_the_committed_grid_is_valid(committed: Study) -> None:
     cells = cells_of(committed)
-    assert REFERENCE in {cell.arm for cell in cells}
+    assert reference_of(committed) in {cell.arm for cell in cells}
     assert len({cell.name for cell in cells}) == len(cells)
     for cell in cells:
         params = cell_params(cell, committed)
@@ -124,6 +126,34 @@ def test_weights_that_the_study_does_not_make(study: Study) -> None:
     found = autoencoder_of(Cell("encoder_decoder", 0.05, 100, 0), study)
     assert found is not None
     assert found.file == Path("models/autoencoder.safetensors")
+
+
+def test_how_masks_are_chosen(study: Study) -> None:
+    ours, scratch = (Cell(arm, 0.05, 100, 0) for arm in ("encoder_decoder", "scratch"))
+    assert mask_choice_of(ours, study) is None
+    study.grid["choices"] = {"encoder_decoder": "coverage", "scratch": "random"}
+    assert mask_choice_of(ours, study) == MaskChoice("coverage", 1.0)
+    study.grid["pool"] = 0.5
+    assert mask_choice_of(scratch, study) == MaskChoice("random", 0.5)
+    study.grid["choices"]["scratch"] = "coverage"
+    with pytest.raises(PipelineError, match=r"choices: scratch: coverage compares images by the autoencoder"):
+        mask_choice_of(scratch, study)
+    study.grid["choices"]["scratch"] = "best"
+    with pytest.raises(PipelineError, match=r"choices: scratch: found 'best', expected one of random, strat"):
+        mask_choice_of(scratch, study)
+    for pool in (0, 1.5, "half"):
+        study.grid["pool"] = pool
+        with pytest.raises(PipelineError, match=rf"pool: found {pool!r}, expected a share in \(0, 1\]"):
+            mask_choice_of(ours, study)
+
+
+def test_the_reference_is_an_arm(study: Study) -> None:
+    assert reference_of(study) == "scratch"
+    study.grid["reference"] = "masked"
+    assert reference_of(study) == "masked"
+    study.grid["reference"] = "rando"
+    with pytest.raises(PipelineError, match="arms: 'rando' is not described"):
+        reference_of(study)
 
 
 def test_a_folder_without_a_study(tmp_path: Path) -> None:

@@ -5,9 +5,15 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import auc
 
 from ae_pretrained.errors import PipelineError
-from ae_pretrained.study.statistics import paired_difference, t_interval, updates_to_reach
+from ae_pretrained.study.statistics import (
+    area_under_curve,
+    paired_difference,
+    t_interval,
+    updates_to_reach,
+)
 
 
 def test_interval_agrees_with_scipy() -> None:
@@ -46,3 +52,14 @@ def test_updates_to_reach() -> None:
     assert updates_to_reach(0.5, curve) == 200
     assert updates_to_reach(0.55, curve) == 400
     assert updates_to_reach(0.7, curve) is None
+
+
+def test_the_area_is_the_mean_height_over_doublings() -> None:
+    assert area_under_curve([20, 40, 80], [0.4, 0.5, 0.6]) == pytest.approx(0.5)
+    masks = np.array([20, 33, 66, 100, 164])
+    line = 0.1 + 0.07 * np.log(masks)  # the rule is exact for it
+    assert area_under_curve(masks.tolist(), line.tolist()) == pytest.approx((line[0] + line[-1]) / 2)
+    # Far from the line: sklearn's trapezoids on the same axis.
+    scores = [0.3, 0.5, 0.45, 0.6, 0.62]
+    expected = auc(np.log(masks), scores) / np.log(164 / 20)
+    assert area_under_curve(masks.tolist(), scores) == pytest.approx(expected)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from ae_pretrained.study.summarise import (
+    area_rows,
     budget_titles,
     controls,
     curves,
@@ -184,3 +185,36 @@ def test_records_that_say_nothing_of_their_code_are_not_paired() -> None:
 def test_a_gpu_is_named_in_place_of_the_processor() -> None:
     _, ours = summarise_groups(pair(device="NVIDIA H100"), CLASSES)
     assert ours["machines"] == "CPU 1 + NVIDIA H100"
+
+
+def curves_of(arm: str, seeds: range, better: float, **made_by: Any) -> list[dict[str, Any]]:
+    """Cells of an arm at two shares; seed s is s hundredths better."""
+    return [
+        cell(arm, share, 100, seed, score + better + 0.01 * seed, **made_by)
+        for seed in seeds
+        for share, score in ((0.02, 0.4), (0.08, 0.6))
+    ]
+
+
+def test_the_area_is_compared_seed_by_seed() -> None:
+    cells = [*curves_of("random", range(3), 0.0), *curves_of("ours", range(3), 0.05)]
+    first, second = area_rows(cells, summarise_groups(cells, CLASSES, "random"), "random")
+    assert (first["arm"], first["fewest_masks"], first["most_masks"], first["seeds"]) == ("random", 20, 80, 3)
+    assert first["area"] == pytest.approx(0.51)
+    assert first["difference"] == 0.0
+    assert second["area"] == pytest.approx(0.56)
+    assert second["difference"] == second["difference_high"] == pytest.approx(0.05)
+
+
+def test_areas_of_other_code_are_not_compared_and_of_one_share_there_are_none() -> None:
+    cells = [*curves_of("random", range(2), 0.0), *curves_of("ours", range(2), 0.05, code="b" * 16)]
+    _, ours = area_rows(cells, summarise_groups(cells, CLASSES, "random"), "random")
+    assert np.isnan(ours["difference"])
+    single = [one for one in cells if one["label_fraction"] == 0.02]
+    assert area_rows(single, summarise_groups(single, CLASSES, "random"), "random") == []
+
+
+def test_an_arm_that_lacks_a_share_has_no_area() -> None:
+    cells = [*curves_of("random", range(2), 0.0), *curves_of("ours", range(2), 0.05)[::2]]
+    (only,) = area_rows(cells, summarise_groups(cells, CLASSES, "random"), "random")
+    assert only["arm"] == "random"
