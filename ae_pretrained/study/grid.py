@@ -230,8 +230,8 @@ def mask_choice_of(cell: Cell, study: Study) -> MaskChoice | None:
     """
     if "choices" not in study.grid:
         return None
-    choices, strategies = study.grid["choices"] or {}, get_args(MaskStrategy)
-    strategy = choices.get(cell.arm)
+    choices, strategies = study.grid["choices"], get_args(MaskStrategy)
+    strategy: Any = choices.get(cell.arm) if isinstance(choices, dict) else None
     if strategy not in strategies:
         raise PipelineError(
             f"{study.grid_file}: choices: {cell.arm}: found {strategy!r}, expected one of {', '.join(strategies)}"
