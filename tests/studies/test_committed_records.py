@@ -10,13 +10,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from ae_pretrained.params import load_params
-from ae_pretrained.study.grid import cells_of
+from ae_pretrained.study.grid import cells_of, reference_of
 from ae_pretrained.study.layout import Study
 from ae_pretrained.study.records import missing_cells
-from ae_pretrained.study.summarise import cell_row, read_cell, summarise_groups, write_rows
+from ae_pretrained.study.summarise import area_rows, cell_row, read_cell, summarise_groups, write_rows
 from tests.conftest import ROOT
 
-STUDIES = {name: Study(Path("studies") / name) for name in ("label_efficiency", "images_alone")}
+STUDIES = {
+    name: Study(Path("studies") / name) for name in ("label_efficiency", "images_alone", "label_choice")
+}
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
 
@@ -68,10 +70,17 @@ def test_the_tables_are_those_of_the_records(study: Study, tmp_path: Path) -> No
     classes = load_params(study.params_file).data.classes
     cells = [read_cell(cell, study) for cell in cells_of(study)]
     write_rows(tmp_path / "cells.csv", [cell_row(cell, classes) for cell in cells])
-    table = summarise_groups(cells, classes)
+    reference = reference_of(study)
+    table = summarise_groups(cells, classes, reference)
     write_rows(tmp_path / "summary.csv", table)
-    for name in ("cells.csv", "summary.csv"):
-        assert (tmp_path / name).read_bytes() == (ROOT / study.folder / "results" / name).read_bytes()
+    if areas := area_rows(cells, table, reference):
+        write_rows(tmp_path / "area.csv", areas)
+    results = ROOT / study.folder / "results"
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in results.glob("*.csv")} - {
+        "curves.csv"
+    }
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (results / path.name).read_bytes()
     # results/README.md reports a difference for every arm.
     assert [row for row in table if row["remark"].startswith("not paired")] == []
 
