@@ -203,3 +203,22 @@ def test_ours_beside_the_published_results_are_those_of_the_metrics() -> None:
         others = (values["mean_foreground_dice"], values["pixel_accuracy"])
         kept.add((f"{values['mean_iou']:.3f}", ious, *(f"{value:.3f}" for value in others)))
     assert not set(rows) - kept, "no results/*/eval_seg.json has these figures"
+
+
+def test_the_study_of_choices_is_reported_as_its_summary_has_it() -> None:
+    """| 20 | 0.520 (0.500 to 0.540) | **0.600** (…) | +8.0 (5.0 to 11.0) |, a row for each number of masks."""
+    with (ROOT / "studies/label_choice/results/summary.csv").open(encoding="utf-8") as file:
+        known = {(row["num_labelled"], row["arm"]): row for row in csv.DictReader(file)}
+    text = RESULTS.read_text(encoding="utf-8")
+    section = text[text.index("### Which images to label first") :]
+    section = section[: section.index("\n## ")]
+    cell = r"\**(\S+?)\** \((\S+) to (\S+)\)"
+    rows = re.findall(rf"^\| (\d+) \| {cell} \| {cell} \| {cell} \|$", section, re.MULTILINE)
+    assert {masks for masks, *_ in rows} == {masks for masks, _ in known}
+    for masks, *figures in rows:
+        random, coverage = known[masks, "random"], known[masks, "coverage"]
+        expected = shown(random, "mean_iou") + shown(coverage, "mean_iou")
+        assert plain(figures) == expected + shown(coverage, "difference", 100, 1)
+    page = (ROOT / "docs/how-to/label-next.md").read_text(encoding="utf-8").replace("−", "-")
+    gain = shown(known["20", "coverage"], "difference", 100, 1)
+    assert f"{gain[0]} points of test mean IoU over a random draw ({gain[1]} to {gain[2]}" in page
