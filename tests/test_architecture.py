@@ -40,7 +40,8 @@ SUPPORT = {
 # From the top: a folder may import what stands below it. Folders of one line: independent of each other, or not.
 LAYERS = (
     grimp.Layer("apps"),
-    grimp.Layer("selection", "study"),
+    grimp.Layer("study"),
+    grimp.Layer("selection"),
     grimp.Layer("prediction", "evaluation", "pretraining", "finetuning", "report", independent=True),
     grimp.Layer("training"),
     grimp.Layer("models", "losses", "metrics", independent=False),
