@@ -18,7 +18,14 @@ from ae_pretrained.models.weights import load_unet
 from ae_pretrained.params import Params
 from ae_pretrained.provenance import provenance
 from ae_pretrained.study.autoencoders import autoencoder_weights
-from ae_pretrained.study.grid import Cell, StudyAutoencoder, autoencoder_of, cell_params, mask_choice_of
+from ae_pretrained.study.grid import (
+    Cell,
+    StudyAutoencoder,
+    autoencoder_of,
+    cell_params,
+    has_own_masks,
+    mask_choice_of,
+)
 from ae_pretrained.study.images import draw_masks
 from ae_pretrained.study.layout import Study
 from ae_pretrained.study.mask_choice import choose_masks
@@ -42,8 +49,7 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
     """
     params, autoencoder = cell_params(cell, study), autoencoder_of(cell, study)
     start = Path("none") if autoencoder is None else _weights_of(autoencoder, cell, study)
-    choice = mask_choice_of(cell, study)
-    own_masks = choice is not None or bool(study.grid.get("own_masks"))
+    choice, own_masks = mask_choice_of(cell, study), has_own_masks(cell, study)
     made_by = provenance(cell.seed, params.runtime, params.train_seg.precision)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -247,6 +247,11 @@ def mask_choice_of(cell: Cell, study: Study) -> MaskChoice | None:
     return MaskChoice(strategy, float(pool))
 
 
+def has_own_masks(cell: Cell, study: Study) -> bool:
+    """Whether the masks of a cell are its repetition's own, not the first ones of the order that *prepare* drew."""
+    return mask_choice_of(cell, study) is not None or bool(study.grid.get("own_masks"))
+
+
 def autoencoders_of(cells: list[Cell], study: Study) -> list[StudyAutoencoder]:
     """The autoencoders that cells start from, each once."""
     found = (autoencoder_of(cell, study) for cell in cells)

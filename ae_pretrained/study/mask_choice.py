@@ -46,8 +46,8 @@ def choose_masks(
         pool = pool_of(len(train), choice.pool, seed)
         if len(pool) < count:
             raise PipelineError(
-                f"grid: pool {choice.pool:g} of {len(train):,} training images are {len(pool):,}, fewer than the "
-                f"{count:,} masks of a run; raise pool, or lower the share"
+                f"grid.yaml: pool {choice.pool:g} of {len(train):,} training images are {len(pool):,}, fewer than "
+                f"the {count:,} masks of a run; raise pool, or lower the share"
             )
         if choice.strategy == "coverage":
             chosen = covering(processed, pool, count, params, autoencoder)

@@ -24,6 +24,7 @@ from ae_pretrained.study.grid import (
     autoencoder_params,
     autoencoders_of,
     cell_params,
+    has_own_masks,
     mask_choice_of,
 )
 from ae_pretrained.study.layout import Study
@@ -144,9 +145,8 @@ def _protocol_differences(
     """What a replicate of its own has, or started from, that is another now."""
     found = []
     choice = mask_choice_of(cell, study)
-    own_masks = choice is not None or bool(study.grid.get("own_masks"))
     for key, before, now in (
-        ("own_masks", bool(record.get("own_masks")), own_masks),
+        ("own_masks", bool(record.get("own_masks")), has_own_masks(cell, study)),
         ("choice", record.get("choice"), None if choice is None else asdict(choice)),
     ):
         if before != now:

@@ -182,7 +182,7 @@ def area_rows(
 ) -> list[dict[str, Any]]:
     """Area under the learning curve of the long budget, a row per arm that has it at every share; none of one share.
 
-    The difference to the reference is taken seed by seed; NaN where cells must not be paired.
+    The difference to the reference is taken seed by seed; NaN where it is at one of the shares.
 
     Args:
         cells: as read from their records.
@@ -201,17 +201,15 @@ def area_rows(
         for arm, by_seed in by_arm.items()
         if all(len(curve) == len(long) for curve in by_seed.values())
     }
-    others = whole.get(reference, {})
+    areas = {arm: _areas(by_seed) for arm, by_seed in whole.items()}
+    unpaired = {row["arm"] for row in table if row["budget"] == "long" and math.isnan(row["difference"])}
     rows = []
     for arm, by_seed in whole.items():
         curve = next(iter(by_seed.values()))
-        paired = bool(others) and not any(
-            why_not_paired(dict(enumerate(by_seed[seed])), dict(enumerate(others[seed]))) for seed in by_seed
-        )
         difference = (
-            paired_difference(_areas(by_seed), _areas(others))
-            if paired
-            else Interval(math.nan, math.nan, math.nan)
+            Interval(math.nan, math.nan, math.nan)
+            if arm in unpaired
+            else paired_difference(areas[arm], areas[reference])
         )
         rows.append(
             {
@@ -219,7 +217,7 @@ def area_rows(
                 "fewest_masks": _masks_of(curve[0]),
                 "most_masks": _masks_of(curve[-1]),
                 "seeds": len(by_seed),
-                **spread("area", t_interval(list(_areas(by_seed).values()))),
+                **spread("area", t_interval(list(areas[arm].values()))),
                 **spread("difference", difference),
             }
         )
