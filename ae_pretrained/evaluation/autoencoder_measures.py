@@ -15,6 +15,7 @@ from ae_pretrained.dataset.corruption import corrupt
 from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.metrics.image_quality import psnr, squared_error
 from ae_pretrained.metrics.ssim import ssim_per_image
+from ae_pretrained.models.memory_layout import place
 from ae_pretrained.params.training_params import CorruptionParams
 
 
@@ -87,7 +88,7 @@ def measure_autoencoder(
         corruption: what is done to the input; None for clean inputs. The target is always the clean image.
         seed: of the corruption.
     """
-    model.to(compute.device).eval()
+    place(model, compute.device)
     # Made at full length: small results kept from each batch would lie scattered among its large ones and keep the
     # heap from using their place again.
     columns = [np.empty(len(split), kind) for kind in (float, np.int64, float, float, np.int64)]

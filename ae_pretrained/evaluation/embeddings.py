@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ae_pretrained.dataset.arrays import Split
 from ae_pretrained.evaluation.inference import Compute, batches, load_images, load_valid
 from ae_pretrained.evaluation.probes import knn_accuracy, linear_probe_accuracy
+from ae_pretrained.models.memory_layout import place
 
 MOST_EMBEDDED = 5_000  # images of a split: probes and PCA hold all embeddings in memory, some times over
 LABELS = ("class", "breed")  # columns of the index that are probed
@@ -41,7 +42,7 @@ def pooled_features(
     Returns:
         (n, 4 K) float32 with K channels of the deepest stage.
     """
-    encoder.to(compute.device).eval()
+    place(encoder, compute.device)
     features = []
     with tqdm(total=len(rows), desc=words, unit="image", disable=None) as bar:
         for chosen in batches(rows, batch_size):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.models.encoder import Encoder
+from ae_pretrained.models.memory_layout import place
 from ae_pretrained.models.timm_networks import TimmEncoder
 from ae_pretrained.models.unet import UNet
 
@@ -42,7 +43,7 @@ def grad_cam(
     Returns:
         (N, C, H, W) float32 in [0, 1]: each map divided by its maximum; zero where nothing speaks for it.
     """
-    model.to(compute.device).eval()
+    place(model, compute.device)
     images = images.to(compute.device)
 
     def scores(batch: Tensor) -> Tensor:

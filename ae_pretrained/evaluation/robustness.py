@@ -31,6 +31,7 @@ from ae_pretrained.metrics.confusion import (
     iou_per_class,
     mean_over_present,
 )
+from ae_pretrained.models.memory_layout import place
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import SegmenterInfo
 from ae_pretrained.params.evaluation_params import RobustnessParams
@@ -83,7 +84,7 @@ def evaluate_robustness(
         raise PipelineError(
             "robustness: every list of strengths is empty; give at least one corruption a strength"
         )
-    model.to(compute.device).eval()
+    place(model, compute.device)
     passes = 1 + sum(len(values) for values in strengths.values())
     lines: list[tuple[str, float, int, float, float]] = []
     with tqdm(total=passes * len(rows), desc="robustness", unit="image", disable=None) as bar:

@@ -26,6 +26,7 @@ from ae_pretrained.metrics import confusion as measures
 from ae_pretrained.metrics.boundary import boundary_counts, boundary_iou
 from ae_pretrained.metrics.calibration import CalibrationHistogram, Reliability
 from ae_pretrained.metrics.intervals import mean_iou_interval
+from ae_pretrained.models.memory_layout import place
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import SegmenterInfo
 from ae_pretrained.params.evaluation_params import EvalSegParams
@@ -105,7 +106,7 @@ def measure_segmenter(
     Raises:
         PipelineError: when the model has another number of classes, or no pixel of the split is labelled.
     """
-    model.to(compute.device).eval()
+    place(model, compute.device)
     # Made at full length, as in measure_autoencoder.
     confusion = np.empty((len(split), num_classes, num_classes), dtype=np.int64)
     boundary = np.zeros((2, num_classes), dtype=np.int64)

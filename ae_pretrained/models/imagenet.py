@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.models.depthwise import float32_depthwise
 from ae_pretrained.models.encoder import check_image_size
 
 _BLOCK_LAYERS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
@@ -53,6 +54,7 @@ class EfficientNetLiteEncoder(nn.Module):
         self._ends = [block for block, _, _ in _LEVELS[:levels]]
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         self.blocks = nn.ModuleList(network._blocks[: self._ends[-1] + 1])
+        float32_depthwise(self.blocks)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError, shortened
+from ae_pretrained.models.depthwise import float32_depthwise
 from ae_pretrained.models.encoder import check_image_size
 
 PREFIX = "timm/"
@@ -117,6 +118,7 @@ class TimmEncoder(nn.Module):
                 f"{self.name}: the strides of its feature maps are {list(self.strides)}; the encoder of a U-Net "
                 "needs rising ones. A vision transformer can be train_ae.loss.teacher"
             )
+        float32_depthwise(network)
         self.network = network
         _add_statistics(self, network.pretrained_cfg)
 

@@ -109,6 +109,7 @@ def _load_weights(path: Path, device: str) -> LoadedModel:
     import torch
 
     from ae_pretrained.hardware import use_tf32
+    from ae_pretrained.models.memory_layout import place
     from ae_pretrained.models.weights import load_unet
 
     try:
@@ -122,7 +123,7 @@ def _load_weights(path: Path, device: str) -> LoadedModel:
     target = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     if target == "cuda":
         use_tf32(False)  # 10 bits would show in the masks
-    model.to(target)
+    place(model, target)
 
     def logits(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -16,6 +16,7 @@ from ae_pretrained.evaluation.inference import (
     load_images,
     load_valid,
 )
+from ae_pretrained.models.memory_layout import place
 from ae_pretrained.selection.squares import Squares
 
 
@@ -54,7 +55,7 @@ def measure_uncertainty(
         num_classes: C.
         compute: device and number format.
     """
-    model.to(compute.device).eval()
+    place(model, compute.device)
     sums, counts = [], []
     with tqdm(total=len(squares.rows), desc="uncertainty", unit="image", disable=None) as bar:
         for chosen in batches(squares.rows, squares.batch_size):

