@@ -17,7 +17,8 @@ from ae_pretrained.study.summarise import area_rows, cell_row, read_cell, summar
 from tests.conftest import ROOT
 
 STUDIES = {
-    name: Study(Path("studies") / name) for name in ("label_efficiency", "images_alone", "label_choice")
+    name: Study(Path("studies") / name)
+    for name in ("label_efficiency", "images_alone", "label_choice", "imagenet_further")
 }
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}

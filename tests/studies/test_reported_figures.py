@@ -205,20 +205,34 @@ def test_ours_beside_the_published_results_are_those_of_the_metrics() -> None:
     assert not set(rows) - kept, "no results/*/eval_seg.json has these figures"
 
 
-def test_the_study_of_choices_is_reported_as_its_summary_has_it() -> None:
+def pairs_as_in_the_summary(
+    study: str, heading: str, reference: str, other: str
+) -> dict[tuple[str, str], dict[str, str]]:
     """| 20 | 0.520 (0.500 to 0.540) | **0.600** (…) | +8.0 (5.0 to 11.0) |, a row for each number of masks."""
-    with (ROOT / "studies/label_choice/results/summary.csv").open(encoding="utf-8") as file:
+    with (ROOT / f"studies/{study}/results/summary.csv").open(encoding="utf-8") as file:
         known = {(row["num_labelled"], row["arm"]): row for row in csv.DictReader(file)}
     text = RESULTS.read_text(encoding="utf-8")
-    section = text[text.index("### Which images to label first") :]
-    section = section[: section.index("\n## ")]
+    section = text[text.index(f"### {heading}") :]
+    section = section[: re.search(r"\n##+ ", section).start()]  # type: ignore[union-attr]
     cell = r"\**(\S+?)\** \((\S+) to (\S+)\)"
     rows = re.findall(rf"^\| (\d+) \| {cell} \| {cell} \| {cell} \|$", section, re.MULTILINE)
-    assert {masks for masks, *_ in rows} == {masks for masks, _ in known}
+    assert {masks for masks, *_ in rows} == {masks for masks, arm in known if arm == other}
     for masks, *figures in rows:
-        random, coverage = known[masks, "random"], known[masks, "coverage"]
-        expected = shown(random, "mean_iou") + shown(coverage, "mean_iou")
-        assert plain(figures) == expected + shown(coverage, "difference", 100, 1)
+        expected = shown(known[masks, reference], "mean_iou") + shown(known[masks, other], "mean_iou")
+        assert plain(figures) == expected + shown(known[masks, other], "difference", 100, 1)
+    return known
+
+
+def test_further_pretraining_is_reported_as_its_summary_has_it() -> None:
+    heading = "An ImageNet encoder, pretrained further"
+    known = pairs_as_in_the_summary("imagenet_further", heading, "imagenet", "latent")
+    gains = [shown(known[masks, "latent"], "difference", 100, 1)[0].lstrip("+") for masks in ("33", "164")]
+    page = " ".join((ROOT / "docs/encoders.md").read_text(encoding="utf-8").split())
+    assert f"{gains[0]} points of mean IoU more with 33 masks and {gains[1]} with 164" in page
+
+
+def test_the_study_of_choices_is_reported_as_its_summary_has_it() -> None:
+    known = pairs_as_in_the_summary("label_choice", "Which images to label first", "random", "coverage")
     page = (ROOT / "docs/how-to/label-next.md").read_text(encoding="utf-8").replace("−", "-")
     gain = shown(known["20", "coverage"], "difference", 100, 1)
     assert f"{gain[0]} points of test mean IoU over a random draw ({gain[1]} to {gain[2]}" in page
