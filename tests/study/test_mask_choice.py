@@ -117,9 +117,8 @@ def test_coverage_adds_the_image_that_brings_all_others_nearest(tmp_path: Path, 
     assert len(set(found)) == len(found)
     for name in found:
         sums = [np.maximum(nearest, cosines[place]).sum() for place in range(len(pool))]
-        assert sums[in_pool.index(name)] == pytest.approx(
-            max(sums), abs=1e-3
-        )  # drawn pets may be as near as another
+        # One of two that are as near, but for rounding, is as right as the other.
+        assert sums[in_pool.index(name)] == pytest.approx(max(sums), abs=1e-5)
         nearest = np.maximum(nearest, cosines[in_pool.index(name)])
 
 
