@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ae_pretrained.params import Params, read_params, validate_params
+from ae_pretrained.params import Params, validate_params
 from benchmarks.material import prepared
-from tests.conftest import ROOT
+from tests.conftest import committed_values
 
 # What makes any run small: images, network, batches.
 SMALL: dict[str, Any] = {
@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 
 def tiny_params(**changes: Any) -> Params:
     """The committed parameters on a tiny scale; dots of changed keys are written as double underscores."""
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     tiny = {
         **{key.replace(".", "__"): value for key, value in SMALL.items()},
         "data__synthetic__num_trainval": 40,

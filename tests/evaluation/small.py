@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from ae_pretrained.models.autoencoder import Autoencoder
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.unet import UNet
-from ae_pretrained.params import Params, read_params, validate_params
+from ae_pretrained.params import Params, validate_params
 from ae_pretrained.preparation.prepare import COLUMNS
-from tests.conftest import ROOT
+from tests.conftest import committed_values
 
 CLASSES = ["background", "cat", "dog"]
 
 
 def params(**changes: Any) -> Params:
     """The committed parameters with changes; dots of keys are written as double underscores."""
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     for key, value in changes.items():
         section, name = key.split("__", 1)
         values[section][name] = value

@@ -13,10 +13,10 @@ from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.evaluation.inference import Compute
 from ae_pretrained.evaluation.segmenter_measures import measure_segmenter, summarise
 from ae_pretrained.figures.curves import training_curves
-from ae_pretrained.params import ParamsError, read_params, validate_params
+from ae_pretrained.params import ParamsError, validate_params
 from ae_pretrained.params.class_names import RESERVED, check_class_names
 from tests.apps.init.folders import write_images
-from tests.conftest import ROOT
+from tests.conftest import ROOT, committed_values
 from tests.evaluation.small import CLASSES, draw_split, params, tiny_unet
 from tests.preparation.test_prepare import run
 
@@ -52,7 +52,7 @@ def test_names_that_are_refused(name: str, said: str) -> None:
     with pytest.raises(ValueError, match="classes: ") as refusal:
         check_class_names(names)
     assert said in str(refusal.value)
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     values["data"] |= {"source": "folder", "classes": names}
     with pytest.raises(ParamsError, match=r"data\.classes"):
         validate_params(values)

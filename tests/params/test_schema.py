@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from ruamel.yaml import YAML
 
 from ae_pretrained.params import ParamsError, load_params, read_params, validate_params
 from ae_pretrained.params.reading import ADDED, RENAMED, schema_keys
-from tests.conftest import ROOT
+from tests.conftest import ROOT, committed_values
 
 
 @pytest.fixture
 def values() -> dict[str, Any]:
-    return copy.deepcopy(read_params(ROOT / "params.yaml"))
+    return committed_values()
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:

@@ -73,8 +73,8 @@ class Workspace:
         path.write_text(set_values(path.read_text(encoding="utf-8"), keyed), encoding="utf-8")
 
 
-def copy_repository(target: Path) -> Workspace:
-    """Every file of the repository that Git tracks or would track, committed anew."""
+def copy_repository(target: Path, without: tuple[str, ...] = ("results/", "docs/")) -> Workspace:
+    """Every file of the repository that Git tracks or would track, but for some folders; nothing is committed yet."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -84,7 +84,7 @@ def copy_repository(target: Path) -> Workspace:
     ).stdout
     for name in filter(None, listed.split("\0")):
         source = ROOT / name
-        if source.is_file() and not name.startswith(("results/", "docs/")):
+        if source.is_file() and not name.startswith(without):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
     workspace = Workspace(target)
@@ -94,8 +94,12 @@ def copy_repository(target: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy with the tiny configuration, the whole pipeline run once and committed."""
-    workspace = copy_repository(tmp_path_factory.mktemp("tiny"))
+    """A copy with the tiny configuration, the whole pipeline run once and committed.
+
+    Without the studies: DVC would read their files, too, at each of its commands.
+    """
+    target = tmp_path_factory.mktemp("tiny")
+    workspace = copy_repository(target, without=("results/", "docs/", "studies/", "tests/"))
     workspace.set_params(**{key.replace(".", "__"): value for key, value in TINY.items()})
     workspace.commit("Tiny configuration")
     workspace.dvc("repro")

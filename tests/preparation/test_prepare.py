@@ -11,17 +11,17 @@ from PIL import Image
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.dataset.arrays import open_split
-from ae_pretrained.params import read_params, validate_params
+from ae_pretrained.params import validate_params
 from ae_pretrained.params.data_params import DataParams
 from ae_pretrained.preparation.prepare import prepare
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.pointer import write_link
-from tests.conftest import ROOT
+from tests.conftest import committed_values
 from tests.sources.layouts import write_official, write_pair
 
 
 def data_params(**changes: Any) -> DataParams:
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     values["data"].update({"image_size": 64, "workers": 1, "val_fraction": 0.25, **changes})
     return validate_params(values).data
 

@@ -18,12 +18,11 @@ from ae_pretrained.errors import PipelineError
 from ae_pretrained.evaluation.evaluate_autoencoder import evaluate_autoencoder
 from ae_pretrained.evaluation.evaluate_segmenter import evaluate_segmenter
 from ae_pretrained.evaluation.robustness import evaluate_robustness
-from ae_pretrained.params import read_params
 from ae_pretrained.report.build import build_report, format_number, read_log
 from ae_pretrained.report.comparison import Change, changes_since_commit
 from ae_pretrained.report.embedded import EMBEDDED_SPREAD
 from ae_pretrained.report.inlining import ENCODINGS, embed
-from tests.conftest import ROOT
+from tests.conftest import ROOT, committed_values
 from tests.evaluation.small import CLASSES, params, tiny_autoencoder, tiny_unet, write_processed
 from tests.report.chromium import chromium_page, find_chromium
 
@@ -86,7 +85,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(results: Path, out: Path, **changes: Any) -> str:
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     values["data"] |= changes
     build_report(values, results / "metrics", results / "plots", out)
     return out.read_text(encoding="utf-8")
@@ -151,7 +150,7 @@ def test_images_come_before_tables_and_parameters_are_folded(page: Path) -> None
 def test_a_run_that_was_stopped_shows_what_there_is(results: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(results, run, ignore=shutil.ignore_patterns("processed"))
-    values = read_params(ROOT / "params.yaml")
+    values = committed_values()
     sizes = []
     for gone in ("robustness", "eval_seg", "train_seg", "eval_ae", "train_ae", "prepare"):
         (run / f"metrics/{gone}.json").unlink()
@@ -311,7 +310,11 @@ def test_a_click_enlarges_and_escape_closes(page: Path, tmp_path: Path) -> None:
         ({"resize": "crop", "scale": 0.5}, "whole images at 0.5 of their size, trained on crops of 64 px,"),
     ],
 )
-def test_the_head_says_how_large_the_images_were(
-    results: Path, tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    assert said in " ".join(build(results, tmp_path / "report.html", **changes).split())
+def test_the_head_says_how_large_the_images_were(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    values = committed_values()
+    values["data"] |= changes
+    out = tmp_path / "report.html"
+    build_report(
+        values, tmp_path / "metrics", tmp_path / "plots", out, partial=True
+    )  # of a run without results
+    assert said in " ".join(out.read_text(encoding="utf-8").split())

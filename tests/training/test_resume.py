@@ -120,6 +120,7 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
             "train_seg.csv",
             BATCH_NORM,
             id="finetune, batch norm, bf16",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             "run_finetune",

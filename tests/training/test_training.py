@@ -118,7 +118,10 @@ def test_same_parameters_give_the_same_bytes(processed: Path, tmp_path: Path, wo
     assert one.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize(("norm", "precision"), [("instance", "32"), ("batch", "bf16")])
+@pytest.mark.parametrize(
+    ("norm", "precision"),
+    [("instance", "32"), pytest.param("batch", "bf16", marks=pytest.mark.long)],
+)
 def test_new_memory_need_not_be_filled(
     processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, norm: str, precision: str
 ) -> None:

@@ -143,6 +143,7 @@ def test_metadata() -> None:
     assert texts == {key: stated[key] for key in extra}
 
 
+@pytest.mark.long
 def test_onnx_names_no_folder_of_this_machine_and_is_the_same_each_time() -> None:
     one = _exported("batch").SerializeToString(deterministic=True)
     assert to_onnx(_network("batch"), INFO).SerializeToString(deterministic=True) == one
