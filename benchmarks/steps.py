@@ -31,7 +31,7 @@ from ae_pretrained.finetuning.segmentation_task import SegmentationTask
 from ae_pretrained.hardware import resolve_accelerator, resolve_precision
 from ae_pretrained.losses.segmentation_loss import SegmentationLoss
 from ae_pretrained.models.config import ModelConfig
-from ae_pretrained.models.layers import channels_last_pays
+from ae_pretrained.models.memory_layout import channels_last_pays
 from ae_pretrained.models.transfer import parameter_groups
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.params import Params

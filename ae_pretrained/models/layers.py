@@ -48,22 +48,6 @@ def make_norm(kind: Norm, channels: int) -> nn.Module:
     return nn.GroupNorm(groups, channels)
 
 
-def channels_last_pays(network: nn.Module, precision: str) -> bool:
-    """Whether a network trains faster on a CPU with its channels innermost in memory.
-
-    In float32 it does on processors without bf16 (half as fast again), and makes no difference on others. Under bf16
-    the convolutions gain, but PyTorch's group norm, which the instance norm here is too, loses far more in that
-    format. With batch norm alone a step of the U-Net takes 219 instead of 243 ms of CPU (64 px, batch 32, width
-    16), and 750 instead of 836 ms at 128 px.
-
-    Args:
-        network: the layers.
-        precision: Lightning's name of the number format.
-    """
-    grouped = any(isinstance(layer, InstanceNorm | nn.GroupNorm) for layer in network.modules())
-    return precision == "32-true" or not grouped
-
-
 class ConvNormAct(nn.Sequential):
     """3x3 convolution, normalisation, LeakyReLU. The norm's own shift makes a bias redundant."""
 

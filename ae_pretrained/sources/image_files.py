@@ -21,6 +21,7 @@ _SIGNATURES = {
     b"MM\0*": "TIFF",
 }
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def sniff_format(head: bytes) -> str | None:
@@ -28,7 +29,7 @@ def sniff_format(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
-        return "HEIC" if head[8:12] in _HEIC_BRANDS else "AVIF" if head[8:12] == b"avif" else None
+        return "HEIC" if head[8:12] in _HEIC_BRANDS else "AVIF" if head[8:12] in _AVIF_BRANDS else None
     return next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
 
 
@@ -103,9 +104,7 @@ def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         if is_image(path):
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
-            expected = (
-                "neither called an image nor one by its content; JPEG, PNG, GIF, BMP, WebP, TIFF are read"
-            )
+            expected = "neither called an image nor a JPEG, PNG, GIF, BMP, WebP, AVIF or TIFF by its content"
             findings.append(Finding("", f"{folder.name}/{name}", "not an image", expected, False))
     images = {}
     for stem, paths in sorted(by_stem.items()):

@@ -12,7 +12,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, features
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ae_pretrained.sources.base import DataError
@@ -32,7 +32,7 @@ from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "HEIF")  # formats that hold several images of one kind
+_PAGED = ("TIFF", "GIF", "PNG", "WEBP", "HEIF", "AVIF")  # formats that hold several images of one kind
 _IMAGE_WIDTH, _IMAGE_LENGTH, _BITS_PER_SAMPLE = 256, 257, 258  # tags of TIFF
 _PARTLY = 0.2  # share of partly transparent pixels above which alpha is no cut-out with soft edges
 _DEFAULT = DecodeOptions()
@@ -40,7 +40,7 @@ _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hid
 
 
 def read_image(path: Path, options: DecodeOptions = _DEFAULT, *, very_large: bool = False) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF, BMP, WebP or TIFF (HEIC with pillow-heif).
+    """Decode a JPEG, PNG, GIF, BMP, WebP, AVIF or TIFF (HEIC with pillow-heif).
 
     By default it is turned upright as its EXIF says, transparent pixels are laid on mid-grey, and 16-bit images are
     scaled to 8 bits, full scale to full scale. Of an animation or several pages the first one counts.
@@ -218,7 +218,8 @@ def allowed_formats(name: Path | str, content: bytes) -> tuple[str, ...]:
     """What Pillow may open the bytes as: it knows more formats, some of which run programs.
 
     Raises:
-        DataError: naming the file and the way on, when it is HEIC without pillow-heif, or AVIF.
+        DataError: naming the file and the way on, when it is HEIC without pillow-heif, or AVIF and this
+            Pillow has no decoder for it.
     """
     kind = sniff_format(content[:16])
     if kind == "HEIC":
@@ -232,7 +233,12 @@ def allowed_formats(name: Path | str, content: bytes) -> tuple[str, ...]:
         pillow_heif.register_heif_opener()
         return (*IMAGE_FORMATS, "HEIF")
     if kind == "AVIF":
-        raise DataError(f"{name}: is an AVIF image, which is not read; save it as PNG or JPEG")
+        if not features.check("avif"):
+            raise DataError(
+                f"{name}: is an AVIF image, which Pillow has read since its version 11.3, and this one does not; "
+                "`pip install --upgrade pillow`, or save it as PNG or JPEG"
+            )
+        return (*IMAGE_FORMATS, "AVIF")
     return IMAGE_FORMATS
 
 

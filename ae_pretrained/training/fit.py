@@ -27,7 +27,7 @@ from ae_pretrained.dataset.batches import (
 from ae_pretrained.dataset.crops import CropBatches, CropOrder
 from ae_pretrained.dataset.mixed import MixedBatches, MixedOrder
 from ae_pretrained.hardware import advice_on_threads, check_compiler, numerics
-from ae_pretrained.models.layers import channels_last_pays
+from ae_pretrained.models.memory_layout import channels_last_pays
 from ae_pretrained.params.model_params import RuntimeParams
 from ae_pretrained.params.training_params import TrainingParams
 from ae_pretrained.training.callbacks import BestWeights, EpochLog, MovingAverage, Patience

@@ -13,7 +13,8 @@ from ae_pretrained.models.autoencoder import Autoencoder, Skips
 from ae_pretrained.models.config import ModelConfig, Norm
 from ae_pretrained.models.decoder import enlarge
 from ae_pretrained.models.encoder import Encoder, ImageSizeError
-from ae_pretrained.models.layers import InstanceNorm, channels_last_pays, make_norm
+from ae_pretrained.models.layers import InstanceNorm, make_norm
+from ae_pretrained.models.memory_layout import channels_last_pays
 from ae_pretrained.models.unet import UNet
 
 SMALL = ModelConfig((4, 8, 16), (0.0, 0.1, 0.2), (0.2, 0.1))

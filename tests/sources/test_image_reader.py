@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, features
 
 from ae_pretrained.preparation.resize import content_box, resize_image, resize_mask
 from ae_pretrained.sources.base import DataError
 from ae_pretrained.sources.image_facts import DecodeOptions
+from ae_pretrained.sources.image_files import is_image
 from ae_pretrained.sources.image_reader import read_image, read_size
 from ae_pretrained.sources.mask_reader import read_mask
 
@@ -155,8 +156,30 @@ def test_heic_names_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # not installed
     with pytest.raises(DataError, match=r"a.jpg: is a HEIC image.*`pip install pillow-heif`"):
         read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no decoder of AVIF")
+def test_avif_is_read_whatever_it_is_called(tmp_path: Path, oxford_sample: Path) -> None:
+    before = read_image(next((oxford_sample / "images").glob("*.jpg")))
+    Image.fromarray(before).save(tmp_path / "a.jpg", format="AVIF", quality=95)
+    assert is_image(tmp_path / "a.jpg")
+    found = read_image(tmp_path / "a.jpg")
+    assert found.shape == before.shape
+    assert np.abs(found.astype(int) - before).mean() < 4
+    assert read_size(tmp_path / "a.jpg") == before.shape[1::-1]
+    turned = Image.Exif()
+    turned[0x0112] = 6  # by a quarter
+    Image.fromarray(before).save(tmp_path / "b.avif", exif=turned)
+    assert read_image(tmp_path / "b.avif").shape == (before.shape[1], before.shape[0], 3)
+    (tmp_path / "c.avif").write_bytes((tmp_path / "b.avif").read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"c.avif: not a readable image"):
+        read_image(tmp_path / "c.avif")
+
+
+def test_avif_without_a_decoder_names_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "b.avif").write_bytes(b"\0\0\0\x18ftypavif" + bytes(12))
-    with pytest.raises(DataError, match=r"b.avif: is an AVIF image"):
+    monkeypatch.setattr("PIL.features.check", lambda feature: False)
+    with pytest.raises(DataError, match=r"b.avif: is an AVIF image.*`pip install --upgrade pillow`"):
         read_image(tmp_path / "b.avif")
 
 

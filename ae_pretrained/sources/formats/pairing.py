@@ -1,7 +1,9 @@
 """Which mask belongs to which image, where names or folders only resemble each other.
 
-``a_mask.png``, ``a-label.png``, ``a_L.png`` or ``a.jpg.png`` belongs to ``a.jpg``, beside it or in a second folder;
-in a folder for masks (``masks/``, ``train_labels/``, ``ann_dir/train/``) plain ``a.png`` does too.
+``a_mask.png``, ``a-label.png``, ``a_L.png``, ``gt_a.png`` or ``a.jpg.png`` belongs to ``a.jpg``, ``mask_1.png`` to
+``image_1.jpg``, ``a_mask.png`` to ``a_sat.jpg``, beside it or in a second folder. In a folder for masks (``masks/``,
+``train_labels/``, ``ann_dir/train/``, ``Ground Truth/``) plain ``a.png`` does too, and so does an ``a.png`` of one
+channel beside ``a.jpg``. Upper and lower case are the same where one image alone is meant.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ from pathlib import Path, PurePosixPath
 
 from ae_pretrained.sources.base import Finding
 from ae_pretrained.sources.formats.export_files import FileIndex
+from ae_pretrained.sources.formats.mask_pixels import channels
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
+from ae_pretrained.sources.split_names import SPLIT_OF_WORD
 
 _MASK_WORDS = {"mask", "masks", "label", "labels", "annotation", "annotations", "annot", "ann", "anns", "gt"}
 _MASK_WORDS |= {"groundtruth", "seg", "segmentation", "segmentations", "segmentationclass"}
+_MASK_WORDS |= {"lbl", "lbls", "msk", "msks"}
+_RATHER_MASK_WORDS = {"lab", "labs", "target", "targets"}  # beside no word but a split: lab photos are photos
 _IMAGE_WORDS = {
     "image",
     "images",
@@ -28,7 +34,19 @@ _IMAGE_WORDS = {
     "pictures",
     "dir",
 }
-_MARK = re.compile(r"(.+?)[ ._-](?:masks?|labels?|gt|seg|segmentation|annotation|l)$", re.IGNORECASE)
+_IMAGE_WORDS |= {"input", "inputs", "original", "originals", "rgb"}
+_ONE_CHANNEL = ("1", "L", "P", "I", "I;16")  # as Pillow calls them
+_MASK = r"(?:masks?|msk|labels?|lbl|gt|ground[ ._-]?truth|seg|segmentation|annotation)"
+_IMAGE = r"(?:images?|img|im|photo|picture|rgb|sat|input|original)"
+# A mark stands at either end, apart or beside a number: a_mask, gt-a, mask (3), image07. Of CamVid's a_L at the end.
+_MASK_MARKS = (
+    re.compile(rf"(.+?)(?:(?:[ ._-]|(?<=\d)){_MASK}|[ ._-]l)$", re.IGNORECASE),
+    re.compile(rf"{_MASK}(?:[ ._-]+|(?=\d))(.+)$", re.IGNORECASE),
+)
+_IMAGE_MARKS = (
+    re.compile(rf"(.+?)(?:[ ._-]|(?<=\d)){_IMAGE}$", re.IGNORECASE),
+    re.compile(rf"{_IMAGE}(?:[ ._-]+|(?=\d))(.+)$", re.IGNORECASE),
+)
 
 
 @dataclass
@@ -37,7 +55,7 @@ class Pairs:
 
     Attributes:
         mask_of: the mask of each image, or None.
-        marked: whether masks are told by their names, not by their folder alone.
+        marked: whether masks are told by their names or their one channel, not by their folder alone.
         findings: images and masks that cannot be paired.
     """
 
@@ -52,18 +70,29 @@ def pair_masks(index: FileIndex) -> Pairs:
     images: dict[tuple[str, str], list[str]] = {}
     masks: dict[tuple[str, str], list[str]] = {}
     places = {path: _place(path) for path in index.images()}
-    plain = {(place, PurePosixPath(path).stem) for path, (place, is_mask) in places.items() if not is_mask}
+    named = _Names()
+    with_mask = set()  # what a mask in a folder of its own is called like, whatever marks the name has
     for path, (place, in_mask_folder) in places.items():
-        stem = PurePosixPath(path).stem
-        base = _unmarked(stem)
-        if base is not None and (place, base) in plain:
-            masks.setdefault((place, base), []).append(path)
-            found.marked = True
+        if in_mask_folder:
+            with_mask.add((place, _stem(path)))
+        else:
+            named.add(place, _stem(path))
+    for path, (place, in_mask_folder) in places.items():
+        stem = _stem(path)
+        whole = named.meant(place, stem) if in_mask_folder else None
+        bases = [] if not in_mask_folder and (place, stem) in with_mask else _unmarked(stem)
+        image = whole or next(filter(None, (named.meant(place, base) for base in bases)), None)
+        if image is not None:
+            masks.setdefault((place, image), []).append(path)
+            found.marked |= whole is None
         elif in_mask_folder:
             masks.setdefault((place, stem), []).append(path)
         else:
             images.setdefault((place, stem), []).append(path)
     for key, paths in images.items():
+        if key not in masks and (both := _image_and_mask(index, paths)):
+            paths, masks[key] = [both[0]], [both[1]]
+            found.marked = True
         if len(paths) > 1:
             found.findings.append(_several(index.root, paths, "stem used twice", "images of one name"))
             continue
@@ -84,23 +113,61 @@ def _several(root: Path, paths: list[str], reason: str, what: str) -> Finding:
     return Finding("", paths[0], reason, detail, True)
 
 
-def _unmarked(stem: str) -> str | None:
-    """The stem of the image, from the stem of a mask that carries a mark."""
+class _Names:
+    """What a mask may call the images of each place: by their stem, or by it without a word such as ``image``."""
+
+    def __init__(self) -> None:
+        self._stems: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, place: str, stem: str) -> None:
+        for name in (stem, *_bases(stem, _IMAGE_MARKS)):
+            self._stems.setdefault((place, name.casefold()), set()).add(stem)
+
+    def meant(self, place: str, name: str) -> str | None:
+        """The stem of the image that a name means; None for no image, and where it may be one or the other."""
+        stems = self._stems.get((place, name.casefold()), set())
+        nearest = stems & {name} or {stem for stem in stems if stem.casefold() == name.casefold()} or stems
+        return next(iter(nearest)) if len(nearest) == 1 else None
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+def _unmarked(stem: str) -> list[str]:
+    """What the image may be called, from the stem of a mask that carries a mark."""
     inner = PurePosixPath(stem)
     if inner.suffix.lower() in IMAGE_ENDINGS:  # a.jpg.png
-        return inner.stem
-    match = _MARK.match(stem)
-    return match[1] if match else None
+        return [inner.stem]
+    return _bases(stem, _MASK_MARKS)
+
+
+def _bases(stem: str, marks: tuple[re.Pattern[str], ...]) -> list[str]:
+    return [match[1] for mark in marks if (match := mark.match(stem))]
 
 
 def _place(path: str) -> tuple[str, bool]:
     """A folder without the words that speak of images and masks, and whether it is one for masks."""
     kept, is_mask = [], False
     for part in PurePosixPath(path).parts[:-1]:
-        words = re.split(r"[\s_-]+|(?=annot$)", part)  # trainannot/, as CamVid is handed around
-        rest = [word for word in words if word.casefold() not in _MASK_WORDS | _IMAGE_WORDS]
-        if len(rest) < len(words):  # the innermost folder that speaks of either decides
-            is_mask = any(word.casefold() in _MASK_WORDS for word in words)
+        written = re.sub(r"ground[\s_-]+truth", "groundtruth", part, flags=re.IGNORECASE)
+        words = re.split(r"[\s_-]+|(?=annot$)", written)  # trainannot/, as CamVid is handed around
+        known = {word.casefold() for word in words}
+        of_masks = known & _MASK_WORDS
+        if known <= _RATHER_MASK_WORDS | SPLIT_OF_WORD.keys():
+            of_masks |= known & _RATHER_MASK_WORDS
+        if of_masks or known & _IMAGE_WORDS:  # the innermost folder that speaks of either decides
+            is_mask = bool(of_masks)
+        rest = [word for word in words if word.casefold() not in of_masks | _IMAGE_WORDS]
         if rest:
             kept.append("_".join(rest))
     return "/".join(kept), is_mask
+
+
+def _image_and_mask(index: FileIndex, paths: list[str]) -> tuple[str, str] | None:
+    """Of two files of one name, a photograph as JPEG and a mask of one channel: which is which."""
+    jpeg = [path for path in paths if PurePosixPath(path).suffix.lower() in (".jpg", ".jpeg")]
+    others = [path for path in paths if path not in jpeg]
+    if len(jpeg) != 1 or len(others) != 1 or channels(index.files[others[0]]) not in _ONE_CHANNEL:
+        return None
+    return jpeg[0], others[0]

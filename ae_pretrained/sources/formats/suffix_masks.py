@@ -1,4 +1,4 @@
-"""Masks of class numbers that are called like their image and a little more: ``NAME_mask.png``, ``NAME.jpg.png``.
+"""Masks of class numbers that are called like their image and a little more: ``NAME_mask.png``, ``gt_NAME.png``.
 
 They lie beside the images or in a second folder; see :mod:`~ae_pretrained.sources.formats.pairing`. Classes have no
 names: the number n is the class at position n of ``data.classes``. Splits are those of folders, or of ``train.txt``,
@@ -50,8 +50,8 @@ class SuffixMaskSource(ExportSource):
         rule: what the masks hold; None: class numbers, or black and white.
     """
 
-    title = "masks called NAME_mask.png"
-    expects = "NAME_mask.png, NAME_label.png or NAME.jpg.png for each image, beside it or in a second folder"
+    title = "masks paired with images by name"
+    expects = "NAME_mask.png, gt_NAME.png or the like for each image, beside it or in a second folder"
     paints_on_background = False
 
     def __init__(

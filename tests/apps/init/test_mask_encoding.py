@@ -48,13 +48,13 @@ def test_white_is_unlabelled_where_a_class_stands_beside_it(tmp_path: Path) -> N
 def test_jpeg_of_black_and_white_gets_a_threshold(tmp_path: Path) -> None:
     found = read(tmp_path, [stripes(0, 255, 0), stripes(255, 0, 0)], "jpg")
     assert found.threshold == 128
-    assert "2 masks are JPEG or lossy WebP, which changes values: m0.jpg, m1.jpg" in found.notes[0]
+    assert "2 masks are JPEG, AVIF or lossy WebP, which changes values: m0.jpg, m1.jpg" in found.notes[0]
 
 
 @pytest.mark.parametrize(
     ("masks", "ending", "wishes", "said"),
     [
-        ([stripes(0, 1, 2)] * 7, "jpg", {}, r"7 masks are JPEG .*m0.jpg, .*m4.jpg, … \(7 files\).*as PNG"),
+        ([stripes(0, 1, 2)] * 7, "jpg", {}, r"7 masks are JPEG.*m0.jpg, .*m4.jpg, … \(7 files\).*as PNG"),
         ([stripes(0, 120, 255)], "jpg", {}, "cannot be restored, for they are not black and white alone"),
         ([stripes(0, 255)], "jpg", {"mask_values": (0, 7)}, "Leave out --mask-values"),
         ([stripes(0, 1, 2), stripes(0, 255)], "png", {}, r"disagree: 1 hold 0 and 255 alone \(m1.png\).*--ignore"),

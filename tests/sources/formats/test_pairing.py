@@ -36,6 +36,20 @@ def write(root: Path, *paths: str, values: np.ndarray | None = None) -> None:
         ("img_dir/val/a.png", "ann_dir/val/a.png", False),
         ("segmentation/images/a.png", "segmentation/masks/a.png", False),
         ("IMG_1 (2).v3.png", "IMG_1 (2).v3_mask.png", True),
+        ("a.png", "gt_a.png", True),
+        ("images/a.png", "masks/mask_a.png", True),
+        ("images/image_001.png", "masks/mask_001.png", True),
+        ("images/image_001.png", "masks/001.png", False),
+        ("image (1).png", "mask (1).png", True),
+        ("img07.png", "label07.png", True),
+        ("104_sat.png", "104_mask.png", True),
+        ("Original/1.png", "Ground Truth/1.png", False),
+        ("inputs/a.png", "targets/a.png", False),
+        ("images/IMG_7.PNG", "masks/img_7_MASK.png", True),
+        ("images/seg_1.png", "masks/seg_1.png", False),
+        ("train_img/1.png", "train_lab/1.png", False),
+        ("a.jpg", "a.png", True),
+        ("crops/a.JPEG", "crops/a.bmp", True),
     ],
 )
 def test_masks_and_their_images(image: str, mask: str, marked: bool, tmp_path: Path) -> None:
@@ -49,6 +63,36 @@ def test_masks_and_their_images(image: str, mask: str, marked: bool, tmp_path: P
 def test_a_mark_without_an_image_of_the_name_is_part_of_the_name(tmp_path: Path) -> None:
     write(tmp_path, "care_label.png", "care_label_mask.png")
     assert pair_masks(FileIndex(tmp_path)).mask_of == {"care_label.png": "care_label_mask.png"}
+
+
+def test_a_name_that_may_mean_two_images_is_not_guessed(tmp_path: Path) -> None:
+    write(tmp_path, "image_1.png", "photo_1.png", "masks/mask_1.png")
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert pairs.mask_of == {"image_1.png": None, "photo_1.png": None}
+    assert [finding.reason for finding in pairs.findings] == ["mask without image"]
+
+
+def test_the_whole_name_comes_before_a_part_of_it(tmp_path: Path) -> None:
+    write(tmp_path, "images/1.png", "images/img_1.png", "images/label_1.png")
+    write(tmp_path, "masks/1.png", "masks/img_1.png", "masks/label_1.png")
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert pairs.mask_of == {
+        f"images/{name}": f"masks/{name}" for name in ("1.png", "img_1.png", "label_1.png")
+    }
+    assert not pairs.marked
+
+
+def test_words_that_seldom_mean_masks_do_so_alone(tmp_path: Path) -> None:
+    write(tmp_path, "lab photos/a.png", "ground/b.png", "target area/c.png")
+    assert pair_masks(FileIndex(tmp_path)).mask_of == dict.fromkeys(
+        ("ground/b.png", "lab photos/a.png", "target area/c.png")
+    )
+
+
+def test_a_second_image_in_colour_is_no_mask(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "a.png", values=np.zeros((10, 12, 3), dtype=np.uint8))
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert [finding.reason for finding in pairs.findings] == ["stem used twice"]
 
 
 def test_what_cannot_be_paired(tmp_path: Path) -> None:
