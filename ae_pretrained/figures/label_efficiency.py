@@ -23,6 +23,7 @@ _COLORS = (
 )
 _MARKERS = "osv^DPX*ph"
 _PANELS_HEIGHT = 4.1  # inches, legend included
+_LEGEND_CHARACTERS = 85  # of two names that fit beside each other
 _ROW_HEIGHT = 0.27  # inches per arm among the controls
 
 
@@ -134,8 +135,15 @@ def _draw_budgets(
         axes.grid(axis="y")
     panels[0].set_ylabel("test mean IoU")
     figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=min(2, len(handles))
+        list(handles.values()), list(handles), loc="outside lower center", ncols=_columns(list(handles))
     )
+
+
+def _columns(names: list[str]) -> int:
+    """Two columns where the longest names of both fit beside each other."""
+    half = (len(names) + 1) // 2
+    left, right = (max(map(len, part), default=0) for part in (names[:half], names[half:]))
+    return 2 if right > 0 and left + right <= _LEGEND_CHARACTERS else 1
 
 
 def _draw_controls(axes: Axes, controls: Controls, arms: Sequence[str]) -> None:

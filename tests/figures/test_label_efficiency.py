@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import pytest
 
 from ae_pretrained.figures.label_efficiency import Controls, EfficiencyCurve, label_efficiency
 from ae_pretrained.figures.style import png_bytes
@@ -47,3 +50,14 @@ def test_arms_of_a_single_share_stand_side_by_side() -> None:
     low, high = axes.get_xlim()
     assert low < 4 < 6 < high
     assert [text.get_text() for text in axes.get_xticklabels()] == ["5"]
+
+
+@pytest.mark.parametrize("length", [5, 41, 43, 90])
+def test_the_legend_lies_inside_the_figure(length: int) -> None:
+    long = [replace(SCRATCH, arm=arm, title=(arm + "enough " * 20)[:length]) for arm in "abcd"]
+    figure = label_efficiency({"long": long}, {"long": "L"})
+    png_bytes(figure)  # lays it out
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width

@@ -215,9 +215,10 @@ def pairs_as_in_the_summary(
     section = text[text.index(f"### {heading}") :]
     section = section[: re.search(r"\n##+ ", section).start()]  # type: ignore[union-attr]
     cell = r"\**(\S+?)\** \((\S+) to (\S+)\)"
-    rows = re.findall(rf"^\| (\d+) \| {cell} \| {cell} \| {cell} \|$", section, re.MULTILINE)
-    assert {masks for masks, *_ in rows} == {masks for masks, arm in known if arm == other}
-    for masks, *figures in rows:
+    rows = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \| {cell} \|$", section, re.MULTILINE)
+    assert {masks.replace(",", "") for masks, *_ in rows} == {masks for masks, arm in known if arm == other}
+    for shown_masks, *figures in rows:
+        masks = shown_masks.replace(",", "")
         expected = shown(known[masks, reference], "mean_iou") + shown(known[masks, other], "mean_iou")
         assert plain(figures) == expected + shown(known[masks, other], "difference", 100, 1)
     return known
@@ -226,6 +227,13 @@ def pairs_as_in_the_summary(
 def test_further_pretraining_is_reported_as_its_summary_has_it() -> None:
     heading = "An ImageNet encoder, pretrained further"
     known = pairs_as_in_the_summary("imagenet_further", heading, "imagenet", "latent")
+    text = RESULTS.read_text(encoding="utf-8")
+    cell = r"(\S+) \((\S+) to (\S+)\)"
+    others = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \|$", text[text.index(heading) :], re.MULTILINE)
+    assert {masks for masks, *_ in others} == {masks for masks, arm in known if arm == "contrastive"}
+    for masks, *figures in others:
+        for arm, found in (("contrastive", figures[:3]), ("reconstruction", figures[3:])):
+            assert plain(found) == shown(known[masks, arm], "difference", 100, 1), (masks, arm)
     gains = [shown(known[masks, "latent"], "difference", 100, 1)[0].lstrip("+") for masks in ("33", "164")]
     page = " ".join((ROOT / "docs/encoders.md").read_text(encoding="utf-8").split())
     assert f"{gains[0]} points of mean IoU more with 33 masks and {gains[1]} with 164" in page
