@@ -314,7 +314,6 @@ def test_the_head_says_how_large_the_images_were(tmp_path: Path, changes: dict[s
     values = committed_values()
     values["data"] |= changes
     out = tmp_path / "report.html"
-    build_report(
-        values, tmp_path / "metrics", tmp_path / "plots", out, partial=True
-    )  # of a run without results
+    # Of a run that has no results yet.
+    build_report(values, tmp_path / "metrics", tmp_path / "plots", out, partial=True)
     assert said in " ".join(out.read_text(encoding="utf-8").split())

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ae_pretrained.sources.base import Finding
+from ae_pretrained.sources.base import DataError, Finding
 from ae_pretrained.sources.formats.export_files import FileIndex
 from ae_pretrained.sources.formats.mask_pixels import channels
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
@@ -168,6 +168,10 @@ def _image_and_mask(index: FileIndex, paths: list[str]) -> tuple[str, str] | Non
     """Of two files of one name, a photograph as JPEG and a mask of one channel: which is which."""
     jpeg = [path for path in paths if PurePosixPath(path).suffix.lower() in (".jpg", ".jpeg")]
     others = [path for path in paths if path not in jpeg]
-    if len(jpeg) != 1 or len(others) != 1 or channels(index.files[others[0]]) not in _ONE_CHANNEL:
+    if len(jpeg) != 1 or len(others) != 1:
         return None
-    return jpeg[0], others[0]
+    try:
+        is_mask = channels(index.files[others[0]]) in _ONE_CHANNEL
+    except DataError:  # broken, or the HEIC that the JPEG was made of: two files of one name, which is said
+        return None
+    return (jpeg[0], others[0]) if is_mask else None

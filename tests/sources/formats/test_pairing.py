@@ -95,6 +95,16 @@ def test_a_second_image_in_colour_is_no_mask(tmp_path: Path) -> None:
     assert [finding.reason for finding in pairs.findings] == ["stem used twice"]
 
 
+@pytest.mark.parametrize("content", [b"", b"no image", b"\0\0\0\x18ftypheic" + bytes(12)])
+def test_a_second_file_that_cannot_be_read_is_found_not_fatal(tmp_path: Path, content: bytes) -> None:
+    """An iPhone's HEIC beside its JPEG, without pillow-heif, too."""
+    write(tmp_path, "a.jpg", "b.jpg", "b_mask.png")
+    (tmp_path / ("a.png" if b"heic" not in content else "a.heic")).write_bytes(content)
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert pairs.mask_of == {"b.jpg": "b_mask.png"}
+    assert [finding.reason for finding in pairs.findings] == ["stem used twice"]
+
+
 def test_what_cannot_be_paired(tmp_path: Path) -> None:
     write(tmp_path, "images/a.png", "masks/a.png", "masks/a_mask.png", "masks/b.png")
     write(tmp_path, "images/c.png", "masks/c.png")
