@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.common import RESULTS
 
-NAMES = ("training", "limit", "prepare", "predict", "startup", "embedded")
+NAMES = ("training", "limit", "teacher", "prepare", "predict", "startup", "embedded")
 _ON_IMAGES = ("training", "prepare", "predict")
 
 

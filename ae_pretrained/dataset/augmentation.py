@@ -78,6 +78,11 @@ class Augmentation:
         for name in ("flip", "affine", "jitter", "blur", "noise", "erase"):
             check_probability(name, getattr(self, name))
 
+    @property
+    def only_flips(self) -> bool:
+        """Whether an image comes as it is or mirrored, and in no other version."""
+        return self.affine == self.jitter == self.blur == self.noise == self.erase == 0
+
     def margin(self, side: int) -> int:
         """Pixels beyond a square of ``side`` px, on each side, that rotation, scale and shift may bring into it.
 

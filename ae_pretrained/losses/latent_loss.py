@@ -8,12 +8,14 @@ arXiv 1412.6550). It brings in what the network learnt from ImageNet's labels: s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ae_pretrained.errors import PipelineError
+from ae_pretrained.losses.feature_cache import FeatureCache
 from ae_pretrained.losses.frozen_network_loss import (
     FrozenNetworkLoss,
     enlarge_small,
@@ -41,6 +43,9 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
         size: shorter side in px to which smaller images are enlarged before EfficientNet-Lite0 sees them; side at
             which a teacher of timm sees them, 0 for its own.
         teacher: ``efficientnet_lite0``, or a name of :class:`~ae_pretrained.models.timm_networks.TimmTeacher`.
+
+    Attributes:
+        cache: where the teacher's maps of images that come again are kept; None to compute them every time.
 
     Raises:
         PipelineError: when no stage of the encoder has a stride of the teacher, or the teacher's weights cannot be
@@ -77,30 +82,42 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
             )
         network = frozen_efficientnet(levels[-1] + 1) if named is None else frozen(named)
         super().__init__(network)
+        self.cache: FeatureCache | None = None
         self.stages, self.levels = stages, levels
         # A teacher of timm brings images to its size itself.
         self.side = max(size, smallest_side(levels[-1] + 1)) if named is None else 0
+        self.channels: list[int] = [network.channels[level] for level in levels]
         self.maps = nn.ModuleList(
-            nn.Conv2d(channels[stage], network.channels[level], 1)
-            for stage, level in zip(stages, levels, strict=True)
+            nn.Conv2d(channels[stage], wanted, 1) for stage, wanted in zip(stages, self.channels, strict=True)
         )
 
-    def forward(self, features: Sequence[Tensor], images: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        features: Sequence[Tensor],
+        images: Tensor,
+        valid: Tensor | None = None,
+        *,
+        come_again: bool = False,
+    ) -> Tensor:
         """A scalar of about 1 at chance.
 
         Args:
             features: the encoder's maps of the corrupted images, shallow to deep, each (N, C, H / s, W / s).
             images: (N, 3, H, W) in [0, 1], uncorrupted.
             valid: (N, 1, H, W) booleans, False on padding; a position counts by its share of valid pixels.
+            come_again: whether the same images are to be expected again, so that ``cache`` is used.
         """
-        with torch.no_grad():
-            wanted = self.network(enlarge_small(images, self.side))
+        sizes = [(features[stage].shape[-2], features[stage].shape[-1]) for stage in self.stages]
+        if self.cache is not None and come_again:
+            shapes = [(channels, *size) for channels, size in zip(self.channels, sizes, strict=True)]
+            wanted = self.cache.maps(images, shapes, partial(self._wanted, sizes=sizes))
+        else:
+            wanted = self._wanted(images, sizes)
         # Without padding both ways say the same. To ask whether there is any, one would wait for a GPU at every step.
         padded = valid is not None and (valid.device.type != "cpu" or not bool(valid.all()))
         losses = []
-        for mapping, stage, level in zip(self.maps, self.stages, self.levels, strict=True):
+        for mapping, stage, target in zip(self.maps, self.stages, wanted, strict=True):
             found = mapping(features[stage]).float()
-            target = F.adaptive_avg_pool2d(wanted[level].float(), found.shape[-2:])
             if padded:
                 assert valid is not None
                 losses.append(_padded(found, target, F.adaptive_avg_pool2d(valid.float(), found.shape[-2:])))
@@ -109,6 +126,15 @@ class LatentPerceptualLoss(FrozenNetworkLoss):
             spread = target.std(dim=_BATCH, keepdim=True).clamp(min=_SMALLEST_SPREAD)
             losses.append(F.mse_loss(found, (target - mean) / spread))
         return torch.stack(losses).mean()
+
+    @torch.no_grad()
+    def _wanted(self, images: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """The teacher's maps, brought to the sizes of the encoder's."""
+        seen = self.network(enlarge_small(images, self.side))
+        return [
+            F.adaptive_avg_pool2d(seen[level].float(), size)
+            for level, size in zip(self.levels, sizes, strict=True)
+        ]
 
 
 def _padded(found: Tensor, target: Tensor, weight: Tensor) -> Tensor:

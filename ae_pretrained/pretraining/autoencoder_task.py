@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ae_pretrained.dataset.colours import Colours
 from ae_pretrained.dataset.corruption import corrupt
 from ae_pretrained.dataset.views import ViewPair, Views
 from ae_pretrained.losses.contrastive_loss import ContrastiveLoss, DenseContrastiveLoss
+from ae_pretrained.losses.feature_cache import FeatureCache
 from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
 from ae_pretrained.losses.reconstruction_loss import ReconstructionLoss
 from ae_pretrained.metrics.image_quality import psnr, squared_error
@@ -46,18 +48,26 @@ class AutoencoderTask(TrainingTask):
         params: the section of params.yaml.
         seed: the run's seed.
         crop: side of the square in the middle of the images of a batch that is trained on; None for all of it.
+        cache: folder for what the teacher of the latent loss sees in images that come again (those of validation, and
+            where augmentation is flips alone those of training); None to compute it every time.
     """
 
     network: Autoencoder
     params: TrainAEParams
 
     def __init__(
-        self, network: Autoencoder, params: TrainAEParams, seed: int, crop: int | None = None
+        self,
+        network: Autoencoder,
+        params: TrainAEParams,
+        seed: int,
+        crop: int | None = None,
+        cache: Path | None = None,
     ) -> None:
         super().__init__(network, params, seed, self._parameter_groups, "train_ae")
         self.augment, self.crop = Augmentation(**params.augmentation.model_dump()), crop
         self.corruption = params.corruption.model_dump()
         self.loss = ReconstructionLoss(**params.loss.model_dump(include=_RECONSTRUCTION))
+        self.cache = cache
         self.latent: LatentPerceptualLoss | None = None
         self.latent_weight = params.loss.latent
         if params.loss.latent > 0:
@@ -81,6 +91,18 @@ class AutoencoderTask(TrainingTask):
             self.contrastive = ContrastiveLoss(channels, loss.temperature, shuffled=loss.shuffled)
         if loss.dense > 0:
             self.dense = DenseContrastiveLoss(channels, loss.temperature, shuffled=loss.shuffled)
+
+    def on_fit_start(self) -> None:
+        # EfficientNet-Lite0 on a GPU is done before the pictures have come back from it to be looked up.
+        pays = self.device.type == "cpu" or self.params.loss.teacher != "efficientnet_lite0"
+        if self.latent is not None and self.cache is not None and pays:
+            self.latent.cache = FeatureCache(self.cache / f"teacher_features_{self.global_rank}.sqlite")
+
+    def _come_again(self) -> bool:
+        """Whether later epochs have the same images as this batch, to the pixel."""
+        if self.views is not None:
+            return False
+        return not self.training or (self.crop is None and self.augment.only_flips)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         groups = parameter_groups(self.network, self.params.lr, 1.0, self.params.weight_decay)
@@ -119,7 +141,7 @@ class AutoencoderTask(TrainingTask):
         losses = self.loss(output, images[:count], valid[:count], changed[:count])
         if self.latent is not None:
             # The ImageNet network may look at every pixel there is.
-            losses["latent"] = self.latent(features, original, valid)
+            losses["latent"] = self.latent(features, original, valid, come_again=self._come_again())
             losses["total"] = losses["total"] + self.latent_weight * losses["latent"]
         if pair is not None:
             self._add_contrast(losses, features, valid, pair)

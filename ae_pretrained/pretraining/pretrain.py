@@ -135,13 +135,14 @@ def pretrain(
     )
     torch.manual_seed(seed)
     network = Autoencoder(ModelConfig(**model.model_dump()), params.skips, params.init == "imagenet")
-    task = AutoencoderTask(network, params, seed, crop)
+    checkpoint = CheckpointFolder(checkpoints, run)
+    task = AutoencoderTask(network, params, seed, crop, cache=checkpoint.path)
     result = fit(
         task,
         training_batches(train, chosen, image_size, task.views or task.augment, labelled=False),
         _padded(val, held, image_size),
         runtime=runtime,
-        checkpoint=CheckpointFolder(checkpoints, run),
+        checkpoint=checkpoint,
         curve=curve,
         monitor="val_loss",
         mode="min",

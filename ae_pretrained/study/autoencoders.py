@@ -53,12 +53,11 @@ def pretrain_missing(autoencoder: StudyAutoencoder, study: Study, data: dict[str
     params = autoencoder_params(autoencoder, study)
     made_by = provenance(params.seed, params.runtime, params.train_ae.precision)
     if record.is_file():
-        print(
-            f"{weights} is not on this machine: trained anew, {record} will be of the new one",
-            file=sys.stderr,
-        )
+        print(f"{weights} is not on this machine: trained anew", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
-        trained, metrics = Path(folder) / weights.name, Path(folder) / "metrics.json"
+        trained, metrics, curve = (
+            Path(folder) / name for name in (weights.name, "metrics.json", "curve.csv")
+        )
         pretrain(
             study.processed,
             params=params.train_ae,
@@ -67,7 +66,7 @@ def pretrain_missing(autoencoder: StudyAutoencoder, study: Study, data: dict[str
             runtime=params.runtime,
             seed=params.seed,
             weights=trained,
-            curve=record.with_suffix(".csv"),
+            curve=curve,
             metrics=metrics,
             checkpoints=study.checkpoints / autoencoder.name,
         )
@@ -78,9 +77,24 @@ def pretrain_missing(autoencoder: StudyAutoencoder, study: Study, data: dict[str
             "data": data,
             "provenance": made_by,
         }
+        _keep_earlier(record, values["weights_md5"])
         # The weights last: without them everything is made anew, and never do they stand beside another's record.
+        write_bytes(record.with_suffix(".csv"), curve.read_bytes())
         write_json(record, values)
         write_bytes(weights, trained.read_bytes())
+
+
+def _keep_earlier(record: Path, digest: str) -> None:
+    """Set the record of other weights of this name aside, as ``NAME.MD5.json``: cells that started from them name it.
+
+    Another machine, or newer code, makes other weights of the same seed.
+    """
+    if not record.is_file() or (before := read_record(record).get("weights_md5")) == digest:
+        return
+    aside = record.with_name(f"{record.stem}.{str(before)[:8]}.json")
+    write_bytes(aside.with_suffix(".csv"), record.with_suffix(".csv").read_bytes())
+    record.rename(aside)
+    print(f"{aside}: the record of the earlier weights (MD5 {before}), which are others", file=sys.stderr)
 
 
 def autoencoder_weights(autoencoder: StudyAutoencoder, study: Study) -> Path:

@@ -17,7 +17,7 @@ from ae_pretrained.files import write_json
 from ae_pretrained.params import load_params
 from ae_pretrained.prediction.shipped import shipped_model
 from benchmarks import __main__ as everything
-from benchmarks import clone, cluster, embedded, limit, predict, prepare, spread, startup, training
+from benchmarks import clone, cluster, embedded, limit, predict, prepare, spread, startup, teacher, training
 from benchmarks.common import Ratio, Timing, measure, median, median_ratio, take_turns, write_result
 from benchmarks.limit import group_of
 
@@ -84,6 +84,13 @@ def test_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(figures["seconds_per_step"]) == {"ours", "plain", "held"}
     assert all(one["clock"] > 0 for row in figures["seconds_per_step"].values() for one in row)
     assert "speed against the plain loop" in capsys.readouterr().out
+
+
+def test_teacher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher.main(["--rounds", "1", "--steps", "1", "--batch-size", "2", "--out", str(tmp_path)])
+    figures = result(tmp_path, "teacher")
+    assert set(figures["seconds_per_step"]) == {"computed", "kept"}
+    assert float(capsys.readouterr().out.split("on disk: ")[1].split()[0]) > 0
 
 
 def test_limit(tmp_path: Path) -> None:

@@ -171,6 +171,24 @@ def test_weights_and_their_record_belong_together(monkeypatch: pytest.MonkeyPatc
         run_ours()
     cells.pretrain_for_missing(fresh_study(), [])  # what the missing cell starts from
     assert weights.read_bytes() == content
+    assert {path.name for path in PRETRAINED.iterdir()} == {"ours.json", "ours.csv"}, "the same weights"
+
+
+def test_the_record_of_weights_that_were_made_anew_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """As on another machine, which rounds otherwise."""
+    file, curve = PRETRAINED / "ours.json", (PRETRAINED / "ours.csv").read_bytes()
+    digest, other = md5_of(WEIGHTS / "ours.safetensors"), "0123456789abcdef0123456789abcdef"
+    earlier = read(file) | {"weights_md5": other}
+    file.write_text(json.dumps(earlier), encoding="utf-8")
+    (PRETRAINED / "ours.csv").write_bytes(curve + b"earlier")
+    OURS.unlink()
+    shutil.rmtree(WEIGHTS)
+    run_all()
+    assert read(file)["weights_md5"] == digest == read(OURS)["autoencoder"]["md5"]
+    assert (PRETRAINED / "ours.csv").read_bytes() == curve
+    assert read(PRETRAINED / "ours.01234567.json") == earlier
+    assert (PRETRAINED / "ours.01234567.csv").read_bytes() == curve + b"earlier"
+    assert f"ours.01234567.json: the record of the earlier weights (MD5 {other})" in capsys.readouterr().err
 
 
 def test_damaged_records_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,13 @@ CONTRAST = {
     "train_ae__patience": 0,
 }
 
+# What the latent loss's teacher sees is kept beside the checkpoint.
+FLIPS = {
+    **CHANGES,
+    "train_ae__half_size": 0.0,
+    **{f"train_ae__augmentation__{name}": 0.0 for name in ("affine", "jitter", "blur", "noise", "erase")},
+}
+
 # The teacher with its norm statistics, the order and the draws of unlabelled images.
 TEACHER = {
     **CHANGES,
@@ -104,6 +111,14 @@ def kill_after_epoch(stage: str, processed: Path, out: Path, changes: dict[str, 
             "train_ae.csv",
             CONTRAST,
             id="pretrain, contrastive",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "run_pretrain",
+            "autoencoder.safetensors",
+            "train_ae.csv",
+            FLIPS,
+            id="pretrain, teacher kept",
             marks=pytest.mark.long,
         ),
         pytest.param(

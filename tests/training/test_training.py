@@ -17,10 +17,12 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from ae_pretrained.dataset.arrays import open_split
 from ae_pretrained.dataset.batches import ArrayBatches, BatchSizeError
 from ae_pretrained.finetuning.segmentation_task import SegmentationTask
+from ae_pretrained.losses.latent_loss import LatentPerceptualLoss
 from ae_pretrained.models.config import ModelConfig
 from ae_pretrained.models.encoder import Encoder
 from ae_pretrained.models.unet import UNet
 from ae_pretrained.models.weights import load_unet
+from ae_pretrained.pretraining.autoencoder_task import AutoencoderTask
 from ae_pretrained.training.callbacks import BestWeights, EpochLog
 from ae_pretrained.training.checkpoints import CheckpointFolder
 from ae_pretrained.training.fit import fit
@@ -103,6 +105,41 @@ def test_latent_loss_falls_and_leaves_the_weights_file_as_it_is(processed: Path,
         parts = float(row["val_mse"]) + 0.1 * float(row["val_ssim_loss"]) + float(row["val_latent"])
         assert float(row["val_loss"]) == pytest.approx(parts, abs=1e-4)
     assert load_file(taught).keys() == load_file(plain).keys(), "the maps are no part of the autoencoder"
+
+
+@pytest.mark.parametrize("only_flips", [False, True])
+def test_a_teacher_sees_what_comes_again_once(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_flips: bool
+) -> None:
+    """Images of val, and those of training where nothing but flips is drawn."""
+    seen: list[int] = []
+    compute = LatentPerceptualLoss._wanted
+
+    def counted(self: LatentPerceptualLoss, images: torch.Tensor, sizes: list[tuple[int, int]]) -> Any:
+        seen.append(len(images))
+        return compute(self, images, sizes)
+
+    flips = {
+        f"train_ae__augmentation__{name}": 0.0 for name in ("affine", "jitter", "blur", "noise", "erase")
+    }
+    params = tiny_params(
+        train_ae__epochs=3, train_ae__loss__latent=1.0, train_ae__patience=0, **(flips if only_flips else {})
+    )
+    monkeypatch.setattr(LatentPerceptualLoss, "_wanted", counted)
+    run_pretrain(processed, tmp_path / "kept", params)
+    train, val = len(open_split(processed, "train", "unlabelled")), len(open_split(processed, "val"))
+    if only_flips:
+        assert train + val < sum(seen) <= 2 * train + val
+    else:
+        # A batch of training that is not full is left out.
+        assert sum(seen) == val + 3 * (train // params.train_ae.batch_size) * params.train_ae.batch_size
+    assert not (tmp_path / "kept" / "checkpoints").exists(), "nothing is left after success"
+    monkeypatch.setattr(AutoencoderTask, "on_fit_start", lambda _: None)
+    run_pretrain(processed, tmp_path / "anew", params)
+    for kept, anew in zip(
+        rows(tmp_path / "kept/train_ae.csv"), rows(tmp_path / "anew/train_ae.csv"), strict=True
+    ):
+        assert float(kept["val_loss"]) == pytest.approx(float(anew["val_loss"]), rel=1e-3)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
