@@ -91,8 +91,8 @@ def _in_folder(folder: Path, leave_out: Path | None, results: Collection[Path]) 
         others = found.passed_over
         beside = f" ({count_files(len(others))} that are none: {named(others)})" if others else ""
         raise DataError(
-            f"{folder}: no image in this folder{beside}; looked for JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF and HEIC, "
-            "by name and by content"
+            f"{folder}: no image in this folder{beside}; looked for JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG "
+            "2000 and HEIC, by name and by content"
         )
     return found
 

@@ -19,6 +19,8 @@ _SIGNATURES = {
     b"BM": "BMP",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG2000",
+    b"\xff\x4f\xff\x51": "JPEG2000",  # the bare stream, .j2k
 }
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -104,7 +106,8 @@ def scan_images(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         if is_image(path):
             by_stem.setdefault(stem_of(name), []).append(path)
         else:
-            expected = "neither called an image nor a JPEG, PNG, GIF, BMP, WebP, AVIF or TIFF by its content"
+            known = "JPEG, PNG, GIF, BMP, WebP, AVIF, JPEG 2000 or TIFF"
+            expected = f"neither called an image nor a {known} by its content"
             findings.append(Finding("", f"{folder.name}/{name}", "not an image", expected, False))
     images = {}
     for stem, paths in sorted(by_stem.items()):

@@ -31,7 +31,7 @@ from ae_pretrained.sources.plain_images import LARGE, LARGEST, any_size, decode_
 
 MAX_PIXELS = 178_000_000  # beyond that a file is taken for a decompression bomb; Pillow opens hardly more
 # No others: Pillow also opens formats that run programs (EPS) or mean something else (fonts, videos).
-IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "JPEG2000")
 _PAGED = ("TIFF", "GIF", "PNG", "WEBP", "HEIF", "AVIF")  # formats that hold several images of one kind
 _IMAGE_WIDTH, _IMAGE_LENGTH, _BITS_PER_SAMPLE = 256, 257, 258  # tags of TIFF
 _PARTLY = 0.2  # share of partly transparent pixels above which alpha is no cut-out with soft edges
@@ -40,7 +40,7 @@ _MATTE = (127, 127, 127)  # what stands behind transparent pixels: their own hid
 
 
 def read_image(path: Path, options: DecodeOptions = _DEFAULT, *, very_large: bool = False) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF, BMP, WebP, AVIF or TIFF (HEIC with pillow-heif).
+    """Decode a JPEG, PNG, GIF, BMP, WebP, AVIF, JPEG 2000 or TIFF (HEIC with pillow-heif).
 
     By default it is turned upright as its EXIF says, transparent pixels are laid on mid-grey, and 16-bit images are
     scaled to 8 bits, full scale to full scale. Of an animation or several pages the first one counts.

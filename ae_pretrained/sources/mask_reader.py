@@ -29,7 +29,7 @@ class MaskFile:
     Attributes:
         pixels: (H, W) numbers of any type, of grey values stored three times too; (H, W, 3) uint8 for colours.
         kind: format and mode, in words.
-        lossy: whether the format changes values (JPEG, AVIF, HEIC, lossy WebP).
+        lossy: whether the format changes values (JPEG, JPEG 2000, AVIF, HEIC, lossy WebP).
         palette: (n, 3) uint8 colour of each value, or None.
     """
 
@@ -57,7 +57,7 @@ def open_mask(path: Path) -> MaskFile:
             )
         mode, form = image.mode, "JPEG" if image.format == "MPO" else str(image.format)
         kind = f"{form} ({'16 bits' if mode.startswith('I;16') else _SHOWN.get(mode, mode)})"
-        if form in ("JPEG", "AVIF", "HEIF") or (form == "WEBP" and b"VP8 " in content[12:64]):
+        if form in ("JPEG", "JPEG2000", "AVIF", "HEIF") or (form == "WEBP" and b"VP8 " in content[12:64]):
             if form == "JPEG" and end_of_jpeg(content) is None:
                 raise ValueError("truncated: no end mark after the last scan")
             return MaskFile(np.asarray(image.convert("L")), kind, True, None)

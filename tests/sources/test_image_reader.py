@@ -148,6 +148,22 @@ def test_transparent_palette_and_grey(tmp_path: Path, pixels: np.ndarray) -> Non
     assert (found[:, -1] == (100, 110, 120)).all()
 
 
+@pytest.mark.parametrize("name", ["a.jp2", "a.j2k", "a.jpg"])
+def test_jpeg_2000_is_read_whatever_it_is_called(tmp_path: Path, oxford_sample: Path, name: str) -> None:
+    before = read_image(next((oxford_sample / "images").glob("*.jpg")))
+    file = tmp_path / name
+    Image.fromarray(before).save(file, format="JPEG2000", no_jp2=name.endswith("j2k"))
+    assert is_image(file)
+    assert np.array_equal(read_image(file), before)
+    assert read_size(file) == before.shape[1::-1]
+    grey = before[..., 1].astype(np.uint16) * 257
+    Image.fromarray(grey).save(file, format="JPEG2000", no_jp2=name.endswith("j2k"))
+    assert np.array_equal(read_image(file)[..., 0], before[..., 1])
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(DataError, match=rf"{name}: not a readable image"):
+        read_image(file)
+
+
 HEIC = b"\0\0\0\x18ftypheic" + bytes(12)
 
 

@@ -173,7 +173,7 @@ def _decode(content: bytes, options: DecodeOptions) -> np.ndarray:
         raise ImageTooLargeError(f"The image has more than {_megapixels(MAX_PIXELS)}.") from None
     except Exception:  # a decoder may raise anything on bytes that are no image
         raise NoImageError(
-            "This is no image that can be read; send a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
+            "This is no image that can be read; send a JPEG, PNG, WebP, AVIF, GIF, BMP, JPEG 2000 or TIFF."
         ) from None
     if width * height > MAX_PIXELS:
         raise ImageTooLargeError(

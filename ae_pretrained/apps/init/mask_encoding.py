@@ -198,7 +198,7 @@ def _lossy(files: Sequence[MaskFacts], lossy: Sequence[MaskFacts], wishes: MaskW
         return sum(n for file in lossy for value, n in file.counts.items() if inside(value)) / total
 
     between, light = share(lambda v: _DARK < v < _LIGHT), share(lambda v: v >= _LIGHT)
-    what = f"{len(lossy)} masks are JPEG, AVIF or lossy WebP, which changes values: {name_files(lossy)}"
+    what = f"{len(lossy)} masks are JPEG, JPEG 2000, AVIF or lossy WebP, which changes values: {name_files(lossy)}"
     strange = [file for file in exact if file.values - {0, _WHITE}]
     if light == 0 or between > 0.05 or strange:
         why = "they are not black and white alone"

@@ -3,7 +3,8 @@
 ``a_mask.png``, ``a-label.png``, ``a_L.png``, ``gt_a.png`` or ``a.jpg.png`` belongs to ``a.jpg``, ``mask_1.png`` to
 ``image_1.jpg``, ``a_mask.png`` to ``a_sat.jpg``, beside it or in a second folder. In a folder for masks (``masks/``,
 ``train_labels/``, ``ann_dir/train/``, ``Ground Truth/``) plain ``a.png`` does too, and so does an ``a.png`` of one
-channel beside ``a.jpg``. Upper and lower case are the same where one image alone is meant.
+channel beside ``a.jpg``. Upper and lower case are the same where one image alone is meant. Folders of other names
+(``Task1-2_Training_Input/``, ``Task1_Training_GroundTruth/``) belong together where all their masks find an image.
 """
 
 from __future__ import annotations
@@ -18,7 +19,19 @@ from ae_pretrained.sources.formats.mask_pixels import channels
 from ae_pretrained.sources.image_files import IMAGE_ENDINGS
 from ae_pretrained.sources.split_names import SPLIT_OF_WORD
 
-_MASK_WORDS = {"mask", "masks", "label", "labels", "annotation", "annotations", "annot", "ann", "anns", "gt"}
+_MASK_WORDS = {
+    "mask",
+    "masks",
+    "label",
+    "labels",
+    "annotation",
+    "annotations",
+    "annot",
+    "ann",
+    "anns",
+    "gt",
+    "manual",
+}
 _MASK_WORDS |= {"groundtruth", "seg", "segmentation", "segmentations", "segmentationclass"}
 _MASK_WORDS |= {"lbl", "lbls", "msk", "msks"}
 _RATHER_MASK_WORDS = {"lab", "labs", "target", "targets"}  # beside no word but a split: lab photos are photos
@@ -36,8 +49,8 @@ _IMAGE_WORDS = {
 }
 _IMAGE_WORDS |= {"input", "inputs", "original", "originals", "rgb"}
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16")  # as Pillow calls them
-_MASK = r"(?:masks?|msk|labels?|lbl|gt|ground[ ._-]?truth|seg|segmentation|annotation)"
-_IMAGE = r"(?:images?|img|im|photo|picture|rgb|sat|input|original)"
+_MASK = r"(?:masks?|msk|labels?|lbl|gt|ground[ ._-]?truth|seg|segmentation|annotation|manual\d*)"
+_IMAGE = r"(?:images?|img|im|photo|picture|rgb|sat|input|original|training|test)"
 # A mark stands at either end, apart or beside a number: a_mask, gt-a, mask (3), image07. Of CamVid's a_L at the end.
 _MASK_MARKS = (
     re.compile(rf"(.+?)(?:(?:[ ._-]|(?<=\d)){_MASK}|[ ._-]l)$", re.IGNORECASE),
@@ -47,6 +60,10 @@ _IMAGE_MARKS = (
     re.compile(rf"(.+?)(?:[ ._-]|(?<=\d)){_IMAGE}$", re.IGNORECASE),
     re.compile(rf"{_IMAGE}(?:[ ._-]+|(?=\d))(.+)$", re.IGNORECASE),
 )
+
+
+_Key = tuple[str, str]  # place and stem
+_Files = dict[_Key, list[str]]
 
 
 @dataclass
@@ -67,8 +84,8 @@ class Pairs:
 def pair_masks(index: FileIndex) -> Pairs:
     """Pair the image files of a folder."""
     found = Pairs()
-    images: dict[tuple[str, str], list[str]] = {}
-    masks: dict[tuple[str, str], list[str]] = {}
+    images: _Files = {}
+    masks: _Files = {}
     places = {path: _place(path) for path in index.images()}
     named = _Names()
     with_mask = set()  # what a mask in a folder of its own is called like, whatever marks the name has
@@ -89,6 +106,7 @@ def pair_masks(index: FileIndex) -> Pairs:
             masks.setdefault((place, stem), []).append(path)
         else:
             images.setdefault((place, stem), []).append(path)
+    found.marked |= _join_folders(images, masks)
     for key, paths in images.items():
         if key not in masks and (both := _image_and_mask(index, paths)):
             paths, masks[key] = [both[0]], [both[1]]
@@ -106,6 +124,54 @@ def pair_masks(index: FileIndex) -> Pairs:
             detail = f"{index.root / paths[0]}: there is no image of this name; add it, or remove the mask"
             found.findings.append(Finding("", paths[0], "mask without image", detail, True))
     return found
+
+
+def _join_folders(images: _Files, masks: _Files) -> bool:
+    """Give masks of a folder without images to the one folder of images, without masks, that has all their names.
+
+    Returns:
+        Whether a mask's name differs from its image's.
+    """
+    joined: dict[str, list[tuple[str, list[_Key]]]] = {}
+    places = {place for place, _ in images}
+    free = places - {place for place, _ in masks}
+    for place in sorted({place for place, _ in masks} - places):
+        stems = [stem for of_place, stem in masks if of_place == place]
+        fitting = [
+            (other, [(other, name) for name in meant if name is not None])
+            for other in sorted(free)
+            if _split_in(other) == _split_in(place)
+            and None not in (meant := _names_in(images, other, stems))
+            and len(set(meant)) == len(stems)
+        ]
+        if len(fitting) == 1:
+            joined.setdefault(fitting[0][0], []).append((place, fitting[0][1]))
+    marked = False
+    for found in joined.values():
+        if len(found) > 1:  # say, colours and class numbers: which of them is meant would be a guess
+            continue
+        place, keys = found[0]
+        for before, key in zip([key for key in masks if key[0] == place], keys, strict=True):
+            marked |= before[1] != key[1]
+            masks[key] = masks.pop(before)
+    return marked
+
+
+def _names_in(images: _Files, place: str, stems: list[str]) -> list[str | None]:
+    """The stem of the image of a place that each stem of a mask means."""
+    named = _Names()
+    for of_place, stem in images:
+        if of_place == place:
+            named.add(place, stem)
+    return [
+        next(filter(None, (named.meant(place, name) for name in (stem, *_unmarked(stem)))), None)
+        for stem in stems
+    ]
+
+
+def _split_in(place: str) -> str:
+    words = (SPLIT_OF_WORD.get(word) for word in re.split(r"[/\s_-]+", place.casefold()))
+    return next(filter(None, words), "")
 
 
 def _several(root: Path, paths: list[str], reason: str, what: str) -> Finding:

@@ -48,7 +48,10 @@ def test_white_is_unlabelled_where_a_class_stands_beside_it(tmp_path: Path) -> N
 def test_jpeg_of_black_and_white_gets_a_threshold(tmp_path: Path) -> None:
     found = read(tmp_path, [stripes(0, 255, 0), stripes(255, 0, 0)], "jpg")
     assert found.threshold == 128
-    assert "2 masks are JPEG, AVIF or lossy WebP, which changes values: m0.jpg, m1.jpg" in found.notes[0]
+    assert (
+        "2 masks are JPEG, JPEG 2000, AVIF or lossy WebP, which changes values: m0.jpg, m1.jpg"
+        in found.notes[0]
+    )
 
 
 @pytest.mark.parametrize(

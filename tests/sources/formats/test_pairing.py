@@ -60,6 +60,39 @@ def test_masks_and_their_images(image: str, mask: str, marked: bool, tmp_path: P
     assert not pairs.findings
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "marked"),
+    [
+        ("ISIC_Task1-2_Training_Input/{}.jpg", "ISIC_Task1_Training_GroundTruth/{}_segmentation.png", True),
+        ("training/images/{}_training.png", "training/1st_manual/{}_manual1.png", True),
+        ("photos of May/{}.png", "masks by Ann/{}.png", False),
+        ("raw data/x/{}.png", "labels/final/{}.png", False),
+    ],
+)
+def test_folders_of_other_names_belong_together(
+    images: str, masks: str, marked: bool, tmp_path: Path
+) -> None:
+    """As ISIC and DRIVE are handed around; each split by itself."""
+    wanted = {}
+    for number in ("01", "02"):
+        for split in ("Training", "Test"):
+            image, mask = (path.format(number).replace("Training", split) for path in (images, masks))
+            wanted[image] = mask
+    wanted[images.format("99")] = None  # no mask yet
+    write(tmp_path, *wanted, *filter(None, wanted.values()))
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert (pairs.mask_of, pairs.marked, pairs.findings) == (wanted, marked, [])
+
+
+def test_folders_that_may_be_of_others_are_not_guessed(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        write(tmp_path, f"x/{name}.png", f"colour masks/{name}.png", f"number masks/{name}.png")
+    write(tmp_path, "cats/images/1.png", "dogs/masks/1.png", "dogs/masks/2.png")
+    pairs = pair_masks(FileIndex(tmp_path))
+    assert set(pairs.mask_of.values()) == {None}
+    assert [finding.reason for finding in pairs.findings] == ["mask without image"] * 6
+
+
 def test_a_mark_without_an_image_of_the_name_is_part_of_the_name(tmp_path: Path) -> None:
     write(tmp_path, "care_label.png", "care_label_mask.png")
     assert pair_masks(FileIndex(tmp_path)).mask_of == {"care_label.png": "care_label_mask.png"}
