@@ -97,7 +97,8 @@ def test_exports_and_predict(name: str, tmp_path: Path) -> None:
         x = torch.rand(size[0], 3, *size[1:])
         with torch.no_grad():
             wanted = model(x).numpy()
-        assert np.array_equal(load_model(path, "cpu").logits(x.numpy()), wanted)
+        # Channels innermost in memory, where that is faster: sums in another order.
+        assert np.abs(load_model(path, "cpu").logits(x.numpy()) - wanted).max() < 1e-5
         assert np.abs(load_model(exported, "cpu").logits(x.numpy()) - wanted).max() < 1e-3
         assert np.abs(torch.jit.load(script)(x).detach().numpy() - wanted).max() < 1e-4
         assert load_model(smaller, "cpu").logits(x.numpy()).shape == wanted.shape
