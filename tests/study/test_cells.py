@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from ae_pretrained.study.data_digest import data_digest
 from ae_pretrained.study.grid import Cell, autoencoders_of
 from ae_pretrained.study.images import prepare_images
 from ae_pretrained.study.records import md5_of
+from ae_pretrained.training.callbacks import BestWeights
 from tests.study.small_study import STUDY, change, fresh_study, write_small_study
 
 CELLS, PRETRAINED, WEIGHTS = STUDY.cells, STUDY.pretrained, STUDY.weights
@@ -251,18 +251,22 @@ def test_masks_are_chosen_as_the_arm_says() -> None:
         run_all()
 
 
-def test_the_last_epoch_counts_and_the_best_on_val_stands_beside_it() -> None:
+def test_the_last_epoch_counts_and_the_best_on_val_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     change(PARAMS, {"train_seg.keep": "last", "train_seg.patience": 0, "train_seg.lr": 0.05})
     change(GRID, {"compared": ["scratch"], "runs": ["0.5x8"]})
+    look = BestWeights.on_validation_end
+
+    def second_is_best(self: BestWeights, trainer: Any, task: Any) -> None:
+        """Which epoch is best on val hangs on the rounding of a machine."""
+        if self.mode == "last" or trainer.current_epoch == 1:
+            look(self, trainer, task)
+
+    monkeypatch.setattr(BestWeights, "on_validation_end", second_is_best)
     run_all()
     record = read(CELLS / "scratch-0.5x8-0.json")
-    with (CELLS / "scratch-0.5x8-0.csv").open(encoding="utf-8") as file:
-        scores = [float(row["val_mean_foreground_dice"]) for row in csv.DictReader(file)]
     assert record["best_update"] == 8
     assert record["test_best_on_val"].keys() == record["test"].keys()
-    best = 2 * (scores.index(max(scores)) + 1)
-    assert best < 8, "or this test would say nothing"
-    assert (record["test_best_on_val"] == record["test"]) == (best == 8)
+    assert record["test_best_on_val"] != record["test"]
 
 
 def test_a_run_of_another_form_is_refused() -> None:
