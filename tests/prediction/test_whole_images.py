@@ -43,7 +43,8 @@ def test_masks_are_those_that_evaluation_counts(model: Path, flip: bool) -> None
     mask, confidence = class_map(bands, 150, 211)
     found = Segmenter.load(model).predict([image], flip_averaging=flip, **WINDOW)[0]  # type: ignore[arg-type]
     assert np.array_equal(found.mask, mask)
-    assert np.array_equal(found.confidence, confidence)
+    # Channels innermost in memory, where that is faster: sums in another order.
+    np.testing.assert_allclose(found.confidence, confidence, atol=1e-5)
     assert len(np.unique(mask)) > 1
     assert found.shares["cat"] == pytest.approx(np.mean(mask == 1))
     assert found.mean_confidence == pytest.approx(confidence[mask > 0].mean(), abs=1e-6)
