@@ -35,7 +35,8 @@ from ae_pretrained.study.records import cell_settings, md5_of, record_of
 def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
     """Train and measure a cell and write ``cells/NAME.csv``, its curve, and at last ``cells/NAME.json``.
 
-    With ``train_seg.keep: last`` the epoch that was best on val is measured too, as ``test_best_on_val``.
+    With ``train_seg.keep: last`` the epoch that was best on val is measured too, as ``test_best_on_val``, unless the
+    grid says ``best_on_val: false``.
 
     An interrupted cell goes on from its last finished epoch if code, settings and images are the same.
 
@@ -74,7 +75,7 @@ def run_cell(cell: Cell, study: Study, data: dict[str, str]) -> None:
             curve=study.cells / f"{cell.name}.csv",
             metrics=metrics,
             checkpoints=study.checkpoints / cell.name,
-            best_on_val=best,
+            best_on_val=best if study.grid.get("best_on_val", True) else None,
         )
         trained = json.loads(metrics.read_text(encoding="utf-8"))
         measured = {"test": _measure(weights, study, params)}

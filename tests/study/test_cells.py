@@ -267,6 +267,13 @@ def test_the_last_epoch_counts_and_the_best_on_val_stands_beside_it(monkeypatch:
     assert record["best_update"] == 8
     assert record["test_best_on_val"].keys() == record["test"].keys()
     assert record["test_best_on_val"] != record["test"]
+    (CELLS / "scratch-0.5x8-0.json").unlink()
+    with GRID.open("a", encoding="utf-8") as file:
+        file.write("best_on_val: false\n")
+    run_all()
+    again = read(CELLS / "scratch-0.5x8-0.json")
+    assert "test_best_on_val" not in again
+    assert again["test"] == record["test"]
 
 
 def test_a_run_of_another_form_is_refused() -> None:
