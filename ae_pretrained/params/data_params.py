@@ -72,6 +72,7 @@ SourceName = Literal[
     "supervisely",
     "label_studio",
     "yolo",
+    "cityscapes",
     "color_masks",
     "suffix_masks",
 ]

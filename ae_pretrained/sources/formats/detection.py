@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ae_pretrained.constants import IGNORE_INDEX
 from ae_pretrained.sources.base import DataError
+from ae_pretrained.sources.formats.cityscapes import CityscapesSource
 from ae_pretrained.sources.formats.coco import CocoSource
 from ae_pretrained.sources.formats.color_masks import ColorMaskSource
 from ae_pretrained.sources.formats.cvat_xml import CvatXmlSource
@@ -30,6 +31,7 @@ _TOOLS: Mapping[str, type[ExportSource]] = {
     "supervisely": SuperviselySource,
     "label_studio": LabelStudioSource,
     "yolo": YoloSource,
+    "cityscapes": CityscapesSource,
 }
 # Conventions, which hold within what tools write too: they count only where no tool's files are found.
 _CONVENTIONS: Mapping[str, type[ExportSource]] = {

@@ -48,6 +48,7 @@ _IMAGE_WORDS = {
     "dir",
 }
 _IMAGE_WORDS |= {"input", "inputs", "original", "originals", "rgb"}
+SEVERAL_MASKS = "several masks"
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16")  # as Pillow calls them
 _MASK = r"(?:masks?|msk|labels?|lbl|gt|ground[ ._-]?truth|seg|segmentation|annotation|manual\d*)"
 _IMAGE = r"(?:images?|img|im|photo|picture|rgb|sat|input|original|training|test)"
@@ -116,7 +117,7 @@ def pair_masks(index: FileIndex) -> Pairs:
             continue
         own = masks.pop(key, [])
         if len(own) > 1:
-            found.findings.append(_several(index.root, own, "several masks", f"masks for {paths[0]}"))
+            found.findings.append(_several(index.root, own, SEVERAL_MASKS, f"masks for {paths[0]}"))
         else:
             found.mask_of[paths[0]] = own[0] if own else None
     for key, paths in masks.items():
@@ -127,7 +128,9 @@ def pair_masks(index: FileIndex) -> Pairs:
 
 
 def _join_folders(images: _Files, masks: _Files) -> bool:
-    """Give masks of a folder without images to the one folder of images, without masks, that has all their names.
+    """Give masks of a folder without images to the one folder of images that has all their names.
+
+    One without masks goes before others; of an image that has a mask already, this is one mask too many.
 
     Returns:
         Whether a mask's name differs from its image's.
@@ -139,11 +142,12 @@ def _join_folders(images: _Files, masks: _Files) -> bool:
         stems = [stem for of_place, stem in masks if of_place == place]
         fitting = [
             (other, [(other, name) for name in meant if name is not None])
-            for other in sorted(free)
+            for other in sorted(places)
             if _split_in(other) == _split_in(place)
             and None not in (meant := _names_in(images, other, stems))
             and len(set(meant)) == len(stems)
         ]
+        fitting = [(other, names) for other, names in fitting if other in free] or fitting
         if len(fitting) == 1:
             joined.setdefault(fitting[0][0], []).append((place, fitting[0][1]))
     marked = False
@@ -153,7 +157,7 @@ def _join_folders(images: _Files, masks: _Files) -> bool:
         place, keys = found[0]
         for before, key in zip([key for key in masks if key[0] == place], keys, strict=True):
             marked |= before[1] != key[1]
-            masks[key] = masks.pop(before)
+            masks.setdefault(key, []).extend(masks.pop(before))
     return marked
 
 

@@ -24,7 +24,7 @@ from ae_pretrained.sources.formats.mask_pixels import (
     read_numbers,
 )
 from ae_pretrained.sources.formats.named_mask import NamedMask
-from ae_pretrained.sources.formats.pairing import pair_masks
+from ae_pretrained.sources.formats.pairing import SEVERAL_MASKS, pair_masks
 from ae_pretrained.sources.mask_rule import MaskRule
 from ae_pretrained.sources.mask_values import check_size
 from ae_pretrained.sources.split_lists import list_files, read_group_list, read_split_lists
@@ -72,7 +72,9 @@ class SuffixMaskSource(ExportSource):
     @classmethod
     def find(cls, root: Path) -> str | None:
         pairs = pair_masks(FileIndex(root))
-        return next(filter(None, pairs.mask_of.values()), None) if pairs.marked else None
+        too_many = (finding.name for finding in pairs.findings if finding.reason == SEVERAL_MASKS)
+        masks = (*filter(None, pairs.mask_of.values()), *too_many)
+        return next(iter(masks), None) if pairs.marked else None
 
     @classmethod
     def has_pairs(cls, root: Path) -> bool:

@@ -84,6 +84,18 @@ def test_folders_of_other_names_belong_together(
     assert (pairs.mask_of, pairs.marked, pairs.findings) == (wanted, marked, [])
 
 
+def test_a_second_folder_of_masks_is_one_too_many(tmp_path: Path) -> None:
+    """DRIVE as it comes: what an observer drew, and where the camera sees anything."""
+    for name in ("21_training", "22_training"):
+        other = f"training/1st_manual/{name[:2]}_manual1.gif"
+        write(tmp_path, f"training/images/{name}.tif", f"training/mask/{name}_mask.gif", other)
+    assert detect_format(tmp_path) == "suffix_masks"
+    findings = pair_masks(FileIndex(tmp_path)).findings
+    assert [finding.reason for finding in findings] == ["several masks"] * 2
+    assert "2 masks for training/images/21_training.tif: " in findings[0].detail
+    assert "training/1st_manual/21_manual1.gif; rename or remove all but one" in findings[0].detail
+
+
 def test_folders_that_may_be_of_others_are_not_guessed(tmp_path: Path) -> None:
     for name in ("1", "2"):
         write(tmp_path, f"x/{name}.png", f"colour masks/{name}.png", f"number masks/{name}.png")
