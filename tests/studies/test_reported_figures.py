@@ -205,17 +205,21 @@ def test_ours_beside_the_published_results_are_those_of_the_metrics() -> None:
     assert not set(rows) - kept, "no results/*/eval_seg.json has these figures"
 
 
+def section(heading: str) -> str:
+    """A part of results/README.md, up to the next heading."""
+    text = RESULTS.read_text(encoding="utf-8")
+    part = text[text.index(f"### {heading}\n") :]
+    return part[: re.search(r"\n##+ ", part).start()]  # type: ignore[union-attr]
+
+
 def pairs_as_in_the_summary(
     study: str, heading: str, reference: str, other: str
 ) -> dict[tuple[str, str], dict[str, str]]:
     """| 20 | 0.520 (0.500 to 0.540) | **0.600** (…) | +8.0 (5.0 to 11.0) |, a row for each number of masks."""
     with (ROOT / f"studies/{study}/results/summary.csv").open(encoding="utf-8") as file:
         known = {(row["num_labelled"], row["arm"]): row for row in csv.DictReader(file)}
-    text = RESULTS.read_text(encoding="utf-8")
-    section = text[text.index(f"### {heading}") :]
-    section = section[: re.search(r"\n##+ ", section).start()]  # type: ignore[union-attr]
     cell = r"\**(\S+?)\** \((\S+) to (\S+)\)"
-    rows = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \| {cell} \|$", section, re.MULTILINE)
+    rows = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \| {cell} \|$", section(heading), re.MULTILINE)
     assert {masks.replace(",", "") for masks, *_ in rows} == {masks for masks, arm in known if arm == other}
     for shown_masks, *figures in rows:
         masks = shown_masks.replace(",", "")
@@ -224,25 +228,43 @@ def pairs_as_in_the_summary(
     return known
 
 
+def check_other_arms(
+    heading: str, known: dict[tuple[str, str], dict[str, str]], arms: Sequence[str]
+) -> list[str]:
+    """| 20 | −1.0 (−5.1 to 3.2) | +0.3 (−2.1 to 2.7) |, differences to the reference; returns the numbers of masks."""
+    cell = r"(\S+) \((\S+) to (\S+)\)"
+    rows = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \|$", section(heading), re.MULTILINE)
+    found = [masks.replace(",", "") for masks, *_ in rows]
+    assert set(found) == {masks for masks, arm in known if arm == arms[0]}
+    for masks, (_, *figures) in zip(found, rows, strict=True):
+        for arm, shown_figures in zip(arms, (figures[:3], figures[3:]), strict=True):
+            assert plain(shown_figures) == shown(known[masks, arm], "difference", 100, 1), (masks, arm)
+    return found
+
+
 def test_further_pretraining_is_reported_as_its_summary_has_it() -> None:
     heading = "An ImageNet encoder, pretrained further"
     known = pairs_as_in_the_summary("imagenet_further", heading, "imagenet", "latent")
-    text = RESULTS.read_text(encoding="utf-8")
-    cell = r"(\S+) \((\S+) to (\S+)\)"
-    others = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \|$", text[text.index(heading) :], re.MULTILINE)
-    others = [(masks.replace(",", ""), *figures) for masks, *figures in others]
-    assert {masks for masks, *_ in others} == {masks for masks, arm in known if arm == "contrastive"}
-    for masks, *figures in others:
-        for arm, found in (("contrastive", figures[:3]), ("reconstruction", figures[3:])):
-            assert plain(found) == shown(known[masks, arm], "difference", 100, 1), (masks, arm)
+    shares = check_other_arms(heading, known, ("contrastive", "reconstruction"))
     page = " ".join((ROOT / "docs/encoders.md").read_text(encoding="utf-8").split())
     for arm in ("latent", "contrastive", "reconstruction"):
-        gains = [float(shown(known[masks, arm], "difference", 100, 1)[0]) for masks, *_ in others]
+        gains = [float(shown(known[masks, arm], "difference", 100, 1)[0]) for masks in shares]
         assert ", ".join(f"{gain:+.1f}".replace("-", "−") for gain in gains) in page, arm
 
 
 def test_the_study_of_choices_is_reported_as_its_summary_has_it() -> None:
-    known = pairs_as_in_the_summary("label_choice", "Which images to label first", "random", "coverage")
-    page = (ROOT / "docs/how-to/label-next.md").read_text(encoding="utf-8").replace("−", "-")
-    gain = shown(known["20", "coverage"], "difference", 100, 1)
-    assert f"{gain[0]} points of test mean IoU over a random draw ({gain[1]} to {gain[2]}" in page
+    heading = "Which images to label first"
+    known = pairs_as_in_the_summary("label_choice", heading, "random", "coverage")
+    check_other_arms(heading, known, ("stratified", "every_kth"))
+    with (ROOT / "studies/label_choice/results/area.csv").open(encoding="utf-8") as file:
+        areas = {row["arm"]: shown(row, "difference", 100, 1) for row in csv.DictReader(file)}
+    results, page = (
+        path.read_text(encoding="utf-8").replace("−", "-")
+        for path in (RESULTS, ROOT / "docs/how-to/label-next.md")
+    )
+    gain, low, high = areas["coverage"]
+    assert f"by {gain} points ({low} to {high}) in the mean of the curve from 20 to 164 masks" in results
+    assert f"{gain} points of test mean IoU over a random draw ({low} to {high}, five pools)" in page
+    (gain, low, high), (other, lower, higher) = areas["stratified"], areas["every_kth"]
+    assert f"{gain} ({low} to {high}) points for classes in their proportion" in results
+    assert f"+{other} ({lower} to {higher}) for every k-th by name" in results
