@@ -231,7 +231,7 @@ def pairs_as_in_the_summary(
 def check_other_arms(
     heading: str, known: dict[tuple[str, str], dict[str, str]], arms: Sequence[str]
 ) -> list[str]:
-    """| 20 | −1.0 (−5.1 to 3.2) | +0.3 (−2.1 to 2.7) |, differences to the reference; returns the numbers of masks."""
+    """| 20 | −1.0 (−5.1 to 3.2) | +0.3 (−2.1 to 2.7) |, differences to the reference."""
     cell = r"(\S+) \((\S+) to (\S+)\)"
     rows = re.findall(rf"^\| ([\d,]+) \| {cell} \| {cell} \|$", section(heading), re.MULTILINE)
     found = [masks.replace(",", "") for masks, *_ in rows]
