@@ -18,7 +18,13 @@ from tests.conftest import ROOT
 
 STUDIES = {
     name: Study(Path("studies") / name)
-    for name in ("label_efficiency", "images_alone", "label_choice", "imagenet_further")
+    for name in (
+        "label_efficiency",
+        "images_alone",
+        "label_choice",
+        "label_choice_camvid",
+        "imagenet_further",
+    )
 }
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}

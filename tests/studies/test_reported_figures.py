@@ -268,3 +268,9 @@ def test_the_study_of_choices_is_reported_as_its_summary_has_it() -> None:
     (gain, low, high), (other, lower, higher) = areas["stratified"], areas["every_kth"]
     assert f"{gain} ({low} to {high}) points for classes in their proportion" in results
     assert f"+{other} ({lower} to {higher}) for every k-th by name" in results
+
+
+def test_road_scenes_are_reported_as_their_summary_has_it() -> None:
+    heading = "The same on road scenes"
+    known = pairs_as_in_the_summary("label_choice_camvid", heading, "random", "coverage")
+    check_other_arms(heading, known, ("stratified", "every_kth"))

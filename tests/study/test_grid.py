@@ -37,7 +37,9 @@ def study() -> Study:
     return Study(Path("studies/label_efficiency"))
 
 
-@pytest.fixture(params=["label_efficiency", "images_alone", "label_choice", "imagenet_further"])
+@pytest.fixture(
+    params=["label_efficiency", "images_alone", "label_choice", "label_choice_camvid", "imagenet_further"]
+)
 def committed(request: pytest.FixtureRequest) -> Study:
     return Study(Path("studies") / request.param)
 
