@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ae_pretrained.sources.base import Finding, Listing, Sample
+from ae_pretrained.sources.base import DataError, Finding, Listing, Sample
 from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folder
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.mask_pixels import find_numbers, read_numbers
@@ -106,10 +106,16 @@ class CityscapesSource(ExportSource):
 
 def _withheld(index: FileIndex, masks: dict[str, str]) -> set[str]:
     """Test images whose mask shows no class: the official masks are not published, dummies lie in their place."""
+
+    def shows_none(name: str) -> bool:
+        try:
+            return not _classes(np.unique(read_numbers(index.files[masks[name]])).tolist())
+        except DataError:  # a broken file, which is said where it is read
+            return False
+
     test = [name for name, path in masks.items() if split_of_folder(path) == "test"]
     with ThreadPoolExecutor() as pool:
-        values = pool.map(lambda name: np.unique(read_numbers(index.files[masks[name]])), test)
-        return {name for name, found in zip(test, values, strict=True) if not _classes(found.tolist())}
+        return {name for name, withheld in zip(test, pool.map(shows_none, test), strict=True) if withheld}
 
 
 def _classes(numbers: Iterable[int]) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision.datasets import Cityscapes
 
 from ae_pretrained.constants import IGNORE_INDEX
-from ae_pretrained.sources.base import NOT_ANNOTATED
+from ae_pretrained.sources.base import NOT_ANNOTATED, DataError
 from ae_pretrained.sources.formats.cityscapes import LEFT_OUT
 from ae_pretrained.sources.formats.cityscapes import NAMES as OFFICIAL
 from ae_pretrained.sources.formats.detection import detect_format, open_export
@@ -106,3 +106,12 @@ def test_masks_of_cityscapes_that_cannot_be_told_apart(cityscapes: Path) -> None
         "lindau_000000_000019_gtFine_labelIds.png: there is no image of this name"
         in found["mask without image"]
     )
+
+
+def test_a_broken_test_mask_of_cityscapes_is_a_fault_of_its_own_image(cityscapes: Path) -> None:
+    mask = next(cityscapes.glob("gtFine/test/berlin/*_labelIds.png"))
+    mask.write_bytes(mask.read_bytes()[:60])
+    source = open_export("cityscapes", cityscapes, CITYSCAPES)
+    (sample,) = (sample for sample in source.listing().samples if sample.split == "test")
+    with pytest.raises(DataError, match=mask.name):
+        source.mask_of(sample, 24, 48)
