@@ -18,6 +18,7 @@ import ae_pretrained  # noqa: F401  # lets tests import torchmetrics beside a CP
 from ae_pretrained.params import read_params
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMITTED_STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/grid.yaml"))
 # The real images lie beside the repository; another place can be named.
 REAL_DATA = Path(os.environ.get("AE_PRETRAINED_REAL_DATA", ROOT.parent / "shared" / "data"))
 

@@ -14,18 +14,9 @@ from ae_pretrained.study.grid import cells_of, reference_of
 from ae_pretrained.study.layout import Study
 from ae_pretrained.study.records import missing_cells
 from ae_pretrained.study.summarise import area_rows, cell_row, read_cell, summarise_groups, write_rows
-from tests.conftest import ROOT
+from tests.conftest import COMMITTED_STUDIES, ROOT
 
-STUDIES = {
-    name: Study(Path("studies") / name)
-    for name in (
-        "label_efficiency",
-        "images_alone",
-        "label_choice",
-        "label_choice_camvid",
-        "imagenet_further",
-    )
-}
+STUDIES = {name: Study(Path("studies") / name) for name in COMMITTED_STUDIES}
 # Of every record; newer ones state more, of what makes no difference on a CPU.
 MADE_BY = {"commit", "modified", "code", "packages", "processor", "device", "precision", "threads", "seed"}
 

@@ -23,7 +23,7 @@ from ae_pretrained.study.grid import (
     study_params,
 )
 from ae_pretrained.study.layout import Study
-from tests.conftest import ROOT
+from tests.conftest import COMMITTED_STUDIES, ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +37,7 @@ def study() -> Study:
     return Study(Path("studies/label_efficiency"))
 
 
-@pytest.fixture(
-    params=["label_efficiency", "images_alone", "label_choice", "label_choice_camvid", "imagenet_further"]
-)
+@pytest.fixture(params=COMMITTED_STUDIES)
 def committed(request: pytest.FixtureRequest) -> Study:
     return Study(Path("studies") / request.param)
 

@@ -20,6 +20,7 @@ from ae_pretrained.sources.formats.export_files import FileIndex, split_of_folde
 from ae_pretrained.sources.formats.export_source import Entry, ExportSource
 from ae_pretrained.sources.formats.mask_pixels import find_numbers, read_numbers
 from ae_pretrained.sources.formats.named_mask import NamedMask
+from ae_pretrained.sources.formats.pairing import SEVERAL_MASKS, mask_without_image
 from ae_pretrained.sources.mask_values import check_size
 
 # Names by number; LEFT_OUT are those that the official evaluation leaves out.
@@ -78,11 +79,10 @@ class CityscapesSource(ExportSource):
         for name, paths in masks.items():
             best[name], *others = sorted(paths, key=_is_coarse)
             if name not in images:
-                detail = f"{self.root / paths[0]}: there is no image of this name; add it, or remove the mask"
-                findings.append(Finding("", paths[0], "mask without image", detail, True))
+                findings.append(mask_without_image(self.root, paths[0]))
             elif others and _is_coarse(others[0]) == _is_coarse(best[name]):
                 detail = f"{self.root}: {best[name]} and {others[0]} are masks of one image; remove one"
-                findings.append(Finding("", others[0], "several masks", detail, True))
+                findings.append(Finding("", others[0], SEVERAL_MASKS, detail, True))
         withheld = _withheld(index, best)
         entries = []
         for name, image in images.items():

@@ -122,9 +122,14 @@ def pair_masks(index: FileIndex) -> Pairs:
             found.mask_of[paths[0]] = own[0] if own else None
     for key, paths in masks.items():
         if key not in images:
-            detail = f"{index.root / paths[0]}: there is no image of this name; add it, or remove the mask"
-            found.findings.append(Finding("", paths[0], "mask without image", detail, True))
+            found.findings.append(mask_without_image(index.root, paths[0]))
     return found
+
+
+def mask_without_image(root: Path, mask: str) -> Finding:
+    """What is said of a mask, a path from the root, that belongs to no image."""
+    detail = f"{root / mask}: there is no image of this name; add it, or remove the mask"
+    return Finding("", mask, "mask without image", detail, True)
 
 
 def _join_folders(images: _Files, masks: _Files) -> bool:
